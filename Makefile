@@ -1,0 +1,63 @@
+# Everything a person or CI runs. DATABASE_URL names the database to work on; unset, it is a PostgreSQL of this
+# checkout, with its data in .local/.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+ALEMBIC := $(VENV)/bin/alembic
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help venv upgrade bootstrap demo test lint url psql stop clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+venv: $(READY) ## make the virtual environment in .venv
+
+# A half-made environment has no stamp and is made again from nothing.
+$(READY): requirements.lock
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python >= 3.11 is needed as python3 on the PATH.' >&2; exit 1; }
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo 'python3 cannot make virtual environments: install its venv package (Debian: apt install python3-venv).' >&2; exit 1; }
+	@rm -rf $(VENV)
+	@python3 -m venv $(VENV)
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --no-input --requirement requirements.lock
+	@touch $@
+
+upgrade: $(READY) ## bring the database to head; without DATABASE_URL start and bootstrap a local one first
+	@if [ -z "$$DATABASE_URL" ]; then \
+		$(PYTHON) -m migrations.embedded up && \
+		{ $(PYTHON) -m migrations.bootstrap --check >/dev/null 2>&1 || $(PYTHON) -m migrations.bootstrap; }; \
+	fi
+	@$(ALEMBIC) upgrade head
+
+bootstrap: $(READY) ## as superuser, once per database: roles, schemas, extensions
+	@if [ -z "$$DATABASE_URL" ]; then $(PYTHON) -m migrations.embedded up >/dev/null; fi
+	@$(PYTHON) -m migrations.bootstrap
+
+demo: $(READY) ## two agencies, and what each person sees
+	@$(PYTHON) -m tests.clients.demo
+
+test: lint ## everything CI runs
+	@$(PYTHON) -m pytest --quiet --numprocesses=2
+
+lint: $(READY) ## style and types, no database needed
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --quiet --check .
+	@$(VENV)/bin/mypy --no-error-summary
+	@$(VENV)/bin/sqlfluff lint --disable-progress-bar sql policies
+
+url: $(READY) ## print a URL of the local database: make url ROLE=gardenos_migrator
+	@$(PYTHON) -m migrations.embedded url $(or $(ROLE),authenticator)
+
+psql: $(READY) ## open psql on the local database: make psql ROLE=authenticator
+	@$(PYTHON) -m migrations.embedded psql $(or $(ROLE),postgres)
+
+stop: $(READY) ## stop the local database
+	@$(PYTHON) -m migrations.embedded stop
+
+clean: ## stop and forget the local database, the environment and all caches
+	@if [ -x $(PYTHON) ] && [ -d .local ]; then $(PYTHON) -m migrations.embedded stop; fi
+	@rm -rf .local $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +

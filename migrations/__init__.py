@@ -1,0 +1,1 @@
+"""How the database changes: revisions, the runner that applies them, and the local server."""
