@@ -1,0 +1,25 @@
+-- A claim is read as a uuid only when it is a JSON string of the canonical form: "null", "", 1, {} and a
+-- broken uuid are no uuid, and nothing is ever cast blindly.
+create or replace function app.claimed_uuid(claims jsonb, key text)
+returns uuid
+language plpgsql
+immutable
+parallel safe
+security invoker
+set search_path = ''
+as $function$
+begin
+    if jsonb_typeof(claims -> key) = 'string'
+        and claims ->> key ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then
+        return (claims ->> key)::uuid;
+    end if;
+    return null;
+end;
+$function$;
+
+revoke all on function app.claimed_uuid(jsonb, text) from public;
+grant execute on function app.claimed_uuid(jsonb, text) to
+    gardenos_membership_reader;
+
+comment on function app.claimed_uuid(jsonb, text) is
+'The uuid under this key of the claims, or null when there is none.';

@@ -1,0 +1,29 @@
+-- What one row of agencies needs. The agency_id of everybody is its id, so that is what never changes.
+create or replace trigger check_timezone
+before insert or update of timezone on tenancy.agencies
+for each row
+execute function app.check_timezone();
+
+create or replace trigger forbid_agency_change
+before update on tenancy.agencies
+for each row
+when (
+    old.id is distinct from new.id
+    or old.created_at is distinct from new.created_at
+)
+execute function app.forbid_agency_change();
+
+create or replace trigger stamp
+before insert or update on tenancy.agencies
+for each row
+execute function app.stamp_global();
+
+create or replace trigger stamp_deletion
+before update on tenancy.agencies
+for each row
+when (
+    (old.deleted_at is null) <> (new.deleted_at is null)
+    or old.deleted_at <> new.deleted_at
+    or old.deleted_by is distinct from new.deleted_by
+)
+execute function app.stamp_deletion();

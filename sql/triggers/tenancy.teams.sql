@@ -1,0 +1,34 @@
+-- What one row of teams needs, and the shape of the tree.
+create or replace trigger check_team_tree
+before insert or update of parent_team_id on tenancy.teams
+for each row
+when (
+    new.parent_team_id is not null
+)
+execute function app.check_team_tree();
+
+create or replace trigger forbid_agency_change
+before update on tenancy.teams
+for each row
+when (
+    old.agency_id is distinct from new.agency_id
+    or old.id is distinct from new.id
+    or old.created_at is distinct from new.created_at
+    or old.created_by is distinct from new.created_by
+)
+execute function app.forbid_agency_change();
+
+create or replace trigger stamp
+before insert or update on tenancy.teams
+for each row
+execute function app.stamp_row();
+
+create or replace trigger stamp_deletion
+before update on tenancy.teams
+for each row
+when (
+    (old.deleted_at is null) <> (new.deleted_at is null)
+    or old.deleted_at <> new.deleted_at
+    or old.deleted_by is distinct from new.deleted_by
+)
+execute function app.stamp_deletion();
