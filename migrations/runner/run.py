@@ -1,0 +1,263 @@
+"""The loop: one command of alembic, carried through whatever the cluster does meanwhile."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, cast
+
+import psycopg
+from alembic import context
+from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
+from sqlalchemy import Connection, MetaData, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from migrations.runner import connect, lock, offline, proof
+from migrations.runner.connect import Address
+from migrations.runner.errors import (
+    GaveUp,
+    LockLost,
+    NotSupported,
+    RevisionFailed,
+    RunError,
+    VersionLost,
+)
+from migrations.runner.ledger import record
+from migrations.runner.plan import Command, Heads, Plan, make_plan, only_version
+from migrations.runner.retry import Action, Patience, classify, sqlstate
+from migrations.runner.settings import LEDGER, VERSION_TABLE, Options
+
+log = logging.getLogger("gardenos.migrate")
+
+DIALECT = "postgresql"
+
+
+def run() -> None:
+    """Do what the command asks; called by env.py, once per command.
+
+    From the command line a refusal is one line on stderr and an exit code of `errors`; called
+    through the API it is the exception.
+    """
+    from_command_line = context.config.cmd_opts is not None
+    if from_command_line:
+        _log_to_stderr()
+    try:
+        _dispatch()
+    except RunError as error:
+        if not from_command_line or getattr(context.config.cmd_opts, "raiseerr", False):
+            raise
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _log_to_stderr() -> None:
+    """Progress on stderr, since stdout may be SQL; alembic's own lines would say it twice."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.handlers = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _dispatch() -> None:
+    context.configure(dialect_name=DIALECT)
+    asked = context.get_context().opts
+    command = cast(Command, asked["fn"])
+    # Only upgrade, downgrade and stamp are given a revision to go to.
+    moves = "destination_rev" in asked
+    if not moves and getattr(command, "__name__", "") == "do_ensure_version":
+        raise NotSupported("The version table is made by the first upgrade, never alone.")
+    if context.is_offline_mode():
+        _print_sql(command)
+        return
+    options = Options.read(context.get_x_argument(as_dictionary=True))
+    address = Address.find(context.config.attributes.get("url"))
+    if moves:
+        _Run(address, options, command).carry_through()
+    else:
+        _read(address)
+
+
+def _configure(**options: Any) -> None:
+    """Configure alembic; may be called again in one command, for another connection."""
+    context.configure(
+        target_metadata=MetaData(),
+        # Stock comparators would offer to drop every table, for want of models.
+        autogenerate_plugins=[],
+        version_table=VERSION_TABLE,
+        version_table_schema=LEDGER,
+        transaction_per_migration=True,
+        **options,
+    )
+
+
+def _print_sql(command: Command) -> None:
+    _configure(
+        dialect_name=DIALECT,
+        # Otherwise % is printed as %%.
+        dialect_opts={"paramstyle": "named"},
+        literal_binds=True,
+        on_version_apply=record,
+    )
+    migration = context.get_context()
+    plan = make_plan(context.script, command, migration.get_current_heads(), migration)
+    migration._migrations_fn = lambda _heads, _context: plan.steps
+    for statement in offline.prologue(plan):
+        context.static_output(f"{statement};\n")
+    with context.begin_transaction():
+        context.run_migrations()
+    for statement in offline.epilogue(plan):
+        context.static_output(f"{statement};\n")
+
+
+def _read(address: Address) -> None:
+    """Run a command that only looks: without the lock, unable to write, on a standby too."""
+    with address.connect("gardenos migrate") as first:
+        connect.check_server(address, first, writes=False)
+    session = connect.reading_session(address, "gardenos migrate")
+    with _alembic_connection(session) as connection:
+        _configure(connection=connection, dont_mutate=True)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+def _alembic_connection(session: psycopg.Connection) -> Connection:
+    """Hand a psycopg session to SQLAlchemy, which closes it."""
+    session.autocommit = False
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: session,
+        poolclass=NullPool,
+        use_native_hstore=False,
+    )
+    connection = engine.connect()
+    # A connection inside a transaction would be taken for the caller's, and never be committed.
+    assert not connection.in_transaction()
+    return connection
+
+
+class _Run:
+    """One upgrade or downgrade, over as many sessions as it takes."""
+
+    def __init__(self, address: Address, options: Options, command: Command) -> None:
+        self._address = address
+        self._command = command
+        self._lock = lock.DeployLock(address, options.lock_deadline)
+        self._patience = Patience()
+        self._plan: Plan | None = None
+        self._started = False
+
+    def carry_through(self) -> None:
+        """Try until the target is reached and proved, or until there is no hope."""
+        try:
+            while True:
+                try:
+                    self._attempt()
+                except (DBAPIError, psycopg.Error, RunError, LockLost, VersionLost) as error:
+                    self._consider(error)
+                else:
+                    return
+        finally:
+            self._lock.release()
+
+    def _attempt(self) -> None:
+        if not self._lock.held:
+            self._take_lock()
+        session = connect.migration_session(self._address, "gardenos migrate")
+        with _alembic_connection(session) as connection:
+            _configure(connection=connection, on_version_apply=record)
+            context.get_context()._migrations_fn = cast(Any, self._steps)
+            with context.begin_transaction():
+                context.run_migrations()
+        assert self._plan is not None
+        with connect.migration_session(self._address, "gardenos migrate proof") as session:
+            proof.prove(self._address, session, context.script, self._plan)
+        log.info("at %s", self._plan.target or "base")
+
+    def _take_lock(self) -> None:
+        connection = self._address.connect(lock.APPLICATION_NAME)
+        try:
+            if self._started:
+                connect.check_writable(self._address, connection)
+            else:
+                connect.check_server(self._address, connection, writes=True)
+        except BaseException:
+            connection.close()
+            raise
+        self._lock.acquire(connection)
+
+    def _steps(self, heads: Heads, migration: MigrationContext) -> Iterator[MigrationStep]:
+        """What alembic iterates over: it runs and commits one step before it asks for the next."""
+        self._started = True
+        if self._plan is None:
+            self._plan = make_plan(context.script, self._command, heads, migration)
+        for step in self._plan.remaining(only_version(heads)):
+            self._lock.check()
+            since = time.monotonic()
+            yield step
+            log.info("%s (%.1f s)", _describe(step), time.monotonic() - since)
+            self._patience.reset()
+
+    def _consider(self, error: Exception) -> None:
+        """Return when there is to be another try, else raise what ends the run."""
+        if not self._started:
+            raise _final(error) from None
+        action = classify(error)
+        # Without the lock whatever went wrong went wrong beside another deploy: look again.
+        if action is Action.STOP and (isinstance(error, RunError) or self._still_locked()):
+            raise _final(error) from error
+        if action is not Action.RETRY:
+            self._lock.release()
+        delay = self._patience.next_delay()
+        if delay is None:
+            raise GaveUp(
+                f"Gave up after {self._patience.failures} tries; the last one: {_brief(error)}. "
+                "Revisions committed before stay; start again when the database is quiet."
+            ) from error
+        log.warning("%s; next try in %.1f s", _brief(error), delay)
+        time.sleep(delay)
+
+    def _still_locked(self) -> bool:
+        try:
+            self._lock.check()
+        except LockLost:
+            return False
+        return True
+
+
+def _describe(step: RevisionStep) -> str:
+    verb = "applied" if step.is_upgrade else "took back"
+    return f"{verb} {step.revision.revision} {step.revision.doc.splitlines()[0]}"
+
+
+def _brief(error: BaseException) -> str:
+    """An error in one line."""
+    if isinstance(error, LockLost):
+        return "the deploy lock was lost"
+    if isinstance(error, VersionLost):
+        return f"the database moved back: {error}"
+    original = error.orig if isinstance(error, DBAPIError) else error
+    line = (str(original).strip() or type(original).__name__).splitlines()[0]
+    state = sqlstate(error)
+    return f"{line} [{state}]" if state else line
+
+
+def _final(error: Exception) -> RunError:
+    if isinstance(error, RunError):
+        return error
+    original = error.orig if isinstance(error, DBAPIError) else error
+    state = sqlstate(error)
+    text = str(original).strip()
+    if isinstance(original, psycopg.Error):
+        diagnosis = original.diag
+        notes = [
+            f"{label}: {note}"
+            for label, note in (
+                ("DETAIL", diagnosis.message_detail),
+                ("HINT", diagnosis.message_hint),
+                ("CONTEXT", diagnosis.context),
+            )
+            if note and note not in text
+        ]
+        text = "\n".join([text, *notes])
+    return RevisionFailed(f"A revision failed{f' with {state}' if state else ''}: {text}")
