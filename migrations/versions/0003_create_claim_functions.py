@@ -422,15 +422,13 @@ def upgrade() -> None:
         -- others (iss, sub) is looked up, because Kratos and Authentik issue subjects that are not uuids. E-mail
         -- addresses identify nobody. A user_id that is present but malformed names nobody, not the subject instead.
         --
-        -- SECURITY DEFINER: the caller may not read issuers and identities, the membership reader may.
-        set local role gardenos_membership_reader;
-
+        -- Called by the definers of the membership reader only: nobody else may read issuers and identities.
         create or replace function app.claimed_user(claims jsonb)
         returns uuid
         language plpgsql
         stable
         parallel unsafe
-        security definer
+        security invoker
         set search_path = ''
         as $function$
         declare
@@ -457,11 +455,11 @@ def upgrade() -> None:
         $function$;
 
         revoke all on function app.claimed_user(jsonb) from public;
+        grant execute on function app.claimed_user(jsonb) to
+            gardenos_membership_reader;
 
         comment on function app.claimed_user(jsonb) is
         'The user that these claims name, by an issuer that is believed; null when nobody is named.';
-
-        set local role gardenos_owner;
         """
     )
     execute(
@@ -501,12 +499,16 @@ def upgrade() -> None:
         as $function$
         declare
             claims jsonb := app.claims();
+            claimed_user_id uuid;
+            claimed_agency_id uuid;
             proven record;
             agent_scope app.record_scope;
         begin
             if claims is null then
                 return;
             end if;
+            claimed_user_id := app.claimed_user(claims);
+            claimed_agency_id := app.claimed_uuid(claims, 'agency_id');
 
             select
                 u.id as user_id,
@@ -526,15 +528,21 @@ def upgrade() -> None:
                    and a.deleted_at is null
               )
                 on m.user_id = u.id
-               and m.agency_id = app.claimed_uuid(claims, 'agency_id')
+               and m.agency_id = claimed_agency_id
                and m.status = 'active'
-             where u.id = app.claimed_user(claims)
+             where u.id = claimed_user_id
                and u.status = 'active';
             if proven.user_id is null then
                 return;
             end if;
 
             if claims ? 'act' then
+                claimed_user_id := app.claimed_user(
+                    case
+                        when jsonb_typeof(claims -> 'act') = 'object'
+                            then jsonb_build_object('iss', claims -> 'iss') || (claims -> 'act')
+                    end
+                );
                 select m.id, m.record_scope
                   into agent_id, agent_scope
                   from tenancy.users as u
@@ -543,12 +551,7 @@ def upgrade() -> None:
                    and m.agency_id = proven.agency_id
                    and m.role = 'ai_agent'
                    and m.status = 'active'
-                 where u.id = app.claimed_user(
-                           case
-                               when jsonb_typeof(claims -> 'act') = 'object'
-                                   then jsonb_build_object('iss', claims -> 'iss') || (claims -> 'act')
-                           end
-                       )
+                 where u.id = claimed_user_id
                    and u.kind = 'agent'
                    and u.status = 'active';
                 if agent_id is null then

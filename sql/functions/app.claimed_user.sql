@@ -2,15 +2,13 @@
 -- others (iss, sub) is looked up, because Kratos and Authentik issue subjects that are not uuids. E-mail
 -- addresses identify nobody. A user_id that is present but malformed names nobody, not the subject instead.
 --
--- SECURITY DEFINER: the caller may not read issuers and identities, the membership reader may.
-set local role gardenos_membership_reader;
-
+-- Called by the definers of the membership reader only: nobody else may read issuers and identities.
 create or replace function app.claimed_user(claims jsonb)
 returns uuid
 language plpgsql
 stable
 parallel unsafe
-security definer
+security invoker
 set search_path = ''
 as $function$
 declare
@@ -37,8 +35,8 @@ end;
 $function$;
 
 revoke all on function app.claimed_user(jsonb) from public;
+grant execute on function app.claimed_user(jsonb) to
+    gardenos_membership_reader;
 
 comment on function app.claimed_user(jsonb) is
 'The user that these claims name, by an issuer that is believed; null when nobody is named.';
-
-set local role gardenos_owner;

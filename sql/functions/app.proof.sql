@@ -33,12 +33,16 @@ set search_path = ''
 as $function$
 declare
     claims jsonb := app.claims();
+    claimed_user_id uuid;
+    claimed_agency_id uuid;
     proven record;
     agent_scope app.record_scope;
 begin
     if claims is null then
         return;
     end if;
+    claimed_user_id := app.claimed_user(claims);
+    claimed_agency_id := app.claimed_uuid(claims, 'agency_id');
 
     select
         u.id as user_id,
@@ -58,15 +62,21 @@ begin
            and a.deleted_at is null
       )
         on m.user_id = u.id
-       and m.agency_id = app.claimed_uuid(claims, 'agency_id')
+       and m.agency_id = claimed_agency_id
        and m.status = 'active'
-     where u.id = app.claimed_user(claims)
+     where u.id = claimed_user_id
        and u.status = 'active';
     if proven.user_id is null then
         return;
     end if;
 
     if claims ? 'act' then
+        claimed_user_id := app.claimed_user(
+            case
+                when jsonb_typeof(claims -> 'act') = 'object'
+                    then jsonb_build_object('iss', claims -> 'iss') || (claims -> 'act')
+            end
+        );
         select m.id, m.record_scope
           into agent_id, agent_scope
           from tenancy.users as u
@@ -75,12 +85,7 @@ begin
            and m.agency_id = proven.agency_id
            and m.role = 'ai_agent'
            and m.status = 'active'
-         where u.id = app.claimed_user(
-                   case
-                       when jsonb_typeof(claims -> 'act') = 'object'
-                           then jsonb_build_object('iss', claims -> 'iss') || (claims -> 'act')
-                   end
-               )
+         where u.id = claimed_user_id
            and u.kind = 'agent'
            and u.status = 'active';
         if agent_id is null then
