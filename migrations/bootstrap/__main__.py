@@ -8,9 +8,8 @@ import argparse
 import os
 import sys
 
-import psycopg
-
 from migrations.bootstrap import BootstrapError, apply, apply_post_service, missing
+from migrations.bootstrap.apply import connect
 from migrations.embedded import EmbeddedError, local_server
 
 
@@ -64,13 +63,8 @@ def _url() -> str:
 
 
 def _check(url: str) -> int:
-    try:
-        with psycopg.connect(
-            url, autocommit=True, application_name="gardenos bootstrap"
-        ) as connection:
-            left = missing(connection)
-    except psycopg.OperationalError as error:
-        raise BootstrapError(f"Bootstrap cannot connect: {' '.join(str(error).split())}") from error
+    with connect(url) as connection:
+        left = missing(connection)
     for phrase in left:
         print(phrase)
     return 1 if left else 0

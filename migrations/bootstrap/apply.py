@@ -14,6 +14,8 @@ OLDEST_VERSION = 150000
 
 # Any number will do, as long as nobody else uses it: "gardenos bootstrap".
 LOCK = 7_021_995_314
+LOCK_SECONDS = 30
+PORTS = "0123456789,"
 ATTEMPTS = 5
 
 
@@ -67,19 +69,44 @@ def missing(connection: psycopg.Connection[Any]) -> list[str]:
         return list(cursor.execute(_text(SCRIPTS / "verify.sql")))
 
 
+def connect(url: str) -> psycopg.Connection[Any]:
+    """An autocommit connection.
+
+    Raises:
+        BootstrapError: there is none; the message never holds a password.
+    """
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        parts = {"port": "unreadable"}
+    # An unescaped / or @ in a password makes its rest the host or the port, which errors quote.
+    if "@" in str(parts.get("host", ""))[1:] or not set(str(parts.get("port", ""))) <= set(PORTS):
+        raise BootstrapError(
+            "DATABASE_URL is not a valid PostgreSQL URL: write it as "
+            "postgresql://user:password@host:port/database, with special characters of the "
+            "password percent-encoded."
+        )
+    try:
+        return psycopg.connect(url, autocommit=True, application_name="gardenos bootstrap")
+    except psycopg.Error as error:
+        raise BootstrapError(f"Bootstrap cannot connect: {_sentence(error)}") from error
+
+
 @contextmanager
 def _superuser(url: str) -> Iterator[psycopg.Connection[Any]]:
-    """An autocommit connection that is known to be able to do the work, and does it alone."""
-    try:
-        connection = psycopg.connect(url, autocommit=True, application_name="gardenos bootstrap")
-    except psycopg.Error as error:
-        # libpq's own words name host, port and user; they never hold the password
-        raise BootstrapError(f"Bootstrap cannot connect: {_sentence(error)}") from error
-    with connection:
+    """A connection that is known to be able to do the work, and does it alone."""
+    with connect(url) as connection:
         connection.add_notice_handler(_show)
         _refuse(connection)
-        # the lock ends with the connection
-        connection.execute("select pg_advisory_lock(%s)", [LOCK])
+        connection.execute(f"set lock_timeout = '{LOCK_SECONDS}s'")
+        try:
+            # it ends with the connection
+            connection.execute("select pg_advisory_lock(%s)", [LOCK])
+        except errors.LockNotAvailable as error:
+            raise BootstrapError(
+                f"Another bootstrap of this database has not ended within {LOCK_SECONDS} seconds: "
+                "wait for it, or end its session (application_name `gardenos bootstrap`)."
+            ) from error
         yield connection
 
 
@@ -157,4 +184,4 @@ def _show(notice: psycopg.errors.Diagnostic) -> None:
 
 def _sentence(error: psycopg.Error) -> str:
     text = error.diag.message_primary or " ".join(str(error).split())
-    return text if text.endswith(".") else f"{text}."
+    return text if text.endswith((".", "?")) else f"{text}."

@@ -609,8 +609,10 @@ def upgrade() -> None:
         security invoker
         set search_path = ''
         as $function$
+        declare
+            proof record := app.proof();
         begin
-            return (app.proof()).user_id;
+            return proof.user_id;
         end;
         $function$;
 
@@ -637,8 +639,10 @@ def upgrade() -> None:
         security invoker
         set search_path = ''
         as $function$
+        declare
+            proof record := app.proof();
         begin
-            return (app.proof()).agency_id;
+            return proof.agency_id;
         end;
         $function$;
 
@@ -665,8 +669,10 @@ def upgrade() -> None:
         security invoker
         set search_path = ''
         as $function$
+        declare
+            proof record := app.proof();
         begin
-            return (app.proof()).membership_id;
+            return proof.membership_id;
         end;
         $function$;
 
@@ -693,8 +699,10 @@ def upgrade() -> None:
         security invoker
         set search_path = ''
         as $function$
+        declare
+            proof record := app.proof();
         begin
-            return (app.proof()).agency_role;
+            return proof.agency_role;
         end;
         $function$;
 
@@ -721,8 +729,10 @@ def upgrade() -> None:
         security invoker
         set search_path = ''
         as $function$
+        declare
+            proof record := app.proof();
         begin
-            return (app.proof()).record_scope;
+            return proof.record_scope;
         end;
         $function$;
 

@@ -7,8 +7,10 @@ parallel unsafe
 security invoker
 set search_path = ''
 as $function$
+declare
+    proof record := app.proof();
 begin
-    return (app.proof()).agency_id;
+    return proof.agency_id;
 end;
 $function$;
 

@@ -7,8 +7,10 @@ parallel unsafe
 security invoker
 set search_path = ''
 as $function$
+declare
+    proof record := app.proof();
 begin
-    return (app.proof()).user_id;
+    return proof.user_id;
 end;
 $function$;
 
