@@ -1,4 +1,4 @@
-"""Create the types of the tenancy core.
+"""Create the types of the tenancy core
 
 Reason:    domains and enums that the tables and functions of the tenancy core are made of.
 Locks:     none on tables.

@@ -1,4 +1,4 @@
-"""Create the functions that say who is asking.
+"""Create the functions that say who is asking
 
 Reason:    claims are read, sealed and proved in one place, before the first table needs them as
            a default.

@@ -1,4 +1,4 @@
-"""Create the keys of sealed sessions.
+"""Create the keys of sealed sessions
 
 Reason:    a service login of ours proves with a key that its own code chose the claims;
            injected SQL has no such key.

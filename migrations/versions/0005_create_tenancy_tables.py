@@ -1,4 +1,4 @@
-"""Create the tables of schema tenancy.
+"""Create the tables of schema tenancy
 
 Reason:    agencies, the people and agents in them, and how they get in. Row-level security is
            on and forced from the first moment: without policies nobody sees a row.

@@ -1,4 +1,4 @@
-"""Create the triggers of schema tenancy.
+"""Create the triggers of schema tenancy
 
 Reason:    stamps, optimistic locking, frozen keys, no escalation, at least one active owner.
 Locks:     ShareRowExclusive on each table of schema tenancy (all are still without grants).
@@ -476,6 +476,9 @@ def upgrade() -> None:
         -- a display name. Exempt are those who answer for the rank themselves: service_role, the functions of the
         -- tenancy writer, and the owner of the table, as which foreign keys clear a reference. What a membership is
         -- made of holds for all.
+        --
+        -- Who may be added is asked AFTER the insert: an upsert that ends as an update never gets there, while its
+        -- BEFORE INSERT triggers have run.
         create or replace function app.guard_membership()
         returns trigger
         language plpgsql
@@ -485,19 +488,21 @@ def upgrade() -> None:
         set search_path = ''
         as $function$
         begin
-            if tg_op = 'UPDATE' and new.user_id <> old.user_id then
-                raise exception 'A membership stays with its user.'
-                    using errcode = 'PT403';
+            if tg_when = 'BEFORE' then
+                if tg_op = 'UPDATE' and new.user_id <> old.user_id then
+                    raise exception 'A membership stays with its user.'
+                        using errcode = 'PT403';
+                end if;
+                if (tg_op = 'INSERT' or new.role <> old.role)
+                    and (new.role = 'ai_agent') <> app.is_agent(new.user_id) then
+                    raise exception 'The role ai_agent is for users of kind agent, and they have no other.'
+                        using errcode = '23514';
+                end if;
+                new.suspended_at := case when new.status = 'suspended' then coalesce(new.suspended_at, now()) end;
+                new.removed_at := case when new.status = 'removed' then coalesce(new.removed_at, now()) end;
             end if;
-            if (tg_op = 'INSERT' or new.role <> old.role)
-                and (new.role = 'ai_agent') <> app.is_agent(new.user_id) then
-                raise exception 'The role ai_agent is for users of kind agent, and they have no other.'
-                    using errcode = '23514';
-            end if;
-            new.suspended_at := case when new.status = 'suspended' then coalesce(new.suspended_at, now()) end;
-            new.removed_at := case when new.status = 'removed' then coalesce(new.removed_at, now()) end;
 
-            if current_user = 'gardenos_tenancy_writer' then
+            if current_user = 'gardenos_tenancy_writer' or (tg_op = 'INSERT' and tg_when = 'BEFORE') then
                 return new;
             end if;
             if tg_op = 'INSERT' and new.role <> 'ai_agent' then
@@ -879,6 +884,11 @@ def upgrade() -> None:
         for each row
         execute function app.guard_membership();
 
+        create or replace trigger guard_insert
+        after insert on tenancy.memberships
+        for each row
+        execute function app.guard_membership();
+
         create or replace trigger stamp
         before insert or update on tenancy.memberships
         for each row
@@ -1020,6 +1030,7 @@ def downgrade() -> None:
         drop trigger forbid_agency_change on tenancy.memberships;
         drop trigger forbid_delete on tenancy.memberships;
         drop trigger guard on tenancy.memberships;
+        drop trigger guard_insert on tenancy.memberships;
         drop trigger stamp on tenancy.memberships;
         drop trigger forbid_agency_change on tenancy.team_members;
         drop trigger stamp on tenancy.team_members;

@@ -1,4 +1,4 @@
-"""Create the policies and grants of schema tenancy.
+"""Create the policies and grants of schema tenancy
 
 Reason:    opens the tables to clients, as far as policies/permissions.csv allows and no
            further.

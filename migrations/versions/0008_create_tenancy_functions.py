@@ -1,4 +1,4 @@
-"""Create the functions that people and services call.
+"""Create the functions that people and services call
 
 Reason:    choosing and leaving an agency, invitations, API keys, the token hook of gotrue.
 Locks:     none on tables.

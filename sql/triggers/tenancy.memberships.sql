@@ -31,6 +31,11 @@ before insert or update on tenancy.memberships
 for each row
 execute function app.guard_membership();
 
+create or replace trigger guard_insert
+after insert on tenancy.memberships
+for each row
+execute function app.guard_membership();
+
 create or replace trigger stamp
 before insert or update on tenancy.memberships
 for each row
