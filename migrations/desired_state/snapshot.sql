@@ -1,9 +1,9 @@
--- The catalogue of our schemas, one row for each object: its kind, its name, and everything about it as JSON.
+-- The catalogue of our schemas: for each object its kind, its name, and everything about it as JSON.
 --
--- Names instead of oids, and nothing that depends on when or in which order objects were made; so two databases
--- that behave alike give the same rows. A privilege is shown whether it was granted or is the default of its
--- kind: NULL and the default written out mean the same. Columns are numbered as they are seen, dropped ones left
--- out. Run it with search_path = pg_catalog, or names lose their schema (snapshot.py does).
+-- Names instead of oids, and nothing that depends on when or in which order objects were made; so two
+-- databases that behave alike give the same rows. A privilege is shown whether it was granted or is the default
+-- of its kind: NULL and the default written out mean the same. Columns are numbered as they are seen, dropped
+-- ones left out. Run it with search_path = pg_catalog, or names lose their schema (snapshot.py does).
 
 with
 managed as (
@@ -165,6 +165,7 @@ column_of as (
         a.attstorage,
         a.attcompression,
         a.attoptions,
+        nullif(a.attstattarget, -1) as attstattarget,
         a.attislocal,
         row_number() over (partition by r.oid order by a.attnum) as position
     from (
@@ -265,6 +266,7 @@ select
         'collation', case when c.attcollation <> t.typcollation then c.attcollation::regcollation::text end,
         'storage', c.attstorage,
         'compression', c.attcompression,
+        'statistics', c.attstattarget,
         'options', (select jsonb_agg(o order by o collate "C") from unnest(c.attoptions) as o),
         'local', c.attislocal,
         'acl', coalesce(g.acl, '[]'),
