@@ -1,6 +1,5 @@
 """Bootstrap: complete, repeatable, and able to repair what drifted."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -14,9 +13,7 @@ from psycopg import errors, sql
 
 from migrations import bootstrap
 from migrations.bootstrap.apply import SCRIPTS
-from migrations.embedded import Server
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.database import ROOT, Database, program_environment
 
 # Everything bootstrap writes, with the version of each row: a second run must not write it again.
 STATE = """
@@ -301,16 +298,11 @@ def run_files(connection: psycopg.Connection[Any]) -> None:
         connection.execute(script.read_bytes())
 
 
-def command(
-    *arguments: str, url: str | None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    variables = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"} | environment
-    if url is not None:
-        variables["DATABASE_URL"] = url
+def command(*arguments: str, url: str | None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "migrations.bootstrap", *arguments],
         cwd=ROOT,
-        env=variables,
+        env=program_environment(url),
         capture_output=True,
         text=True,
         check=False,
@@ -322,9 +314,9 @@ def damage_id(value: object) -> str | None:
 
 
 def test_second_run_writes_nothing_and_says_nothing(
-    server: Server, blank: str, capfd: pytest.CaptureFixture[str]
+    blank: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    url = server.url("postgres", blank)
+    url = blank.url()
     bootstrap.apply(url)
     with psycopg.connect(url) as connection:
         first = connection.execute(STATE).fetchall()
@@ -338,13 +330,13 @@ def test_second_run_writes_nothing_and_says_nothing(
     assert said == []
 
 
-def test_the_migrator_may_ask_what_is_missing(server: Server, prepared: str) -> None:
-    with psycopg.connect(server.url("gardenos_migrator", prepared)) as connection:
+def test_the_migrator_may_ask_what_is_missing(prepared: Database) -> None:
+    with prepared.connect("gardenos_migrator") as connection:
         assert bootstrap.missing(connection) == []
 
 
-def test_everything_is_missing_before(server: Server, blank: str) -> None:
-    with psycopg.connect(server.url("postgres", blank)) as connection:
+def test_everything_is_missing_before(blank: Database) -> None:
+    with blank.connect() as connection:
         left = bootstrap.missing(connection)
     assert [f"schema {name}" for name in sorted([*SCHEMAS, "extensions"])] == [
         phrase for phrase in left if phrase.startswith("schema ")
@@ -489,8 +481,8 @@ def test_memberships_do_not_inherit_even_when_the_member_does(dba: psycopg.Conne
         ),
     ],
 )
-def test_set_role(server: Server, prepared: str, login: str, target: str, allowed: bool) -> None:
-    with psycopg.connect(server.url(login, prepared)) as connection:
+def test_set_role(prepared: Database, login: str, target: str, allowed: bool) -> None:
+    with prepared.connect(login) as connection:
         change = sql.SQL("set local role {}").format(sql.Identifier(target))
         if allowed:
             connection.execute(change)
@@ -499,17 +491,17 @@ def test_set_role(server: Server, prepared: str, login: str, target: str, allowe
                 connection.execute(change)
 
 
-def test_unknown_role_of_a_forged_claim_is_22023(server: Server, prepared: str) -> None:
+def test_unknown_role_of_a_forged_claim_is_22023(prepared: Database) -> None:
     with (
-        psycopg.connect(server.url("authenticator", prepared)) as connection,
+        prepared.connect("authenticator") as connection,
         pytest.raises(errors.InvalidParameterValue),
     ):
         connection.execute("select set_config('role', 'no_such_role', true)")
 
 
-def test_role_settings_take_effect_at_login(server: Server, prepared: str) -> None:
+def test_role_settings_take_effect_at_login(prepared: Database) -> None:
     def shown(role: str, *settings: str) -> list[str]:
-        with psycopg.connect(server.url(role, prepared)) as connection:
+        with prepared.connect(role) as connection:
             return [
                 str(connection.execute("select current_setting(%s)", [name]).fetchone()[0])  # type: ignore[index]
                 for name in settings
@@ -532,12 +524,10 @@ def test_realtime_admin_has_a_search_path_of_three_schemas(dba: psycopg.Connecti
     assert row == (["search_path=public, extensions, realtime"],)
 
 
-def test_services_before_bootstrap_keep_what_they_made(
-    server: Server, prepared: str, blank: str
-) -> None:
+def test_services_before_bootstrap_keep_what_they_made(prepared: Database, blank: Database) -> None:
     """gotrue, storage-api and realtime ran first, in schemas that belong to somebody else."""
     del prepared  # needed only for its roles, which belong to the cluster
-    url = server.url("postgres", blank)
+    url = blank.url()
     with psycopg.connect(url) as connection:
         connection.execute(
             """
@@ -579,10 +569,10 @@ def test_services_before_bootstrap_keep_what_they_made(
         assert bootstrap.missing(connection) == []
 
 
-def test_services_can_do_their_ddl(server: Server, prepared: str) -> None:
+def test_services_can_do_their_ddl(prepared: Database) -> None:
     """Unqualified DDL lands in the service's own schema; our event triggers are not in the way."""
     for role, schema in (("supabase_auth_admin", "auth"), ("supabase_storage_admin", "storage")):
-        with psycopg.connect(server.url(role, prepared)) as connection:
+        with prepared.connect(role) as connection:
             connection.execute(
                 """
                 create table schema_migrations (version text primary key);
@@ -611,8 +601,8 @@ def notifications(connection: psycopg.Connection[Any]) -> list[str]:
 
 
 @pytest.fixture
-def listener(server: Server, prepared: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(server.url("authenticator", prepared), autocommit=True) as connection:
+def listener(prepared: Database) -> Iterator[psycopg.Connection[Any]]:
+    with prepared.connect("authenticator", autocommit=True) as connection:
         connection.execute("listen pgrst")
         yield connection
 
@@ -633,14 +623,13 @@ def listener(server: Server, prepared: str) -> Iterator[psycopg.Connection[Any]]
     ],
 )
 def test_postgrest_hears_of_ddl_of_a_role_without_rights_on_the_triggers(
-    server: Server,
-    prepared: str,
+    prepared: Database,
     listener: psycopg.Connection[Any],
     before: str,
     statement: str,
     heard: bool,
 ) -> None:
-    with psycopg.connect(server.url("gardenos_migrator", prepared), autocommit=True) as connection:
+    with prepared.connect("gardenos_migrator", autocommit=True) as connection:
         connection.execute("set role gardenos_owner")
         if before:
             connection.execute(before.encode())
@@ -659,8 +648,8 @@ def test_postgrest_hears_of_ddl_of_a_role_without_rights_on_the_triggers(
             )
 
 
-def test_what_the_owner_makes_is_closed(server: Server, prepared: str) -> None:
-    with psycopg.connect(server.url("gardenos_migrator", prepared)) as connection:
+def test_what_the_owner_makes_is_closed(prepared: Database) -> None:
+    with prepared.connect("gardenos_migrator") as connection:
         for role in ("gardenos_owner", *NARROW):
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
             connection.execute("create function app.tried() returns int language sql as 'select 1'")
@@ -681,9 +670,9 @@ def test_what_the_owner_makes_is_closed(server: Server, prepared: str) -> None:
         connection.rollback()
 
 
-def test_no_large_objects_for_anyone(server: Server, prepared: str) -> None:
+def test_no_large_objects_for_anyone(prepared: Database) -> None:
     for login in ("authenticator", "gardenos_app", "gardenos_worker"):
-        with psycopg.connect(server.url(login, prepared), autocommit=True) as connection:
+        with prepared.connect(login, autocommit=True) as connection:
             for call in (
                 "lo_create(0)",
                 "lo_from_bytea(0, '')",
@@ -756,36 +745,37 @@ def test_a_missing_pgvector_is_one_sentence(dba: psycopg.Connection[Any]) -> Non
     )
 
 
-def test_two_bootstraps_at_once(server: Server, blank: str, prepared: str) -> None:
+def test_three_bootstraps_at_once(blank: Database, prepared: Database) -> None:
+    """Two of one database, one of another: roles are shared, and advisory locks are not."""
     failed: list[BaseException] = []
 
-    def run(name: str) -> None:
+    def run(database: Database) -> None:
         try:
-            bootstrap.apply(server.url("postgres", name))
+            bootstrap.apply(database.url())
         except BaseException as error:  # noqa: BLE001
             failed.append(error)
 
-    with psycopg.connect(server.url("postgres", prepared), autocommit=True) as connection:
+    with prepared.connect(autocommit=True) as connection:
         connection.execute("revoke anon, authenticated from authenticator, authenticator_ro")
         connection.execute("alter role authenticated bypassrls")
-    threads = [threading.Thread(target=run, args=[name]) for name in (blank, prepared, blank)]
+    threads = [threading.Thread(target=run, args=[made]) for made in (blank, prepared, blank)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert failed == []
-    for name in (blank, prepared):
-        with psycopg.connect(server.url("postgres", name)) as connection:
+    for made in (blank, prepared):
+        with made.connect() as connection:
             assert bootstrap.missing(connection) == []
 
 
-def test_not_a_superuser_is_one_sentence_and_changes_nothing(server: Server, blank: str) -> None:
-    with psycopg.connect(server.url("postgres", blank), autocommit=True) as connection:
+def test_not_a_superuser_is_one_sentence_and_changes_nothing(blank: Database) -> None:
+    with blank.connect(autocommit=True) as connection:
         connection.execute("create role contract_creator login createrole createdb")
         try:
             before = connection.execute(STATE.replace("extensions'", "pg_catalog'")).fetchall()
             with pytest.raises(bootstrap.BootstrapError) as caught:
-                bootstrap.apply(server.url("contract_creator", blank))
+                bootstrap.apply(blank.url("contract_creator"))
             assert str(caught.value) == (
                 "Bootstrap needs a superuser, and contract_creator is not one: run "
                 "`python -m migrations.bootstrap` with a superuser in DATABASE_URL, or let your "
@@ -795,7 +785,7 @@ def test_not_a_superuser_is_one_sentence_and_changes_nothing(server: Server, bla
             assert after == before
 
             with (
-                psycopg.connect(server.url("contract_creator", blank)) as other,
+                blank.connect("contract_creator") as other,
                 pytest.raises(errors.InsufficientPrivilege, match="bootstrap needs a superuser"),
             ):
                 other.execute((SCRIPTS / "10_roles.sql").read_bytes())
@@ -803,15 +793,15 @@ def test_not_a_superuser_is_one_sentence_and_changes_nothing(server: Server, bla
             connection.execute("drop role contract_creator")
 
 
-def test_check_lists_what_is_missing(server: Server, blank: str) -> None:
-    url = server.url("postgres", blank)
+def test_check_lists_what_is_missing(blank: Database) -> None:
+    url = blank.url()
     before = command("--check", url=url)
     assert before.returncode == 1
     assert "extension vector in schema extensions" in before.stdout.splitlines()
 
     assert command(url=url).returncode == 0
 
-    after = command("--check", url=server.url("gardenos_migrator", blank))
+    after = command("--check", url=blank.url("gardenos_migrator"))
     assert (after.returncode, after.stdout, after.stderr) == (0, "", "")
 
 
@@ -835,62 +825,54 @@ def test_a_useless_url_is_one_sentence_without_the_password(url: str, option: st
         assert part not in done.stderr
 
 
+def post_bootstrap(
+    database: Database, directory: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Call the script as Patroni does, from somewhere else, to make this database."""
+    return subprocess.run(
+        [str(SCRIPTS / "post_bootstrap.sh"), *arguments],
+        cwd=directory,
+        env=program_environment(
+            None, {"PSQL": str(database.server.psql), "GARDENOS_DBNAME": database.name}
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("form", ["url", "words"])
-def test_post_bootstrap_for_patroni(server: Server, blank: str, form: str, tmp_path: Path) -> None:
-    """Called as Patroni calls it: a superuser's URL of database postgres, and nothing else."""
-    del blank
-    name = f"gardenos-{form}"
-    url = server.url("postgres", "postgres")
+def test_post_bootstrap_for_patroni(prepared: Database, form: str, tmp_path: Path) -> None:
+    made = Database(prepared.server, f"contract-{form}")
+    url = made.server.url("postgres", "postgres")
     if form == "words":
         parts = psycopg.conninfo.conninfo_to_dict(url)
         url = " ".join(f"{name}='{value}'" for name, value in parts.items())
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PSQL": str(server.psql),
-        "GARDENOS_DBNAME": name,
-    }
     try:
         for _ in range(2):
-            done = subprocess.run(
-                [SCRIPTS / "post_bootstrap.sh", url],
-                cwd=tmp_path,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = post_bootstrap(made, tmp_path, url)
             said = [line for line in done.stderr.splitlines() if "HNSW" not in line]
             assert (done.returncode, done.stdout, said) == (0, "", [])
-            with psycopg.connect(server.url("postgres", name)) as connection:
+            with made.connect() as connection:
                 assert bootstrap.missing(connection) == []
     finally:
-        with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as connection:
+        with prepared.connect(autocommit=True) as connection:
             connection.execute(
-                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(made.name))
             )
 
 
-def test_post_bootstrap_fails_loudly(server: Server, tmp_path: Path) -> None:
-    environment = {"PATH": os.environ["PATH"], "PSQL": str(server.psql)}
+def test_post_bootstrap_fails_loudly(prepared: Database, tmp_path: Path) -> None:
+    made = Database(prepared.server, "contract_never_made")
+    url = made.server.url("postgres", "postgres")
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(SCRIPTS / "post_bootstrap.sh"), *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    assert run().returncode == 64
-    environment["GARDENOS_DBNAME"] = "x?dbname=postgres"
-    assert run(server.url("postgres", "postgres")).returncode == 64
-    environment["GARDENOS_DBNAME"] = "gardenos_not_made"
-    unreachable = run("postgresql://dba:s3cr3t@127.0.0.1:1/postgres")
+    assert post_bootstrap(made, tmp_path).returncode == 64
+    odd = post_bootstrap(Database(made.server, "x?dbname=postgres"), tmp_path, url)
+    assert odd.returncode == 64
+    unreachable = post_bootstrap(made, tmp_path, "postgresql://dba:s3cr3t@127.0.0.1:1/postgres")
     assert unreachable.returncode != 0
     assert "s3cr3t" not in unreachable.stderr
-    weak = run(server.url("gardenos_migrator", "postgres"))
+    weak = post_bootstrap(made, tmp_path, made.server.url("gardenos_migrator", "postgres"))
     assert weak.returncode != 0
 
 
