@@ -267,7 +267,12 @@ select
         'storage', c.attstorage,
         'compression', c.attcompression,
         'statistics', c.attstattarget,
-        'options', (select jsonb_agg(o order by o collate "C") from unnest(c.attoptions) as o),
+        -- From 15.20 on PostgreSQL keeps a counter of its own here, which differs at every creation.
+        'options', (
+            select jsonb_agg(o order by o collate "C")
+            from unnest(c.attoptions) as o
+            where o not like 'pg\_attver=%'
+        ),
         'local', c.attislocal,
         'acl', coalesce(g.acl, '[]'),
         'comment', pg_catalog.col_description(c.relid, c.attnum)

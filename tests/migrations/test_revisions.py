@@ -164,6 +164,7 @@ def test_snapshot_reads_the_schemas_the_runner_knows(database: Database) -> None
         ("alter table {t} alter column row_version set default 2", "default"),
         ("alter table {t} alter column row_version drop not null", "not_null"),
         ("alter table {t} alter column row_version set statistics 10", "statistics"),
+        ("alter table {t} alter column row_version set (n_distinct = 5)", "options"),
         ("grant select on {t} to anon", "acl"),
         ("grant select (row_version) on {t} to anon", "acl"),
         ("grant select on {t} to authenticated with grant option", "acl"),
