@@ -30,7 +30,7 @@ using (
             )
         )
         or (
-            (select app.may('tenancy.memberships:select', 'client'))
+            (select app.may('tenancy.memberships:select', 'client', 'ai_agent'))
             and id = (select app.membership_id())
         )
     )

@@ -498,7 +498,7 @@ def upgrade() -> None:
                     )
                 )
                 or (
-                    (select app.may('tenancy.memberships:select', 'client'))
+                    (select app.may('tenancy.memberships:select', 'client', 'ai_agent'))
                     and id = (select app.membership_id())
                 )
             )
