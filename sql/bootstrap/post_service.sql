@@ -193,7 +193,13 @@ begin
     );
 
     -- storage-api serves a public bucket without asking any policy
-    if to_regclass('storage.buckets') is not null then
+    if exists (
+        select 1
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = to_regclass('storage.buckets')
+            and a.attname = 'public'
+            and not a.attisdropped
+    ) then
         for spec in execute $$update storage.buckets set public = false where id = 'agency-files' and public returning id$$
         loop
             raise warning 'repaired: bucket % was public, so its files could be read without a token', spec.id;

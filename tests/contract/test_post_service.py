@@ -253,6 +253,20 @@ def test_before_our_migrations_the_holes_are_closed_and_nothing_is_open(
         assert objects(connection) == []
 
 
+def test_an_early_version_of_storage_is_no_obstacle(database: Database) -> None:
+    """The column public came with storage-api's eighth migration."""
+    with database.connect("supabase_storage_admin") as connection:
+        connection.execute(
+            """
+            create table buckets (id text primary key, name text not null);
+            create table objects (id uuid primary key, bucket_id text, name text);
+            """
+        )
+    bootstrap.apply_post_service(database.url())
+    with database.connect() as connection:
+        assert len(policies(connection)) == 6
+
+
 def test_running_twice_gives_the_same(serviced: Database) -> None:
     with serviced.connect(autocommit=True) as connection:
         before = policies(connection)
