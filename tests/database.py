@@ -77,7 +77,10 @@ def downgrade(url: str, target: str = "base", versions: Path | None = None) -> N
 
 
 def alembic(
-    *arguments: str, url: str | None, environment: Mapping[str, str] | None = None
+    *arguments: str,
+    url: str | None,
+    environment: Mapping[str, str] | None = None,
+    ini: Path = ROOT / "alembic.ini",
 ) -> subprocess.CompletedProcess[str]:
     """Run the program alembic, as a pipeline does.
 
@@ -85,9 +88,10 @@ def alembic(
         arguments: what follows `alembic`.
         url: DATABASE_URL; None leaves it unset.
         environment: more variables.
+        ini: another configuration, for another directory of revisions.
     """
     return subprocess.run(
-        [sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), *arguments],
+        [sys.executable, "-m", "alembic", "-c", str(ini), *arguments],
         env=program_environment(url, environment),
         cwd=ROOT,
         capture_output=True,

@@ -117,15 +117,15 @@ class Address:
 
 def _refusal(address: Address, message: str) -> RunError:
     """What the message of a failed connection means; libpq gives no SQLSTATE for it."""
-    first = re.search(r"FATAL:\s+(.*)", message)
+    first = re.search(r"FATAL:\s+(.*)|failed: fe_sendauth: (.*)", message)
     if first is None:
-        found = re.search(r"(?:failed|error): (.*)", message) or re.search(r"(.*)", message)
+        found = re.search(r".*failed: (.*)", message) or re.search(r"(.*)", message)
         reason = found.group(1).strip() if found else "no reason given"
         return Unreachable(
             f"Cannot reach {address}: {reason}; check DATABASE_URL and that the server runs "
             "(nothing was changed)."
         )
-    reason = first.group(1).strip()
+    reason = (first.group(1) or first.group(2)).strip()
     if reason == f'role "{MIGRATOR}" does not exist':
         return NotBootstrapped(_how_to_bootstrap(address, [f"role {MIGRATOR}"]))
     if re.search(r"starting up|shutting down|in recovery mode|not yet accepting", reason):
