@@ -40,7 +40,7 @@ with check (
         (select app.may('tenancy.team_members:insert', 'owner', 'admin'))
         or (
             (select app.may('tenancy.team_members:insert', 'manager'))
-            and team_id = any ((select app.teams_i_lead())::uuid [])
+            and team_id = any((select app.teams_i_lead())::uuid[])
         )
     )
 );
@@ -56,7 +56,7 @@ using (
         (select app.may('tenancy.team_members:update', 'owner', 'admin'))
         or (
             (select app.may('tenancy.team_members:update', 'manager'))
-            and team_id = any ((select app.teams_i_lead())::uuid [])
+            and team_id = any((select app.teams_i_lead())::uuid[])
         )
     )
 )
@@ -66,7 +66,7 @@ with check (
         (select app.may('tenancy.team_members:update', 'owner', 'admin'))
         or (
             (select app.may('tenancy.team_members:update', 'manager'))
-            and team_id = any ((select app.teams_i_lead())::uuid [])
+            and team_id = any((select app.teams_i_lead())::uuid[])
         )
     )
 );
@@ -82,7 +82,7 @@ using (
         (select app.may('tenancy.team_members:delete', 'owner', 'admin'))
         or (
             (select app.may('tenancy.team_members:delete', 'manager'))
-            and team_id = any ((select app.teams_i_lead())::uuid [])
+            and team_id = any((select app.teams_i_lead())::uuid[])
         )
     )
 );

@@ -56,7 +56,7 @@ using (
         (select app.may('tenancy.teams:update', 'owner', 'admin'))
         or (
             (select app.may('tenancy.teams:update', 'manager'))
-            and id = any ((select app.teams_i_lead())::uuid [])
+            and id = any((select app.teams_i_lead())::uuid[])
         )
     )
 )
@@ -66,7 +66,7 @@ with check (
         (select app.may('tenancy.teams:update', 'owner', 'admin'))
         or (
             (select app.may('tenancy.teams:update', 'manager'))
-            and id = any ((select app.teams_i_lead())::uuid [])
+            and id = any((select app.teams_i_lead())::uuid[])
         )
     )
     and (

@@ -196,24 +196,34 @@ class Cluster:
         if template is not None:
             self._make_template(template)
         database = Database(self.server, f"test_{next(self._numbers)}")
-        janitor = self._janitor(database.name, template)
-        janitor.init()
+        self._create(database.name, template)
         try:
             yield database
         finally:
-            janitor.drop()
+            self._janitor(database.name, template).drop()
 
     def _make_template(self, name: str) -> None:
         if name in self._templates:
             return
         if name == TEMPLATE:
             self._make_template(UNMIGRATED)
-            self._janitor(TEMPLATE, UNMIGRATED).init()
+            self._create(TEMPLATE, UNMIGRATED)
             upgrade(self.server.url("gardenos_migrator", TEMPLATE))
         else:
-            self._janitor(UNMIGRATED, None).init()
+            self._create(UNMIGRATED, None)
             bootstrap.apply(self.server.url("postgres", UNMIGRATED))
         self._templates.add(name)
+
+    def _create(self, name: str, template: str | None) -> None:
+        self._janitor(name, template).init()
+        if template is not None:
+            # CREATE DATABASE copies what is in a template, not the privileges of the template itself.
+            with psycopg.connect(self.server.url("postgres", name)) as connection:
+                connection.execute(
+                    sql.SQL("revoke temporary on database {} from public").format(
+                        sql.Identifier(name)
+                    )
+                )
 
     def _janitor(self, name: str, template: str | None) -> DatabaseJanitor:
         return DatabaseJanitor(

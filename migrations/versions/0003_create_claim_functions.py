@@ -485,11 +485,11 @@ def upgrade() -> None:
             out membership_id uuid,
             out agency_role app.agency_role,
             out record_scope app.record_scope,
-            out capabilities text [],
+            out capabilities text[],
             out agent_id uuid,
             out is_person boolean,
             out api_key_id uuid,
-            out scopes text []
+            out scopes text[]
         )
         language plpgsql
         stable
@@ -753,7 +753,7 @@ def upgrade() -> None:
         -- The role test of a policy: my live role is on the list, and what I do is within the scopes of my key. An
         -- agent that acts for a user has the intersection of both, so then 'ai_agent' must be on the list as well.
         -- Policies call it as (select app.may(…)): once per statement, not per row.
-        create or replace function app.may(action text, variadic roles app.agency_role [])
+        create or replace function app.may(action text, variadic roles app.agency_role[])
         returns boolean
         language plpgsql
         stable
@@ -765,23 +765,23 @@ def upgrade() -> None:
             proof record := app.proof();
         begin
             return coalesce(
-                proof.agency_role = any (roles)
-                and (proof.agent_id is null or 'ai_agent' = any (roles))
-                and (proof.scopes is null or action = any (proof.scopes)),
+                proof.agency_role = any(roles)
+                and (proof.agent_id is null or 'ai_agent' = any(roles))
+                and (proof.scopes is null or action = any(proof.scopes)),
                 false
             );
         end;
         $function$;
 
-        revoke all on function app.may(text, app.agency_role []) from public;
-        grant execute on function app.may(text, app.agency_role []) to
+        revoke all on function app.may(text, app.agency_role[]) from public;
+        grant execute on function app.may(text, app.agency_role[]) to
             authenticated,
             service_role,
             gardenos_worker,
             gardenos_membership_reader,
             gardenos_tenancy_writer;
 
-        comment on function app.may(text, app.agency_role []) is
+        comment on function app.may(text, app.agency_role[]) is
         'May I do this (schema.table:command), being one of these roles? False when nothing is proved.';
         """
     )
@@ -802,7 +802,7 @@ def upgrade() -> None:
         begin
             return coalesce(
                 proof.is_person
-                and (proof.scopes is null or action = any (proof.scopes)),
+                and (proof.scopes is null or action = any(proof.scopes)),
                 false
             );
         end;
@@ -827,7 +827,7 @@ def upgrade() -> None:
         set local role gardenos_membership_reader;
 
         create or replace function app.teams_i_lead()
-        returns uuid []
+        returns uuid[]
         language plpgsql
         stable
         parallel unsafe
@@ -913,7 +913,7 @@ def downgrade() -> None:
         drop function app.bind_session(text, bigint, text);
         drop function app.teams_i_lead();
         drop function app.may_as_myself(text);
-        drop function app.may(text, app.agency_role []);
+        drop function app.may(text, app.agency_role[]);
         drop function app.record_scope();
         drop function app.agency_role();
         drop function app.membership_id();

@@ -128,7 +128,7 @@ def upgrade() -> None:
             user_id uuid not null,
             role app.agency_role not null,
             record_scope app.record_scope not null default 'own',
-            capabilities text [] not null default '{}',
+            capabilities text[] not null default '{}',
             status app.member_status not null default 'active',
             display_name app.label not null,
             job_title app.label,
@@ -152,7 +152,7 @@ def upgrade() -> None:
             constraint memberships_default_team_id_fkey foreign key (agency_id, default_team_id)
                 references tenancy.teams (agency_id, id) on delete set null (default_team_id),
             constraint memberships_capabilities_known
-                check (capabilities <@ array['import', 'export', 'merge']::text []),
+                check (capabilities <@ array['import', 'export', 'merge']::text[]),
             constraint memberships_scope_of_owner_and_admin
                 check (role not in ('owner', 'admin') or record_scope = 'all'),
             constraint memberships_scope_of_manager
@@ -257,7 +257,7 @@ def upgrade() -> None:
             id uuid not null default app.uuid_v7(),
             name app.label not null,
             prefix app.label not null,
-            scopes text [] not null default '{}',
+            scopes text[] not null default '{}',
             acts_as_id uuid not null,
             expires_at timestamptz,
             last_used_at timestamptz,

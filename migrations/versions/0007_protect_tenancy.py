@@ -388,7 +388,7 @@ def upgrade() -> None:
                 (select app.may('tenancy.teams:update', 'owner', 'admin'))
                 or (
                     (select app.may('tenancy.teams:update', 'manager'))
-                    and id = any ((select app.teams_i_lead())::uuid [])
+                    and id = any((select app.teams_i_lead())::uuid[])
                 )
             )
         )
@@ -398,7 +398,7 @@ def upgrade() -> None:
                 (select app.may('tenancy.teams:update', 'owner', 'admin'))
                 or (
                     (select app.may('tenancy.teams:update', 'manager'))
-                    and id = any ((select app.teams_i_lead())::uuid [])
+                    and id = any((select app.teams_i_lead())::uuid[])
                 )
             )
             and (
@@ -647,7 +647,7 @@ def upgrade() -> None:
                 (select app.may('tenancy.team_members:insert', 'owner', 'admin'))
                 or (
                     (select app.may('tenancy.team_members:insert', 'manager'))
-                    and team_id = any ((select app.teams_i_lead())::uuid [])
+                    and team_id = any((select app.teams_i_lead())::uuid[])
                 )
             )
         );
@@ -663,7 +663,7 @@ def upgrade() -> None:
                 (select app.may('tenancy.team_members:update', 'owner', 'admin'))
                 or (
                     (select app.may('tenancy.team_members:update', 'manager'))
-                    and team_id = any ((select app.teams_i_lead())::uuid [])
+                    and team_id = any((select app.teams_i_lead())::uuid[])
                 )
             )
         )
@@ -673,7 +673,7 @@ def upgrade() -> None:
                 (select app.may('tenancy.team_members:update', 'owner', 'admin'))
                 or (
                     (select app.may('tenancy.team_members:update', 'manager'))
-                    and team_id = any ((select app.teams_i_lead())::uuid [])
+                    and team_id = any((select app.teams_i_lead())::uuid[])
                 )
             )
         );
@@ -689,7 +689,7 @@ def upgrade() -> None:
                 (select app.may('tenancy.team_members:delete', 'owner', 'admin'))
                 or (
                     (select app.may('tenancy.team_members:delete', 'manager'))
-                    and team_id = any ((select app.teams_i_lead())::uuid [])
+                    and team_id = any((select app.teams_i_lead())::uuid[])
                 )
             )
         );

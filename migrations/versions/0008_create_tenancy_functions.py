@@ -760,7 +760,7 @@ def upgrade() -> None:
 
         create or replace function app.create_api_key(
             name text,
-            scopes text [] default '{}',
+            scopes text[] default '{}',
             acts_as_id uuid default null,
             expires_at timestamptz default null
         )
@@ -815,11 +815,11 @@ def upgrade() -> None:
         end;
         $function$;
 
-        revoke all on function app.create_api_key(text, text [], uuid, timestamptz) from public;
-        grant execute on function app.create_api_key(text, text [], uuid, timestamptz) to
+        revoke all on function app.create_api_key(text, text[], uuid, timestamptz) from public;
+        grant execute on function app.create_api_key(text, text[], uuid, timestamptz) to
             authenticated;
 
-        comment on function app.create_api_key(text, text [], uuid, timestamptz) is
+        comment on function app.create_api_key(text, text[], uuid, timestamptz) is
         'Makes an API key and answers it, once. Empty scopes: all that the membership may.';
 
         set local role gardenos_owner;
@@ -879,7 +879,7 @@ def downgrade() -> None:
     execute(
         r"""
         drop function app.api_key_claims(text);
-        drop function app.create_api_key(text, text [], uuid, timestamptz);
+        drop function app.create_api_key(text, text[], uuid, timestamptz);
         drop function app.accept_invitation(text);
         drop function app.invite(text, app.agency_role, app.record_scope, uuid, uuid);
         drop function app.is_verified_stranger(jsonb);

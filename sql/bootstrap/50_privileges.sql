@@ -250,6 +250,50 @@ begin
 end
 $bootstrap$;
 
+-- What other sessions of the same login are running, and objects that outlive a transaction. A service
+-- logs in once for all agencies: in pg_stat_activity injected SQL would read the statements of the others,
+-- and a temporary table or function would wait on the pooled connection for the next agency. Monitoring
+-- reads the first, and the migrator, to name whoever holds its lock; nobody needs the second.
+
+do $bootstrap$
+declare
+    spec record;
+begin
+    for spec in
+        select
+            'function ' || p.oid::regprocedure::text as target,
+            'execute' as privilege,
+            coalesce(p.proacl, acldefault('f', p.proowner)) as acl
+        from pg_catalog.pg_proc as p
+        where p.pronamespace = 'pg_catalog'::regnamespace
+            and p.proname in ('pg_stat_get_activity', 'pg_stat_get_backend_activity')
+        union all
+        select
+            'table ' || c.oid::regclass::text,
+            'select',
+            c.relacl
+        from pg_catalog.pg_class as c
+        where c.oid = 'pg_catalog.pg_stat_activity'::regclass
+    loop
+        if exists (select 1 from aclexplode(spec.acl) as a where a.grantee = 0) then
+            execute format('revoke all on %s from public', spec.target);
+        end if;
+        execute format('grant %s on %s to pg_monitor, gardenos_migrator', spec.privilege, spec.target);
+    end loop;
+
+    if exists (
+        select 1
+        from pg_catalog.pg_database as d
+        cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) as a
+        where d.datname = current_database()
+            and a.grantee = 0
+            and a.privilege_type = 'TEMPORARY'
+    ) then
+        execute format('revoke temporary on database %I from public', current_database());
+    end if;
+end
+$bootstrap$;
+
 -- realtime's schema dump sets this parameter as its role; without the grant it fails.
 
 do $bootstrap$

@@ -529,6 +529,43 @@ finding (place, missing) as (
             split_part(pair.entry, '=', 1) = 'app.settings.jwt_secret'
             and (s.setdatabase = 0 or d.datname = current_database())
     )
+
+    union all
+    select
+        22,
+        'revocation of pg_stat_activity from public'
+    where
+        exists (
+            select 1
+            from pg_catalog.pg_class as c
+            cross join lateral aclexplode(c.relacl) as a
+            where
+                c.oid = 'pg_catalog.pg_stat_activity'::regclass
+                and a.grantee = 0
+        )
+        or exists (
+            select 1
+            from pg_catalog.pg_proc as p
+            cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
+            where
+                p.pronamespace = 'pg_catalog'::regnamespace
+                and p.proname in ('pg_stat_get_activity', 'pg_stat_get_backend_activity')
+                and a.grantee = 0
+        )
+
+    union all
+    select
+        23,
+        'revocation of temporary objects from public'
+    where exists (
+        select 1
+        from pg_catalog.pg_database as d
+        cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) as a
+        where
+            d.datname = current_database()
+            and a.grantee = 0
+            and a.privilege_type = 'TEMPORARY'
+    )
 )
 
 select finding.missing

@@ -8,7 +8,7 @@ set local role gardenos_tenancy_writer;
 
 create or replace function app.create_api_key(
     name text,
-    scopes text [] default '{}',
+    scopes text[] default '{}',
     acts_as_id uuid default null,
     expires_at timestamptz default null
 )
@@ -63,11 +63,11 @@ begin
 end;
 $function$;
 
-revoke all on function app.create_api_key(text, text [], uuid, timestamptz) from public;
-grant execute on function app.create_api_key(text, text [], uuid, timestamptz) to
+revoke all on function app.create_api_key(text, text[], uuid, timestamptz) from public;
+grant execute on function app.create_api_key(text, text[], uuid, timestamptz) to
     authenticated;
 
-comment on function app.create_api_key(text, text [], uuid, timestamptz) is
+comment on function app.create_api_key(text, text[], uuid, timestamptz) is
 'Makes an API key and answers it, once. Empty scopes: all that the membership may.';
 
 set local role gardenos_owner;

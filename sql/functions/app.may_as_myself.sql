@@ -13,7 +13,7 @@ declare
 begin
     return coalesce(
         proof.is_person
-        and (proof.scopes is null or action = any (proof.scopes)),
+        and (proof.scopes is null or action = any(proof.scopes)),
         false
     );
 end;

@@ -19,11 +19,11 @@ create or replace function app.proof(
     out membership_id uuid,
     out agency_role app.agency_role,
     out record_scope app.record_scope,
-    out capabilities text [],
+    out capabilities text[],
     out agent_id uuid,
     out is_person boolean,
     out api_key_id uuid,
-    out scopes text []
+    out scopes text[]
 )
 language plpgsql
 stable

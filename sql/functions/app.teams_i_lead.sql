@@ -3,7 +3,7 @@
 set local role gardenos_membership_reader;
 
 create or replace function app.teams_i_lead()
-returns uuid []
+returns uuid[]
 language plpgsql
 stable
 parallel unsafe

@@ -241,8 +241,14 @@ DAMAGE = [
         "revoke set on parameter log_min_messages from supabase_realtime_admin",
         "privilege to set log_min_messages for supabase_realtime_admin",
     ),
+    ("grant select on pg_stat_activity to public", "revocation of pg_stat_activity from public"),
+    (
+        "grant execute on function pg_stat_get_activity(integer) to public",
+        "revocation of pg_stat_activity from public",
+    ),
     ("drop publication supabase_realtime", REALTIME),
     ("alter publication supabase_realtime set (publish = 'insert, update, delete')", REALTIME),
+    ("alter publication supabase_realtime set (publish = 'insert, update, truncate')", REALTIME),
     ("alter publication supabase_realtime owner to dashboard_user", REALTIME),
     ("alter publication supabase_realtime add tables in schema crm", REALTIME),
     (
@@ -629,6 +635,8 @@ def test_postgrest_hears_of_ddl_of_a_role_without_rights_on_the_triggers(
     statement: str,
     heard: bool,
 ) -> None:
+    with prepared.connect(autocommit=True) as superuser:
+        superuser.execute(f"grant temporary on database {prepared.name} to gardenos_owner".encode())
     with prepared.connect("gardenos_migrator", autocommit=True) as connection:
         connection.execute("set role gardenos_owner")
         if before:

@@ -295,6 +295,8 @@ def test_altered_policies_and_new_grants_are_repaired(serviced: Database) -> Non
         connection.execute("alter table storage.objects disable row level security")
         connection.execute("grant all on storage.objects, realtime.subscription to authenticated")
         connection.execute("update storage.buckets set public = true where id = 'agency-files'")
+        connection.execute("alter table realtime.messages_now disable row level security")
+        connection.execute("grant select on realtime.messages_now to authenticated")
 
         bootstrap.apply_post_service(url)
 
@@ -305,10 +307,12 @@ def test_altered_policies_and_new_grants_are_repaired(serviced: Database) -> Non
                 (select relrowsecurity from pg_class where oid = 'storage.objects'::regclass),
                 has_table_privilege('authenticated', 'storage.objects', 'truncate'),
                 has_table_privilege('authenticated', 'realtime.subscription', 'select'),
-                (select b.public from storage.buckets as b where b.id = 'agency-files')
+                (select b.public from storage.buckets as b where b.id = 'agency-files'),
+                (select relrowsecurity from pg_class where oid = 'realtime.messages_now'::regclass),
+                has_table_privilege('authenticated', 'realtime.messages_now', 'select')
             """
         ).fetchone()
-        assert row == (True, False, False, False)
+        assert row == (True, False, False, False, True, False)
 
 
 def test_no_truncate_references_trigger_for_api_roles(serviced: Database) -> None:
