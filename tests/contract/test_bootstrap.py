@@ -246,6 +246,12 @@ DAMAGE = [
         "grant execute on function pg_stat_get_activity(integer) to public",
         "revocation of pg_stat_activity from public",
     ),
+    (
+        "do $$ begin"
+        " execute format('grant temporary on database %I to public', current_database());"
+        " end $$",
+        "revocation of temporary objects from public",
+    ),
     ("drop publication supabase_realtime", REALTIME),
     ("alter publication supabase_realtime set (publish = 'insert, update, delete')", REALTIME),
     ("alter publication supabase_realtime set (publish = 'insert, update, truncate')", REALTIME),
