@@ -33,8 +33,8 @@ from tests.policies.town import (
     team_id,
 )
 
-# Each surroundings gets its own cases. Where every query of the functions starts parallel workers, a
-# case costs twenty times as much.
+# All surroundings get cases of their own. Where every query of the functions starts parallel
+# workers, a case costs twenty times as much.
 CASES = {"plain": 4000, "legacy": 3200, "odd": 3200, "parallel": 250}
 RAW_CASES = 2400
 
@@ -66,7 +66,7 @@ LEGACY = {
     "gardenos.seal": "0" * 64,
 }
 ODD = {
-    "search_path": 'pg_temp, tenancy, app, "$user"',
+    "search_path": 'shadows, tenancy, app, pg_catalog, "$user"',
     "row_security": "on",
     "transform_null_equals": "on",
     "array_nulls": "off",
@@ -88,12 +88,16 @@ ODD = {
 SURROUNDINGS = {"plain": {}, "parallel": PARALLEL, "legacy": LEGACY, "odd": ODD}
 
 # Functions and tables that would be met first if anything of ours were looked up by search_path.
-SHADOWS = """
-create function pg_temp.current_setting(text, boolean) returns text language sql
-    as $$ select '{forged}' $$;
-create function pg_temp.agency_id() returns uuid language sql as $$ select '{beta}'::uuid $$;
-create temporary table memberships as select '{beta}'::uuid as agency_id;
-create temporary table users (id uuid, status text, kind text);
+SHADOWS = f"""
+create schema shadows;
+grant usage on schema shadows to public;
+create function shadows.current_setting(text, boolean) returns text language sql
+    as $$ select '{json.dumps(claims_of("bob", "beta"))}' $$;
+create function shadows.agency_id() returns uuid language sql
+    as $$ select '{AGENCIES["beta"].id}'::uuid $$;
+create table shadows.memberships as select '{AGENCIES["beta"].id}'::uuid as agency_id;
+create table shadows.users (id uuid, status text, kind text);
+grant select on all tables in schema shadows to public;
 """
 
 
@@ -106,11 +110,6 @@ def surround(connection: Connection[Any], surroundings: str) -> None:
         if connection.info.server_version < 160000:
             name = "force_parallel_mode"
         around[name] = "on"
-    if surroundings == "odd":
-        forged = json.dumps(claims_of("bob", "beta"))
-        beta = str(AGENCIES["beta"].id)
-        shadows = SHADOWS.replace("{forged}", forged).replace("{beta}", beta)
-        connection.execute(shadows.encode())
     for name, value in around.items():
         connection.execute("select set_config(%s, %s, true)", (name, value))
     connection.execute("set local role authenticated")
@@ -145,8 +144,16 @@ class Asked:
         return seen(row)
 
 
+@pytest.fixture(scope="module")
+def shadows(town: Town) -> Iterator[None]:
+    with town.database.connect(autocommit=True) as connection:
+        connection.execute(SHADOWS.encode())
+        yield
+        connection.execute("drop schema shadows cascade")
+
+
 @pytest.fixture(scope="module", params=list(SURROUNDINGS))
-def asked(town: Town, request: pytest.FixtureRequest) -> Iterator[Asked]:
+def asked(town: Town, shadows: None, request: pytest.FixtureRequest) -> Iterator[Asked]:
     with town.database.connect("authenticator", autocommit=True) as connection:
         surround(connection, request.param)
         yield Asked(connection, request.param)
