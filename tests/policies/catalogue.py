@@ -1,0 +1,1260 @@
+"""The rules of architecture section 4, each read off the catalogue for every table there is.
+
+A check answers what violates it, one line each; an empty list means that the rule holds. The same
+checks are run on the migrated database (`test_catalogue.py`) and on databases that were broken on
+purpose (`test_mutations.py`). Exceptions are named, with the reason, and an exception that nothing
+needs any more is a violation too: a list that only grows protects nothing.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from tests.policies.access import Connection, Row
+from tests.policies.matrix import SCHEMAS
+
+Check = Callable[[Connection], list[str]]
+
+OURS = [*SCHEMAS, "app", "migration"]
+OWNER = "gardenos_owner"
+FLOOR_ROLES = {"anon", "authenticated", "service_role", "gardenos_worker"}
+FLOOR = "(agency_id = ( SELECT app.agency_id() AS agency_id))"
+
+# Tables without agency_id, and the text of the floor that they have instead.
+GLOBAL_TABLES = {
+    # the tenant itself: its id is everybody's agency_id
+    "tenancy.agencies": "(id = ( SELECT app.agency_id() AS agency_id))",
+    # which token issuers are believed: nobody's business
+    "tenancy.issuers": "false",
+    # a login can be in several agencies: the floor is the person
+    "tenancy.users": "(id = ( SELECT app.user_id() AS user_id))",
+    "tenancy.user_identities": "(user_id = ( SELECT app.user_id() AS user_id))",
+}
+UNIQUE_WITHOUT_AGENCY = {
+    "tenancy.agencies_slug_key": "a slug stands in URLs and is never used again",
+    "tenancy.users_email_key": "one login per address, whatever the agencies",
+    "tenancy.user_identities_issuer_subject_key": "a token names one user, whatever the agencies",
+}
+OPTIONAL_WITHOUT_SET_NULL = {
+    "tenancy.invitations_accepted_by_id_fkey": "memberships are never deleted (forbid_delete)",
+}
+# Changes of these columns are no change of the row (schema.md 2.3): no version, no stamp.
+UNTRACKED = {
+    "last_used_at",
+    "last_accessed_at",
+    "access_count",
+    "last_read_at",
+    "last_message_at",
+    "participant_ids",
+    "attempts",
+    "locked_by",
+    "locked_until",
+    "tier",
+}
+STAMPS = ("stamp_row", "stamp_link", "stamp_global", "stamp_deletion")
+SUPERUSERS = {"postgres", "supabase_admin"}
+BYPASSRLS = {"service_role"}
+# Who reads or writes tenant rows without being bound by the floor; what each of them can do is
+# proved in test_unbound_roles.py.
+UNBOUND_ROLES = {
+    "gardenos_membership_reader": "owns the functions that prove claims: the floor asks them",
+    "gardenos_tenancy_writer": "owns invitations, new agencies, API keys, last owner",
+    "gardenos_auditor": "reads everything, read-only",
+    "gardenos_owner": "owns the tables; FORCE RLS and no policy: it sees no row",
+}
+# Roles that no login may become but superusers and, for DDL, the migrator.
+CLOSED_ROLES = {
+    "gardenos_owner",
+    "gardenos_membership_reader",
+    "gardenos_tenancy_writer",
+    "gardenos_sealer",
+    "gardenos_search",
+}
+
+ASKING = ["authenticated", "service_role", "gardenos_worker"]
+NARROW_ASKING = ["gardenos_membership_reader", "gardenos_tenancy_writer"]
+# Every function, and who may execute it besides its owner.
+EXECUTE: dict[str, list[str]] = {
+    # who is asking: the roles of the floor ask, and the narrow roles inside their own functions
+    "app.agency_id()": [*ASKING, *NARROW_ASKING],
+    "app.agency_role()": [*ASKING, *NARROW_ASKING],
+    "app.membership_id()": [*ASKING, *NARROW_ASKING],
+    "app.record_scope()": [*ASKING, *NARROW_ASKING],
+    "app.user_id()": [*ASKING, *NARROW_ASKING],
+    "app.proof()": [*ASKING, "gardenos_tenancy_writer"],
+    "app.may(text,app.agency_role[])": [*ASKING, *NARROW_ASKING],
+    "app.may_as_myself(text)": [*ASKING, *NARROW_ASKING],
+    "app.claims()": [*ASKING, "gardenos_app", *NARROW_ASKING],
+    "app.seal_is_valid(text,text)": [*ASKING, "gardenos_app", *NARROW_ASKING],
+    "app.teams_i_lead()": ["authenticated", "gardenos_tenancy_writer"],
+    "app.claimed_user(jsonb)": ["gardenos_membership_reader"],
+    "app.claimed_uuid(jsonb,text)": ["gardenos_membership_reader"],
+    # service logins
+    "app.bind_session(text,bigint,text)": ["gardenos_app"],
+    "app.issue_seal(text,bigint,text)": ["gardenos_app"],
+    "app.api_key_claims(text)": ["gardenos_app"],
+    # seals: the sealer's own tools, and the DBA as owner
+    "app.hmac_sha256(bytea,bytea,text)": ["gardenos_sealer"],
+    "app.padded_key(bytea,integer)": ["gardenos_sealer"],
+    "app.sealed_text(text)": ["gardenos_sealer"],
+    "app.rotate_seal_key(text,interval)": ["gardenos_owner"],
+    # what people and services call
+    "app.my_agencies()": ["authenticated"],
+    "app.switch_agency(uuid)": ["authenticated"],
+    "app.leave_agency()": ["authenticated"],
+    "app.link_identity()": ["authenticated"],
+    "app.invite(text,app.agency_role,app.record_scope,uuid,uuid)": ["authenticated"],
+    "app.accept_invitation(text)": ["authenticated"],
+    "app.create_api_key(text,text[],uuid,timestamp with time zone)": ["authenticated"],
+    "app.create_agency(text,text,uuid,text)": ["service_role"],
+    "app.custom_access_token(jsonb)": ["supabase_auth_admin"],
+    # tools of those functions
+    "app.new_token(uuid)": ["gardenos_tenancy_writer"],
+    "app.token_agency(text)": NARROW_ASKING,
+    "app.token_hash(text)": NARROW_ASKING,
+    "app.is_verified_stranger(jsonb)": ["gardenos_tenancy_writer"],
+    # asked by triggers, which run as whoever writes
+    "app.is_agent(uuid)": [
+        "authenticated",
+        "service_role",
+        "gardenos_owner",
+        "gardenos_tenancy_writer",
+    ],
+    "app.is_live_member(uuid,uuid)": ["service_role", "gardenos_tenancy_writer"],
+    "app.outranks_me(app.agency_role)": ["authenticated", "gardenos_tenancy_writer"],
+    "app.role_rank(app.agency_role)": ["authenticated", "service_role", "gardenos_tenancy_writer"],
+    # every default of an id
+    "app.uuid_v7()": [*ASKING, "gardenos_sealer", "gardenos_tenancy_writer"],
+    # trigger functions: nobody calls them; the owner of the table needs those of another role
+    "app.check_active_agency()": [],
+    "app.check_last_owner()": ["gardenos_owner"],
+    "app.check_team_tree()": ["gardenos_owner"],
+    "app.check_timezone()": [],
+    "app.forbid_agency_change()": [],
+    "app.forbid_delete()": [],
+    "app.guard_api_key()": [],
+    "app.guard_invitation()": [],
+    "app.guard_membership()": [],
+    "app.stamp_deletion()": [],
+    "app.stamp_global()": [],
+    "app.stamp_link()": [],
+    "app.stamp_row()": [],
+}
+# Every SECURITY DEFINER function, and the narrow role that owns it.
+DEFINERS = {
+    "app.proof()": "gardenos_membership_reader",
+    "app.teams_i_lead()": "gardenos_membership_reader",
+    "app.is_agent(uuid)": "gardenos_membership_reader",
+    "app.is_live_member(uuid,uuid)": "gardenos_membership_reader",
+    "app.is_verified_stranger(jsonb)": "gardenos_membership_reader",
+    "app.check_team_tree()": "gardenos_membership_reader",
+    "app.my_agencies()": "gardenos_membership_reader",
+    "app.custom_access_token(jsonb)": "gardenos_membership_reader",
+    "app.api_key_claims(text)": "gardenos_membership_reader",
+    "app.create_agency(text,text,uuid,text)": "gardenos_tenancy_writer",
+    "app.switch_agency(uuid)": "gardenos_tenancy_writer",
+    "app.leave_agency()": "gardenos_tenancy_writer",
+    "app.link_identity()": "gardenos_tenancy_writer",
+    "app.invite(text,app.agency_role,app.record_scope,uuid,uuid)": "gardenos_tenancy_writer",
+    "app.accept_invitation(text)": "gardenos_tenancy_writer",
+    "app.create_api_key(text,text[],uuid,timestamp with time zone)": "gardenos_tenancy_writer",
+    "app.check_last_owner()": "gardenos_tenancy_writer",
+    "app.issue_seal(text,bigint,text)": "gardenos_sealer",
+    "app.seal_is_valid(text,text)": "gardenos_sealer",
+    "app.rotate_seal_key(text,interval)": "gardenos_sealer",
+}
+
+# --- what the checks read -------------------------------------------------------------------------
+
+
+def rows(connection: Connection, query: str, **parameters: Any) -> list[Row]:
+    """The rows of a catalogue query, with names spelled out in full."""
+    with connection.transaction():
+        connection.execute("set local search_path = ''")
+        return connection.execute(
+            query, {"schemas": list(SCHEMAS), "ours": OURS, "owner": OWNER, **parameters}
+        ).fetchall()
+
+
+def tables(connection: Connection) -> set[str]:
+    """Every table of the tenant schemas, partitions included."""
+    return {
+        row["name"]
+        for row in rows(
+            connection,
+            """
+            select c.oid::regclass::text as name
+              from pg_class as c
+             where c.relnamespace::regnamespace::text = any (%(schemas)s)
+               and c.relkind in ('r', 'p')
+            """,
+        )
+    }
+
+
+def tenant_tables(connection: Connection) -> set[str]:
+    """Every table that belongs to agencies: all but the named global ones."""
+    return tables(connection) - GLOBAL_TABLES.keys()
+
+
+def columns(connection: Connection) -> dict[str, dict[str, Row]]:
+    """Table to column to what the catalogue says about it."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows(
+        connection,
+        """
+        select
+            a.attrelid::regclass::text as table_name,
+            a.attname::text as name,
+            a.attnotnull as required,
+            format_type(a.atttypid, a.atttypmod) as type,
+            t.typtype::text as kind,
+            t.typcategory::text as category,
+            a.attacl is not null as has_acl,
+            col_description(a.attrelid, a.attnum) as comment
+          from pg_attribute as a
+          join pg_class as c on c.oid = a.attrelid
+          join pg_type as t on t.oid = a.atttypid
+         where c.relnamespace::regnamespace::text = any (%(ours)s)
+           and c.relkind in ('r', 'p', 'v')
+           and a.attnum > 0
+           and not a.attisdropped
+        """,
+    ):
+        found.setdefault(row["table_name"], {})[row["name"]] = row
+    return found
+
+
+def policies(connection: Connection) -> list[Row]:
+    """Every policy, with its two texts as PostgreSQL writes them."""
+    return rows(
+        connection,
+        """
+        select
+            p.polname::text as name,
+            p.polrelid::regclass::text as table_name,
+            p.polpermissive as permissive,
+            p.polcmd::text as command,
+            array(
+                select case r when 0 then 'public' else r::regrole::text end
+                  from unnest(p.polroles) as r
+            ) as roles,
+            pg_get_expr(p.polqual, p.polrelid) as qual,
+            pg_get_expr(p.polwithcheck, p.polrelid) as with_check
+          from pg_policy as p
+          join pg_class as c on c.oid = p.polrelid
+         where c.relnamespace::regnamespace::text = any (%(ours)s)
+         order by 2, 1
+        """,
+    )
+
+
+def functions(connection: Connection) -> dict[str, Row]:
+    """Signature to what the catalogue says about a function of ours."""
+    return {
+        row["signature"]: row
+        for row in rows(
+            connection,
+            """
+            select
+                p.oid::regprocedure::text as signature,
+                p.proname::text as name,
+                p.prosecdef as definer,
+                p.proleakproof as leakproof,
+                p.proowner::regrole::text as owner,
+                coalesce(p.proconfig, '{}') as settings,
+                p.prosrc as body,
+                obj_description(p.oid, 'pg_proc') as comment,
+                array(
+                    select case a.grantee when 0 then 'public' else a.grantee::regrole::text end
+                      from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
+                     where a.grantee <> p.proowner
+                     order by 1
+                ) as grantees
+              from pg_proc as p
+             where p.pronamespace::regnamespace::text = any (%(ours)s)
+            """,
+        )
+    }
+
+
+def named_exceptions(found: Collection[str], listed: Collection[str], what: str) -> Iterator[str]:
+    """Violations that are not on a list of exceptions, and exceptions that nothing needs."""
+    for name in sorted(set(found) - set(listed)):
+        yield f"{name}: {what}"
+    for name in sorted(set(listed) - set(found)):
+        yield f"{name}: listed as an exception ({what}), but it needs none"
+
+
+# --- structure ------------------------------------------------------------------------------------
+
+
+def check_tenant_key(connection: Connection) -> list[str]:
+    """`agency_id uuid not null`, `primary key (agency_id, id)` on every tenant table (rule 1)."""
+    keys = {
+        row["table_name"]: row["key"]
+        for row in rows(
+            connection,
+            """
+            select
+                i.indrelid::regclass::text as table_name,
+                array(
+                    select a.attname::text
+                      from unnest(i.indkey::int2[]) with ordinality as k (attnum, place)
+                      join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+                     order by k.place
+                ) as key
+              from pg_index as i
+             where i.indisprimary
+            """,
+        )
+    }
+    found = []
+    shape = columns(connection)
+    for table in sorted(tenant_tables(connection)):
+        agency = shape[table].get("agency_id")
+        if agency is None or agency["type"] != "uuid" or not agency["required"]:
+            found.append(f"{table}: no agency_id uuid not null")
+        if keys.get(table) != ["agency_id", "id"]:
+            found.append(f"{table}: the primary key is {keys.get(table)}, not (agency_id, id)")
+    for table in GLOBAL_TABLES.keys() - tables(connection):
+        found.append(f"{table}: listed as global, but there is no such table")
+    for table in GLOBAL_TABLES.keys() & tables(connection):
+        if "agency_id" in shape[table]:
+            found.append(f"{table}: listed as global, but it has agency_id")
+    return found
+
+
+def check_unique_starts_with_agency(connection: Connection) -> list[str]:
+    """Every unique constraint and index starts with agency_id (rule 1): it would be an oracle."""
+    found = rows(
+        connection,
+        """
+        select i.indexrelid::regclass::text as name
+          from pg_index as i
+          join pg_class as c on c.oid = i.indrelid
+          left join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+         where c.relnamespace::regnamespace::text = any (%(schemas)s)
+           and (i.indisunique or i.indisexclusion)
+           and not (i.indisprimary and c.oid::regclass::text = any (%(global)s))
+           and a.attname is distinct from 'agency_id'
+        """,
+        **{"global": list(GLOBAL_TABLES)},
+    )
+    return list(
+        named_exceptions(
+            {row["name"] for row in found},
+            UNIQUE_WITHOUT_AGENCY,
+            "unique without agency_id in front",
+        )
+    )
+
+
+def foreign_keys(connection: Connection) -> list[Row]:
+    """Every foreign key of the tenant schemas."""
+    return rows(
+        connection,
+        """
+        select
+            c.conrelid::regclass::text as table_name,
+            n.nspname::text || '.' || c.conname as name,
+            c.confrelid::regclass::text as target,
+            c.confdeltype::text as on_delete,
+            c.confupdtype::text as on_update,
+            c.condeferrable as deferrable,
+            array(
+                select a.attname::text
+                  from unnest(c.conkey) with ordinality as k (attnum, place)
+                  join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.attnum
+                 order by k.place
+            ) as columns,
+            array(
+                select a.attname::text
+                  from unnest(c.confkey) with ordinality as k (attnum, place)
+                  join pg_attribute as a on a.attrelid = c.confrelid and a.attnum = k.attnum
+                 order by k.place
+            ) as target_columns,
+            array(
+                select a.attname::text
+                  from unnest(c.confdelsetcols) as k (attnum)
+                  join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.attnum
+            ) as set_null
+          from pg_constraint as c
+          join pg_namespace as n on n.oid = c.connamespace
+         where n.nspname = any (%(schemas)s)
+           and c.contype = 'f'
+           and c.conparentid = 0
+        """,
+    )
+
+
+def check_composite_foreign_keys(connection: Connection) -> list[str]:
+    """Foreign keys between tenant tables are (agency_id, x_id) -> (agency_id, id) (rule 2)."""
+    found = []
+    tenants = tenant_tables(connection)
+    for key in foreign_keys(connection):
+        if key["on_update"] != "a":
+            found.append(f"{key['name']}: on update must be no action: keys never change")
+        if key["target"] in tenants and key["table_name"] not in tenants:
+            found.append(f"{key['name']}: a global table points to a tenant's row")
+        if key["table_name"] not in tenants or key["target"] not in tenants:
+            continue
+        if (
+            len(key["columns"]) != 2
+            or key["columns"][0] != "agency_id"
+            or key["target_columns"] != ["agency_id", "id"]
+        ):
+            found.append(f"{key['name']}: not (agency_id, x_id) to (agency_id, id)")
+    return found
+
+
+def check_agency_reference(connection: Connection) -> list[str]:
+    """Every tenant table is tied to its agency, by itself or by a required foreign key (2.2)."""
+    shape = columns(connection)
+    tied = set()
+    for key in foreign_keys(connection):
+        required = all(shape[key["table_name"]][name]["required"] for name in key["columns"])
+        if (required and key["columns"][0] == "agency_id") or (
+            key["columns"] == ["agency_id"] and key["target"] == "tenancy.agencies"
+        ):
+            tied.add(key["table_name"])
+    return [
+        f"{table}: no foreign key ties it to an agency"
+        for table in sorted(tenant_tables(connection) - tied)
+    ]
+
+
+def check_optional_foreign_keys(connection: Connection) -> list[str]:
+    """An optional reference is cleared when its target goes, and nothing but it (rule 2)."""
+    found = []
+    shape = columns(connection)
+    kept = set()
+    for key in foreign_keys(connection):
+        own = [name for name in key["columns"] if name != "agency_id"]
+        optional = any(not shape[key["table_name"]][name]["required"] for name in own)
+        if key["on_delete"] == "n":
+            if not optional:
+                found.append(f"{key['name']}: on delete set null of a required column")
+            elif "agency_id" in key["columns"] and key["set_null"] != own:
+                found.append(f"{key['name']}: must set null only {own}, never agency_id")
+        elif key["on_delete"] == "d":
+            found.append(f"{key['name']}: on delete set default")
+        elif optional:
+            kept.add(key["name"])
+    found += named_exceptions(
+        kept, OPTIONAL_WITHOUT_SET_NULL, "optional reference without on delete set null"
+    )
+    return found
+
+
+def check_foreign_keys_are_indexed(connection: Connection) -> list[str]:
+    """Every foreign key has an index that starts with its columns (2.2)."""
+    found = rows(
+        connection,
+        """
+        select c.conrelid::regclass::text || '.' || c.conname as name
+          from pg_constraint as c
+          join pg_class as t on t.oid = c.conrelid
+         where t.relnamespace::regnamespace::text = any (%(schemas)s)
+           and c.contype = 'f'
+           and not exists (
+               select 1
+                 from pg_index as i
+                 join pg_class as x on x.oid = i.indexrelid
+                 join pg_am as m on m.oid = x.relam
+                where i.indrelid = c.conrelid
+                  and i.indisvalid
+                  and m.amname = 'btree'
+                  and (i.indkey::int2[])[0:cardinality(c.conkey) - 1] @> c.conkey
+                  and (
+                      i.indpred is null
+                      or pg_get_expr(i.indpred, i.indrelid) = any (
+                          select '(' || quote_ident(a.attname) || ' IS NOT NULL)'
+                            from unnest(c.conkey) as k (attnum)
+                            join pg_attribute as a
+                              on a.attrelid = c.conrelid and a.attnum = k.attnum
+                      )
+                  )
+           )
+        """,
+    )
+    return [f"{row['name']}: no index starts with its columns" for row in found]
+
+
+def check_no_reference_to_auth(connection: Connection) -> list[str]:
+    """No constraint of ours references a schema of Supabase's services."""
+    found = rows(
+        connection,
+        """
+        select c.conrelid::regclass::text || '.' || c.conname as name
+          from pg_constraint as c
+          join pg_class as t on t.oid = c.confrelid
+         where c.contype = 'f'
+           and not t.relnamespace::regnamespace::text = any (%(ours)s)
+           and c.connamespace::regnamespace::text = any (%(ours)s)
+        """,
+    )
+    return [f"{row['name']}: references a table that is not ours" for row in found]
+
+
+def check_text_is_limited(connection: Connection) -> list[str]:
+    """Free text has a domain or a check, so it has a limit; and there is no citext (2.5)."""
+    checked = {
+        (row["table_name"], row["column_name"])
+        for row in rows(
+            connection,
+            """
+            select
+                c.conrelid::regclass::text as table_name,
+                a.attname::text as column_name
+              from pg_constraint as c
+              join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = any (c.conkey)
+             where c.contype = 'c'
+            """,
+        )
+    }
+    found = []
+    for table, shape in columns(connection).items():
+        if table.split(".")[0] not in SCHEMAS:
+            continue
+        for name, column in shape.items():
+            bare = column["type"].removesuffix("[]") in (
+                "text",
+                "character varying",
+                "jsonb",
+                "bytea",
+            )
+            if bare and (table, name) not in checked:
+                found.append(f"{table}.{name}: {column['type']} without a domain or a check")
+            if "citext" in column["type"] or column["type"] in ("money", "json"):
+                found.append(f"{table}.{name}: never {column['type']}")
+            if column["type"] == "timestamp without time zone":
+                found.append(f"{table}.{name}: times are timestamptz")
+    limits = rows(
+        connection,
+        """
+        select t.oid::regtype::text as name
+          from pg_type as t
+         where t.typnamespace::regnamespace::text = any (%(ours)s)
+           and t.typtype = 'd'
+           and not exists (select 1 from pg_constraint as c where c.contypid = t.oid)
+        """,
+    )
+    return found + [f"{row['name']}: a domain without a check" for row in limits]
+
+
+def check_comments(connection: Connection) -> list[str]:
+    """Every table, column, function, type says what it is; the ledger of alembic is not asked."""
+
+    def in_scope(name: str) -> bool:
+        return not name.startswith("migration.") or name.startswith("migration.seal_keys")
+
+    found = [
+        f"{table}.{name}: no comment"
+        for table, shape in columns(connection).items()
+        for name, column in shape.items()
+        if not column["comment"] and in_scope(table)
+    ]
+    found += [
+        f"{signature}: no comment"
+        for signature, function in functions(connection).items()
+        if not function["comment"]
+    ]
+    others = rows(
+        connection,
+        """
+        select c.oid::regclass::text as name
+          from pg_class as c
+         where c.relnamespace::regnamespace::text = any (%(ours)s)
+           and c.relkind in ('r', 'p', 'v')
+           and obj_description(c.oid, 'pg_class') is null
+        union all
+        select t.oid::regtype::text
+          from pg_type as t
+         where t.typnamespace::regnamespace::text = any (%(ours)s)
+           and t.typtype in ('d', 'e')
+           and obj_description(t.oid, 'pg_type') is null
+        """,
+    )
+    return found + [f"{row['name']}: no comment" for row in others if in_scope(row["name"])]
+
+
+# --- row-level security ---------------------------------------------------------------------------
+
+
+def check_rls_is_forced(connection: Connection) -> list[str]:
+    """RLS is enabled and forced on every table and partition, and on the keys of seals (rule 4)."""
+    found = rows(
+        connection,
+        """
+        select
+            c.oid::regclass::text as name,
+            c.relrowsecurity as enabled,
+            c.relforcerowsecurity as forced
+          from pg_class as c
+         where (
+                   c.relnamespace::regnamespace::text = any (%(schemas)s)
+                   or c.oid::regclass::text = 'migration.seal_keys'
+               )
+           and c.relkind in ('r', 'p')
+           and not (c.relrowsecurity and c.relforcerowsecurity)
+        """,
+    )
+    return [
+        f"{row['name']}: row-level security is {'not forced' if row['enabled'] else 'off'}"
+        for row in found
+    ]
+
+
+def check_floor(connection: Connection) -> list[str]:
+    """One RESTRICTIVE floor per table, letter for letter, for all commands and roles (rule 7)."""
+    found = []
+    restrictive: dict[str, list[Row]] = {}
+    for policy in policies(connection):
+        if not policy["permissive"]:
+            restrictive.setdefault(policy["table_name"], []).append(policy)
+    for table in sorted(tables(connection)):
+        floors = restrictive.get(table, [])
+        if len(floors) != 1:
+            found.append(f"{table}: {len(floors)} restrictive policies, not one floor")
+            continue
+        (floor,) = floors
+        wanted = GLOBAL_TABLES.get(table, FLOOR)
+        if floor["command"] != "*":
+            found.append(f"{table}: the floor is not for all commands")
+        if set(floor["roles"]) != FLOOR_ROLES:
+            found.append(f"{table}: the floor binds {sorted(floor['roles'])}")
+        for part in ("qual", "with_check"):
+            if floor[part] != wanted:
+                found.append(f"{table}: {part} of the floor is {floor[part]}, not {wanted}")
+    return found
+
+
+def check_one_permissive_policy(connection: Connection) -> list[str]:
+    """At most one permissive policy applies per table, role and command (rule 4).
+
+    As PostgreSQL applies them: ALL is every command, PUBLIC is every role, and a policy for a role
+    counts for those that inherit it.
+    """
+    found = rows(
+        connection,
+        """
+        select
+            p.polrelid::regclass::text as name,
+            r.rolname::text as role,
+            w.command::text,
+            count(*) as policies
+          from pg_policy as p
+          join pg_class as c on c.oid = p.polrelid
+         cross join unnest(array['r', 'a', 'w', 'd']) as w (command)
+          join pg_roles as r
+            on not r.rolsuper
+           and exists (
+               select 1
+                 from unnest(p.polroles) as q
+                where q = 0
+                   or pg_has_role(r.oid, nullif(q, 0), 'usage')
+           )
+         where c.relnamespace::regnamespace::text = any (%(ours)s)
+           and p.polpermissive
+           and p.polcmd in ('*', w.command)
+         group by 1, 2, 3
+        having count(*) > 1
+         order by 1, 2, 3
+        """,
+    )
+    return [
+        f"{row['name']}: {row['policies']} permissive policies for {row['role']}, command"
+        f" {row['command']}"
+        for row in found
+    ]
+
+
+def check_policies_state_the_tenant(connection: Connection) -> list[str]:
+    """A permissive policy of a bound role begins with the tenant equality itself (rule 4).
+
+    One that is for another role must be for a named unbound role (or the sealer) alone.
+    """
+    found = []
+    for policy in policies(connection):
+        if not policy["permissive"]:
+            continue
+        where = f"{policy['table_name']} {policy['name']!r}"
+        roles = set(policy["roles"])
+        if not roles & FLOOR_ROLES and "public" not in roles:
+            strange = roles - UNBOUND_ROLES.keys() - {"gardenos_sealer"}
+            found += [f"{where}: for {role}, whom no floor binds" for role in sorted(strange)]
+            continue
+        if not roles <= FLOOR_ROLES:
+            found.append(f"{where}: mixes bound and unbound roles: {sorted(roles)}")
+        floor = GLOBAL_TABLES.get(policy["table_name"], FLOOR)
+        for part in ("qual", "with_check"):
+            text = policy[part]
+            if text is not None and text != floor and not text.startswith(f"({floor} AND "):
+                found.append(f"{where}: {part} does not begin with {floor}")
+        needed = {"r": ["qual"], "d": ["qual"], "a": ["with_check"]}.get(
+            policy["command"], ["qual", "with_check"]
+        )
+        found += [f"{where}: no {part}" for part in needed if policy[part] is None]
+    return found
+
+
+CALL = re.compile(r"\b([a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\(")
+NO_CALLS = {"any", "all", "in", "and", "or", "not", "exists", "array", "coalesce", "row"}
+
+
+def outside_selects(expression: str) -> tuple[str, list[str]]:
+    """An expression without its `( SELECT … )`, and those."""
+    selects: list[str] = []
+    rest = expression
+    while (start := rest.find("( SELECT ")) >= 0:
+        depth, end, quoted = 0, start, False
+        for end in range(start, len(rest)):
+            if rest[end] == "'":
+                quoted = not quoted
+            if not quoted:
+                depth += {"(": 1, ")": -1}.get(rest[end], 0)
+            if depth == 0:
+                break
+        selects.append(rest[start : end + 1])
+        rest = rest[:start] + "…" + rest[end + 1 :]
+    return rest, selects
+
+
+def check_policies_call_once(connection: Connection) -> list[str]:
+    """No policy calls a function per row: calls stand in `(select …)`, without a column."""
+    found = []
+    shape = columns(connection)
+    for policy in policies(connection):
+        for part in ("qual", "with_check"):
+            rest, selects = outside_selects(policy[part] or "")
+            where = f"{policy['table_name']} {policy['name']!r}: {part}"
+            found += [
+                f"{where} calls {name}() once per row"
+                for name in CALL.findall(rest)
+                if name.lower() not in NO_CALLS
+            ]
+            for select in selects:
+                if " FROM " in select:
+                    continue
+                literal_free = re.sub(r"'[^']*'", "", select)
+                inside = re.sub(r" AS [a-z_]+\)$", ")", literal_free)
+                names = set(re.findall(r"(?<![.\w])[a-z_]+(?:\.[a-z_]+)?(?![.\w(])", inside))
+                used = {name.split(".")[-1] for name in names} & set(shape[policy["table_name"]])
+                if used:
+                    found.append(f"{where} calls with a column, so once per row: {select}")
+    return found
+
+
+# --- privileges -----------------------------------------------------------------------------------
+
+
+def check_table_privileges(connection: Connection) -> list[str]:
+    """Nobody but the owner truncates, references, adds triggers, maintains or grants (rule 5)."""
+    found = rows(
+        connection,
+        """
+        select
+            c.oid::regclass::text as name,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
+            a.privilege_type as privilege,
+            a.is_grantable as grantable
+          from pg_class as c
+         cross join lateral aclexplode(c.relacl) as a
+         where c.relnamespace::regnamespace::text = any (%(ours)s)
+           and a.grantee <> c.relowner
+           and (
+               a.is_grantable
+               or a.grantee = 0
+               or a.grantee = 'anon'::regrole
+               or a.privilege_type not in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+           )
+        """,
+    )
+    return [
+        f"{row['name']}: {row['privilege']} for {row['grantee']}"
+        f"{' with grant option' if row['grantable'] else ''}"
+        for row in found
+    ]
+
+
+def check_column_privileges(connection: Connection) -> list[str]:
+    """No column-level SELECT: `select *` would fail with 42501 (rule 8)."""
+    found = rows(
+        connection,
+        """
+        select
+            a.attrelid::regclass::text || '.' || a.attname as name,
+            case x.grantee when 0 then 'public' else x.grantee::regrole::text end as grantee,
+            x.privilege_type as privilege
+          from pg_attribute as a
+          join pg_class as c on c.oid = a.attrelid
+         cross join lateral aclexplode(a.attacl) as x
+         where c.relnamespace::regnamespace::text = any (%(ours)s)
+           and (
+               x.privilege_type not in ('INSERT', 'UPDATE')
+               or x.is_grantable
+               or x.grantee in (0, 'anon'::regrole)
+           )
+        """,
+    )
+    return [f"{row['name']}: {row['privilege']} for {row['grantee']}" for row in found]
+
+
+def check_default_privileges(connection: Connection) -> list[str]:
+    """New objects are nobody's: no default privilege gives anything, PUBLIC's EXECUTE included."""
+    found = [
+        f"default privileges of {row['creator']} on {row['kind']}: for {row['grantee']}"
+        for row in rows(
+            connection,
+            """
+            select
+                d.defaclrole::regrole::text as creator,
+                d.defaclobjtype::text as kind,
+                case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee
+              from pg_default_acl as d
+             cross join lateral aclexplode(d.defaclacl) as a
+             where a.grantee <> d.defaclrole
+               and (d.defaclnamespace = 0 or d.defaclnamespace::regnamespace::text = any (%(ours)s))
+               -- PUBLIC uses every type: a domain of a column would be useless without it
+               and not (d.defaclobjtype = 'T' and a.grantee = 0)
+            """,
+        )
+    ]
+    creators = {
+        row["creator"]
+        for row in rows(
+            connection,
+            """
+            select d.defaclrole::regrole::text as creator
+              from pg_default_acl as d
+             where d.defaclobjtype = 'f'
+               and d.defaclnamespace = 0
+            """,
+        )
+    }
+    return found + [
+        f"{role}: its new functions are executable by PUBLIC"
+        for role in sorted((CLOSED_ROLES | {"gardenos_migrator"}) - creators)
+    ]
+
+
+def check_schema_privileges(connection: Connection) -> list[str]:
+    """Schemas: nothing for PUBLIC or anon, CREATE on `app` for definer owners only."""
+    found = rows(
+        connection,
+        """
+        select
+            n.nspname::text as name,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
+            a.privilege_type as privilege
+          from pg_namespace as n
+         cross join lateral aclexplode(n.nspacl) as a
+         where n.nspname = any (%(ours)s)
+           and a.grantee <> n.nspowner
+        """,
+    )
+    narrow = CLOSED_ROLES - {OWNER}
+    violations = []
+    for row in found:
+        what = f"schema {row['name']}: {row['privilege']} for {row['grantee']}"
+        creates = row["privilege"] == "CREATE"
+        if row["grantee"] in ("public", "anon") or (
+            creates and not (row["name"] == "app" and row["grantee"] in narrow)
+        ):
+            violations.append(what)
+        if row["name"] == "migration" and row["grantee"] != "gardenos_sealer":
+            violations.append(what)
+    return violations
+
+
+def check_no_public_execute(connection: Connection) -> list[str]:
+    """No function is executable by PUBLIC (rule 5)."""
+    return [
+        f"{signature}: executable by PUBLIC"
+        for signature, function in functions(connection).items()
+        if "public" in function["grantees"]
+    ]
+
+
+def check_execute(connection: Connection) -> list[str]:
+    """EXECUTE equals the allow-list above, both ways."""
+    found = functions(connection)
+    violations = [f"{name}: not on the allow-list" for name in sorted(found.keys() - EXECUTE)]
+    violations += [f"{name}: on the allow-list only" for name in sorted(EXECUTE.keys() - found)]
+    for signature in sorted(found.keys() & EXECUTE.keys()):
+        granted, wanted = set(found[signature]["grantees"]), set(EXECUTE[signature])
+        violations += [f"{signature}: executable by {role}" for role in sorted(granted - wanted)]
+        violations += [f"{signature}: not for {role}" for role in sorted(wanted - granted)]
+    return violations
+
+
+def check_search_path(connection: Connection) -> list[str]:
+    """Every function has `search_path = ''`: nobody can plant a name in front of ours."""
+    return [
+        f"{signature}: search_path is not ''"
+        for signature, function in functions(connection).items()
+        if 'search_path=""' not in function["settings"]
+    ]
+
+
+def check_definers(connection: Connection) -> list[str]:
+    """SECURITY DEFINER functions are on the list above, each owned by its narrow role."""
+    found = {
+        signature: function["owner"]
+        for signature, function in functions(connection).items()
+        if function["definer"]
+    }
+    violations = [f"{name}: an unlisted definer" for name in sorted(found.keys() - DEFINERS)]
+    violations += [f"{name}: no definer any more" for name in sorted(DEFINERS.keys() - found)]
+    violations += [
+        f"{name}: owned by {found[name]}, not {owner}"
+        for name, owner in DEFINERS.items()
+        if found.get(name, owner) != owner
+    ]
+    return violations
+
+
+def check_owners(connection: Connection) -> list[str]:
+    """Everything of ours belongs to the owner, but the listed definers (rule 6 of section 6)."""
+    found = rows(
+        connection,
+        """
+        select c.oid::regclass::text as name, c.relowner::regrole::text as owner
+          from pg_class as c
+         where c.relnamespace::regnamespace::text = any (%(ours)s)
+        union all
+        select t.oid::regtype::text, t.typowner::regrole::text
+          from pg_type as t
+         where t.typnamespace::regnamespace::text = any (%(ours)s)
+        union all
+        select n.nspname::text, n.nspowner::regrole::text
+          from pg_namespace as n
+         where n.nspname = any (%(ours)s)
+        union all
+        select p.oid::regprocedure::text, p.proowner::regrole::text
+          from pg_proc as p
+         where p.pronamespace::regnamespace::text = any (%(ours)s)
+        """,
+    )
+    return [
+        f"{row['name']}: belongs to {row['owner']}"
+        for row in found
+        if row["owner"] != DEFINERS.get(row["name"], OWNER)
+    ]
+
+
+def check_views_and_sequences(connection: Connection) -> list[str]:
+    """Views are security_invoker; no materialised view, foreign table or sequence is reachable."""
+    found = rows(
+        connection,
+        """
+        select
+            c.oid::regclass::text as name,
+            c.relkind::text as kind,
+            coalesce(c.reloptions, '{}') as options,
+            exists (
+                select 1
+                  from aclexplode(c.relacl) as a
+                 where a.grantee <> c.relowner
+            ) as reachable
+          from pg_class as c
+         where c.relnamespace::regnamespace::text = any (%(ours)s)
+           and c.relkind in ('v', 'm', 'f', 'S')
+        """,
+    )
+    violations = []
+    for row in found:
+        invoker = {"security_invoker=true", "security_invoker=on"} & set(row["options"])
+        if row["kind"] == "v" and not invoker:
+            violations.append(f"{row['name']}: a view without security_invoker")
+        if row["kind"] in "mf":
+            violations.append(f"{row['name']}: has no row-level security, whatever is granted")
+        if row["kind"] == "S" and row["reachable"]:
+            violations.append(f"{row['name']}: a sequence that others reach counts rows")
+    return violations
+
+
+# --- triggers -------------------------------------------------------------------------------------
+
+
+def triggers(connection: Connection) -> dict[str, list[Row]]:
+    """Table to its triggers."""
+    found: dict[str, list[Row]] = {}
+    for row in rows(
+        connection,
+        """
+        select
+            t.tgrelid::regclass::text as table_name,
+            t.tgname::text as name,
+            p.proname::text as function,
+            t.tgenabled::text as enabled,
+            (t.tgtype & 1) > 0 as for_each_row,
+            (t.tgtype & 2) > 0 as before,
+            (t.tgtype & 4) > 0 as on_insert,
+            (t.tgtype & 16) > 0 as on_update,
+            array(
+                select a.attname::text
+                  from unnest(t.tgattr::int2[]) as k (attnum)
+                  join pg_attribute as a on a.attrelid = t.tgrelid and a.attnum = k.attnum
+            ) as columns,
+            pg_get_triggerdef(t.oid) as definition
+          from pg_trigger as t
+          join pg_proc as p on p.oid = t.tgfoid
+          join pg_class as c on c.oid = t.tgrelid
+         where c.relnamespace::regnamespace::text = any (%(schemas)s)
+           and not t.tgisinternal
+        """,
+    ):
+        found.setdefault(row["table_name"], []).append(row)
+    return found
+
+
+def check_triggers_are_enabled(connection: Connection) -> list[str]:
+    """No trigger is switched off, or on for replicas only. That includes those of foreign keys."""
+    found = rows(
+        connection,
+        """
+        select t.tgrelid::regclass::text as table_name, t.tgname::text as name
+          from pg_trigger as t
+          join pg_class as c on c.oid = t.tgrelid
+         where c.relnamespace::regnamespace::text = any (%(ours)s)
+           and t.tgenabled <> 'O'
+        """,
+    )
+    return [f"{row['table_name']}: trigger {row['name']} is not enabled" for row in found]
+
+
+def check_frozen_columns(connection: Connection) -> list[str]:
+    """agency_id, id and created_* never change: a trigger on every table compares each (rule 3)."""
+    found = []
+    shape, guards = columns(connection), triggers(connection)
+    for table in sorted(tables(connection)):
+        frozen = [
+            name for name in ("agency_id", "id", "created_at", "created_by") if name in shape[table]
+        ]
+        if not frozen:
+            # issuers: the name is the key, and nobody but service_role writes it
+            continue
+        definitions = [
+            trigger["definition"]
+            for trigger in guards.get(table, [])
+            if trigger["function"] == "forbid_agency_change"
+            and trigger["before"]
+            and trigger["for_each_row"]
+            and trigger["on_update"]
+            and not trigger["columns"]
+        ]
+        if len(definitions) != 1:
+            found.append(f"{table}: no trigger forbid_agency_change")
+            continue
+        for name in frozen:
+            condition = f"(old.{name} IS DISTINCT FROM new.{name})"
+            if condition not in definitions[0]:
+                found.append(f"{table}: forbid_agency_change does not compare {name}")
+        if " AND " in definitions[0].partition(" WHEN ")[2]:
+            found.append(f"{table}: forbid_agency_change wants several changes at once")
+    return found
+
+
+def wanted_stamps(shape: Mapping[str, Row]) -> dict[str, tuple[bool, bool]]:
+    """The stamp functions that a set of columns needs, as (on insert, on update)."""
+    wanted: dict[str, tuple[bool, bool]] = {}
+    if "row_version" in shape:
+        wanted["stamp_row" if "updated_by" in shape else "stamp_global"] = (True, True)
+    elif "created_by" in shape:
+        wanted["stamp_link"] = (True, False)
+    if "deleted_at" in shape:
+        wanted["stamp_deletion"] = (False, True)
+    return wanted
+
+
+def check_stamps(connection: Connection) -> list[str]:
+    """Each set of columns has its stamps, and a column list leaves out untracked columns only."""
+    found = []
+    shape, present = columns(connection), triggers(connection)
+    for table in sorted(tables(connection)):
+        stamps = {
+            trigger["function"]: trigger
+            for trigger in present.get(table, [])
+            if trigger["function"] in STAMPS and trigger["before"] and trigger["for_each_row"]
+        }
+        wanted = wanted_stamps(shape[table])
+        for function in sorted(stamps.keys() ^ wanted.keys()):
+            found.append(f"{table}: {'misses' if function in wanted else 'has'} {function}")
+        for function in stamps.keys() & wanted.keys():
+            trigger = stamps[function]
+            if (trigger["on_insert"], trigger["on_update"]) != wanted[function]:
+                found.append(f"{table}: {function} does not run on the commands it is for")
+            left_out = set(shape[table]) - set(trigger["columns"] or shape[table])
+            found += [
+                f"{table}: {function} does not see an update of {name}"
+                for name in sorted(left_out - UNTRACKED)
+            ]
+            if not trigger["columns"]:
+                found += [
+                    f"{table}: {function} takes an update of {name} for a change"
+                    for name in sorted(set(shape[table]) & UNTRACKED)
+                    if trigger["on_update"] and function != "stamp_deletion"
+                ]
+    return found
+
+
+# --- roles and functions --------------------------------------------------------------------------
+
+
+def check_privileged_roles(connection: Connection) -> list[str]:
+    """Superusers and BYPASSRLS roles are exactly the named ones."""
+    found = rows(
+        connection,
+        """
+        select r.rolname::text as name, r.rolsuper as super
+          from pg_roles as r
+         where r.rolsuper or r.rolbypassrls
+        """,
+    )
+    superusers = {row["name"] for row in found if row["super"]}
+    bypass = {row["name"] for row in found if not row["super"]}
+    return [
+        *(f"{name}: is or misses SUPERUSER" for name in sorted(superusers ^ SUPERUSERS)),
+        *(f"{name}: has or misses BYPASSRLS" for name in sorted(bypass ^ BYPASSRLS)),
+    ]
+
+
+def check_unbound_roles(connection: Connection) -> list[str]:
+    """Who reaches a tenant table without the floor is on the list above (rule 7)."""
+    found = rows(
+        connection,
+        """
+        select distinct r.rolname::text as name
+          from pg_class as c
+         cross join pg_roles as r
+         where c.relnamespace::regnamespace::text = any (%(schemas)s)
+           and c.relkind in ('r', 'p')
+           and not r.rolsuper
+           -- pg_read_all_data and its kin, of which nobody is a member (check_predefined_roles)
+           and not starts_with(r.rolname, 'pg_')
+           and (
+               has_table_privilege(r.oid, c.oid, 'select, insert, update, delete, truncate')
+               or has_any_column_privilege(r.oid, c.oid, 'select, insert, update')
+           )
+        """,
+    )
+    return list(
+        named_exceptions(
+            {row["name"] for row in found} - FLOOR_ROLES,
+            UNBOUND_ROLES,
+            "reaches tenant tables, and no floor binds it",
+        )
+    )
+
+
+def check_closed_roles(connection: Connection) -> list[str]:
+    """No login becomes the owner or a narrow role, but superusers and the migrator by SET ROLE."""
+    found = rows(
+        connection,
+        """
+        select
+            r.rolname::text as login,
+            c.name,
+            pg_has_role(r.oid, c.name, 'usage') as inherits
+          from pg_roles as r
+         cross join unnest(%(closed)s::text[]) as c (name)
+         where not r.rolsuper
+           and r.rolname <> c.name
+           and pg_has_role(r.oid, c.name, 'member')
+        """,
+        closed=sorted(CLOSED_ROLES),
+    )
+    return [
+        f"{row['login']}: can become {row['name']}"
+        for row in found
+        if row["login"] != "gardenos_migrator" or row["inherits"]
+    ]
+
+
+PREDEFINED = {
+    "gardenos_monitor is in pg_monitor": "statistics, no rows",
+    "pg_monitor is in pg_read_all_settings": "PostgreSQL's own",
+    "pg_monitor is in pg_read_all_stats": "PostgreSQL's own",
+    "pg_monitor is in pg_stat_scan_tables": "PostgreSQL's own",
+}
+
+
+def check_predefined_roles(connection: Connection) -> list[str]:
+    """Nobody is in a role of PostgreSQL that reads or writes past policies, or files."""
+    found = rows(
+        connection,
+        """
+        select m.rolname || ' is in ' || g.rolname as name
+          from pg_auth_members as a
+          join pg_roles as m on m.oid = a.member
+          join pg_roles as g on g.oid = a.roleid
+         where starts_with(g.rolname, 'pg_')
+        """,
+    )
+    return list(
+        named_exceptions({row["name"] for row in found}, PREDEFINED, "a role of PostgreSQL's own")
+    )
+
+
+def check_leakproof(connection: Connection) -> list[str]:
+    """No function of ours is LEAKPROOF: it would run before the policies."""
+    return [
+        f"{signature}: LEAKPROOF"
+        for signature, function in functions(connection).items()
+        if function["leakproof"]
+    ]
+
+
+FORBIDDEN_TEXTS = {
+    "request.jwt.claim.": "the legacy settings let two readers see two users",
+    "user_metadata": "a user writes it",
+    "auth.uid": "nothing of ours depends on schema auth",
+    "auth.jwt": "nothing of ours depends on schema auth",
+}
+
+
+def check_forbidden_texts(connection: Connection) -> list[str]:
+    """No function or policy reads what a client can forge."""
+    texts = [(name, function["body"]) for name, function in functions(connection).items()]
+    texts += [
+        (f"{policy['table_name']} {policy['name']!r}", f"{policy['qual']} {policy['with_check']}")
+        for policy in policies(connection)
+    ]
+    return [
+        f"{name}: names {word}: {reason}"
+        for name, text in texts
+        for word, reason in FORBIDDEN_TEXTS.items()
+        if word in text
+    ]
+
+
+# What may set a setting, or run text as SQL: none of these takes a client's word for it.
+SETS = re.compile(r"\bset_config\s*\(|(?:^|;|\b(?:then|else|begin|loop)\b)\s*set\s", re.I)
+SET_CONFIG = {"app.bind_session(text,bigint,text)": "sets role, claims and seal, once checked"}
+
+
+def check_settings_are_not_set(connection: Connection) -> list[str]:
+    """No function sets a setting, but the one that binds a session, and none runs text as SQL."""
+    found = {
+        signature
+        for signature, function in functions(connection).items()
+        if SETS.search(function["body"])
+    }
+    violations = list(named_exceptions(found, SET_CONFIG, "sets a setting"))
+    for signature, function in functions(connection).items():
+        if re.search(r"\bexecute\b", function["body"], re.I):
+            violations.append(f"{signature}: runs text as SQL")
+        if re.search(r"set_config\s*\([^;]*,\s*false\s*\)", function["body"], re.I):
+            violations.append(f"{signature}: a setting that outlives the transaction")
+    return violations
+
+
+def all_checks() -> dict[str, Check]:
+    """Name to check, of all the checks here."""
+    return {
+        name.removeprefix("check_"): check
+        for name, check in globals().items()
+        if name.startswith("check_")
+    }
