@@ -27,7 +27,7 @@ def upgrade() -> None:
         volatile
         parallel safe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             microseconds bigint;
@@ -70,7 +70,7 @@ def upgrade() -> None:
         parallel safe
         strict
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             return sha256(outer_key || sha256(inner_key || convert_to(message, 'UTF8')));
@@ -96,7 +96,7 @@ def upgrade() -> None:
         parallel safe
         strict
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             block bytea := key || decode(repeat('00', 64 - octet_length(key)), 'hex');
@@ -127,7 +127,7 @@ def upgrade() -> None:
         parallel unsafe
         strict
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             return pg_backend_pid()::text || '|' || extract(epoch from now())::text || '|' || claims;
@@ -157,7 +157,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             if claims is null or seal is null or seal = '' then
@@ -210,7 +210,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             if claims is null or expires_at is null or signature is null then
@@ -280,7 +280,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             new_key bytea := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
@@ -336,7 +336,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             unread text := nullif(current_setting('request.jwt.claims', true), '');
@@ -397,7 +397,7 @@ def upgrade() -> None:
         immutable
         parallel safe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             if jsonb_typeof(claims -> key) = 'string'
@@ -429,7 +429,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             believed boolean;
@@ -495,7 +495,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             claims jsonb := app.claims();
@@ -607,7 +607,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             proof record := app.proof();
@@ -637,7 +637,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             proof record := app.proof();
@@ -667,7 +667,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             proof record := app.proof();
@@ -697,7 +697,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             proof record := app.proof();
@@ -727,7 +727,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             proof record := app.proof();
@@ -759,7 +759,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             proof record := app.proof();
@@ -795,7 +795,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             proof record := app.proof();
@@ -832,7 +832,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             proof record := app.proof();
@@ -876,7 +876,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             seal text := app.issue_seal(claims, expires_at, signature);

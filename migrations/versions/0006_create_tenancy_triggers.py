@@ -27,7 +27,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             return exists (
@@ -69,7 +69,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             return exists (
@@ -104,7 +104,7 @@ def upgrade() -> None:
         immutable
         parallel safe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             return case role
@@ -138,7 +138,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             mine app.agency_role := app.agency_role();
@@ -170,7 +170,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             if tg_op = 'INSERT' then
@@ -208,7 +208,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             new.created_at := now();
@@ -233,7 +233,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             if tg_op = 'INSERT' then
@@ -269,7 +269,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             new.deleted_at := case when new.deleted_at is not null then now() end;
@@ -295,7 +295,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             raise exception 'A row of %.% keeps its agency_id, its id and its created_at and created_by for life.',
@@ -321,7 +321,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             raise exception 'Rows of %.% are never deleted.', tg_table_schema, tg_table_name
@@ -345,7 +345,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             if new.timezone is not null then
@@ -376,7 +376,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             if not app.is_live_member(new.id, new.active_agency_id) then
@@ -408,7 +408,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             above integer;
@@ -485,7 +485,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             if tg_when = 'BEFORE' then
@@ -553,7 +553,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer') then
@@ -593,7 +593,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             actor_role app.agency_role;
@@ -654,7 +654,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             affected uuid;

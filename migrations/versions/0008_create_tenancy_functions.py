@@ -34,7 +34,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             return query
@@ -80,7 +80,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             if not app.may_as_myself('tenancy.users:update') or not app.is_live_member(app.user_id(), agency) then
@@ -123,7 +123,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             new_agency_id uuid := app.uuid_v7();
@@ -172,7 +172,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             proof record := app.proof();
@@ -214,7 +214,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             link jsonb := app.claims() -> 'link';
@@ -282,7 +282,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         set lock_timeout = '300ms'
         as $function$
         declare
@@ -366,7 +366,7 @@ def upgrade() -> None:
         parallel safe
         strict
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             return agency::text || '.' || replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
@@ -390,7 +390,7 @@ def upgrade() -> None:
         immutable
         parallel safe
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             if token ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}[.][0-9a-f]{64}$' then
@@ -419,7 +419,7 @@ def upgrade() -> None:
         parallel safe
         strict
         security invoker
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             return sha256(convert_to(token, 'UTF8'));
@@ -448,7 +448,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             return coalesce(
@@ -506,7 +506,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             proof record := app.proof();
@@ -647,7 +647,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             claims jsonb := app.claims();
@@ -769,7 +769,7 @@ def upgrade() -> None:
         volatile
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         declare
             proof record := app.proof();
@@ -838,7 +838,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security definer
-        set search_path = ''
+        set search_path = pg_catalog, pg_temp
         as $function$
         begin
             return (

@@ -5,7 +5,7 @@ language plpgsql
 stable
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 declare
     proof record := app.proof();

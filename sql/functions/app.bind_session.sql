@@ -10,7 +10,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 declare
     seal text := app.issue_seal(claims, expires_at, signature);

@@ -6,7 +6,7 @@ language plpgsql
 immutable
 parallel safe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     if jsonb_typeof(claims -> key) = 'string'

@@ -16,7 +16,7 @@ language plpgsql
 stable
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 declare
     unread text := nullif(current_setting('request.jwt.claims', true), '');

@@ -14,7 +14,7 @@ language plpgsql
 volatile
 parallel unsafe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 declare
     new_agency_id uuid := app.uuid_v7();

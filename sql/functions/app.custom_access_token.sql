@@ -14,7 +14,7 @@ language plpgsql
 stable
 parallel unsafe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '300ms'
 as $function$
 declare

@@ -7,7 +7,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     raise exception 'A row of %.% keeps its agency_id, its id and its created_at and created_by for life.',

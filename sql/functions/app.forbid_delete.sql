@@ -6,7 +6,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     raise exception 'Rows of %.% are never deleted.', tg_table_schema, tg_table_name

@@ -7,7 +7,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer') then

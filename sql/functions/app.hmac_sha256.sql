@@ -7,7 +7,7 @@ immutable
 parallel safe
 strict
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     return sha256(outer_key || sha256(inner_key || convert_to(message, 'UTF8')));

@@ -7,7 +7,7 @@ language plpgsql
 stable
 parallel unsafe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     return exists (

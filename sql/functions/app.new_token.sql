@@ -7,7 +7,7 @@ volatile
 parallel safe
 strict
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     return agency::text || '.' || replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');

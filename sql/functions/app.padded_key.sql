@@ -7,7 +7,7 @@ immutable
 parallel safe
 strict
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 declare
     block bytea := key || decode(repeat('00', 64 - octet_length(key)), 'hex');

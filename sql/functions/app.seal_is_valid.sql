@@ -11,7 +11,7 @@ language plpgsql
 stable
 parallel unsafe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     if claims is null or seal is null or seal = '' then

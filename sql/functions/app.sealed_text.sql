@@ -7,7 +7,7 @@ stable
 parallel unsafe
 strict
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     return pg_backend_pid()::text || '|' || extract(epoch from now())::text || '|' || claims;

@@ -6,7 +6,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     new.deleted_at := case when new.deleted_at is not null then now() end;

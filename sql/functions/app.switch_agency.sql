@@ -8,7 +8,7 @@ language plpgsql
 volatile
 parallel unsafe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     if not app.may_as_myself('tenancy.users:update') or not app.is_live_member(app.user_id(), agency) then

@@ -6,7 +6,7 @@ immutable
 parallel safe
 strict
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 begin
     return sha256(convert_to(token, 'UTF8'));
