@@ -166,6 +166,11 @@ class Server:
                     f"PostgreSQL in {self.data} did not stop within 60 seconds; see {self.log}."
                 )
 
+    def crash(self) -> None:
+        """Stop the server without a checkpoint and without telling its sessions; for tests."""
+        with self._locked():
+            self._run([self._program("pg_ctl"), "-D", str(self.data), "-m", "immediate", "stop"])
+
     def _beside(self, suffix: str) -> Path:
         return self.data.with_name(self.data.name + suffix)
 

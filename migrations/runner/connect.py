@@ -110,9 +110,17 @@ class Address:
         }
         parameters = {**patience, **self.parameters, "application_name": application_name}
         try:
-            return psycopg.connect("", autocommit=True, prepare_threshold=None, **parameters)
+            connection = psycopg.connect("", autocommit=True, prepare_threshold=None, **parameters)
         except psycopg.OperationalError as error:
             raise _refusal(self, str(error)) from None
+        try:
+            # Timeouts of the login or the database are meant for clients that are in a hurry.
+            for timeout in ("statement_timeout", "idle_session_timeout"):
+                connection.execute(f"set {timeout} = 0".encode())
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 def _refusal(address: Address, message: str) -> RunError:

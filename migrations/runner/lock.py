@@ -101,9 +101,6 @@ class DeployLock:
             self._connection = None
 
     def _poll(self, connection: psycopg.Connection) -> None:
-        # Another timeout of the login or the database must not end a session that only waits.
-        connection.execute("set idle_session_timeout = 0")
-        connection.execute("set statement_timeout = 0")
         started = time.monotonic()
         reported: float | None = None
         while True:

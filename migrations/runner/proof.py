@@ -58,14 +58,23 @@ def _prove_writable(address: Address, connection: psycopg.Connection) -> None:
     connection.execute("select pg_catalog.pg_current_xact_id()")
 
 
-def _prove_version(connection: psycopg.Connection, plan: Plan) -> None:
+def current_version(connection: psycopg.Connection) -> str | None:
+    """The version that the database has; None before the first revision.
+
+    Raises:
+        ProofFailed: it has several.
+    """
     found = []
     if _exists(connection, f"{LEDGER}.{VERSION_TABLE}"):
         query = f"select version_num from {LEDGER}.{VERSION_TABLE}"  # noqa: S608
         found = [row[0] for row in connection.execute(query.encode())]
     if len(found) > 1:
         raise ProofFailed(f"The database has several versions: {', '.join(sorted(found))}.")
-    version = found[0] if found else None
+    return found[0] if found else None
+
+
+def _prove_version(connection: psycopg.Connection, plan: Plan) -> None:
+    version = current_version(connection)
     if version == plan.target:
         return
     plan.position(version)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import psycopg
 from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
+from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
@@ -145,6 +146,7 @@ class _Run:
         self._lock = lock.DeployLock(address, options.lock_deadline)
         self._patience = Patience()
         self._plan: Plan | None = None
+        self._version: str | None = None
         self._started = False
 
     def carry_through(self) -> None:
@@ -153,7 +155,7 @@ class _Run:
             while True:
                 try:
                     self._attempt()
-                except (DBAPIError, psycopg.Error, RunError, LockLost, VersionLost) as error:
+                except (DBAPIError, psycopg.Error, CommandError, LockLost, VersionLost) as error:
                     self._consider(error)
                 else:
                     return
@@ -193,6 +195,7 @@ class _Run:
             self._plan = make_plan(context.script, self._command, heads, migration)
         for step in self._plan.remaining(only_version(heads)):
             self._lock.check()
+            self._version = only_version(step.from_revisions_no_deps)
             since = time.monotonic()
             yield step
             log.info("%s (%.1f s)", _describe(step), time.monotonic() - since)
@@ -203,8 +206,7 @@ class _Run:
         if not self._started:
             raise _final(error) from None
         action = classify(error)
-        # Without the lock whatever went wrong went wrong beside another deploy: look again.
-        if action is Action.STOP and (isinstance(error, RunError) or self._still_locked()):
+        if action is Action.STOP and (isinstance(error, RunError) or not self._overtaken()):
             raise _final(error) from error
         if action is not Action.RETRY:
             self._lock.release()
@@ -217,12 +219,17 @@ class _Run:
         log.warning("%s; next try in %.1f s", _brief(error), delay)
         time.sleep(delay)
 
-    def _still_locked(self) -> bool:
+    def _overtaken(self) -> bool:
+        """Whether another deploy was at work: then its doing, not the revision, may be what failed.
+
+        Either we lost the lock, or one that lost it to us had not ended and committed our revision.
+        """
         try:
             self._lock.check()
-        except LockLost:
-            return False
-        return True
+            with connect.migration_session(self._address, "gardenos migrate") as session:
+                return self._plan is not None and self._version != proof.current_version(session)
+        except (LockLost, psycopg.Error, RunError):
+            return True
 
 
 def _describe(step: RevisionStep) -> str:
@@ -242,8 +249,8 @@ def _brief(error: BaseException) -> str:
     return f"{line} [{state}]" if state else line
 
 
-def _final(error: Exception) -> RunError:
-    if isinstance(error, RunError):
+def _final(error: Exception) -> CommandError:
+    if isinstance(error, CommandError):
         return error
     original = error.orig if isinstance(error, DBAPIError) else error
     state = sqlstate(error)
