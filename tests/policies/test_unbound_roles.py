@@ -1,0 +1,198 @@
+"""The roles that the tenant floor does not bind: what each can do, and who can become one.
+
+What they may is written down here, not read from `policies/`; the privileges of the database are
+compared with it, table by table, and each privilege is then used.
+"""
+
+import itertools
+
+import pytest
+from psycopg.rows import dict_row
+
+from tests.database import Database
+from tests.policies.access import Connection, attempt
+from tests.policies.cells import CHANGES, candidates, insert
+from tests.policies.matrix import Matrix
+from tests.policies.world import World
+
+TABLES = sorted(Matrix().tables)
+COMMANDS = ("select", "insert", "update", "delete")
+READ, ADD, KEEP = {"select"}, {"select", "insert"}, {"select", "insert", "update"}
+ALL = set(COMMANDS)
+
+# table to commands; what is not listed is nothing
+PRIVILEGES: dict[str, dict[str, set[str]]] = {
+    "gardenos_membership_reader": {
+        "tenancy.agencies": READ,
+        "tenancy.issuers": READ,
+        "tenancy.users": READ,
+        "tenancy.user_identities": READ,
+        "tenancy.memberships": READ,
+        "tenancy.teams": READ,
+        "tenancy.team_members": READ,
+        "tenancy.api_keys": READ,
+        "tenancy.api_key_secrets": READ,
+    },
+    "gardenos_tenancy_writer": {
+        "tenancy.agencies": KEEP,
+        "tenancy.issuers": READ,
+        "tenancy.users": KEEP,
+        "tenancy.user_identities": ADD,
+        "tenancy.memberships": KEEP,
+        "tenancy.teams": READ,
+        "tenancy.team_members": ADD,
+        "tenancy.invitations": KEEP,
+        "tenancy.invitation_secrets": KEEP,
+        "tenancy.api_keys": ADD,
+        "tenancy.api_key_secrets": ADD,
+    },
+    "gardenos_auditor": {
+        table: READ
+        for table in TABLES
+        if table not in ("tenancy.invitation_secrets", "tenancy.api_key_secrets")
+    },
+    # BYPASSRLS: its privileges are all that limits it
+    "service_role": {
+        table: ALL
+        for table in TABLES
+        if table not in ("tenancy.invitation_secrets", "tenancy.api_key_secrets")
+    },
+    "gardenos_sealer": {},
+    "gardenos_search": {},
+    "gardenos_monitor": {},
+    "gardenos_migrator": {},
+    "gardenos_app": {},
+    "gardenos_worker": {},
+    "authenticator": {},
+    "authenticator_ro": {},
+    "anon": {},
+    "supabase_auth_admin": {},
+    "supabase_storage_admin": {},
+    "supabase_realtime_admin": {},
+    "dashboard_user": {},
+}
+
+
+@pytest.mark.parametrize("role", PRIVILEGES)
+def test_privileges_are_those(superuser: Connection, role: str) -> None:
+    for table, command in itertools.product(TABLES, COMMANDS):
+        (row,) = superuser.execute(
+            "select has_table_privilege(%(role)s, %(table)s, %(command)s)"
+            " or (%(command)s <> 'delete'"
+            " and has_any_column_privilege(%(role)s, %(table)s,"
+            " case when %(command)s = 'delete' then 'select' else %(command)s end)) as held",
+            {"role": role, "table": table, "command": command},
+        ).fetchall()
+        assert row["held"] is (command in PRIVILEGES[role].get(table, set())), (table, command)
+
+
+@pytest.mark.parametrize("role", PRIVILEGES)
+@pytest.mark.parametrize("table", TABLES)
+def test_privileges_are_used(superuser: Connection, world: World, role: str, table: str) -> None:
+    """Who may read reads every row: an unbound role must not be half blind, silently."""
+    allowed = PRIVILEGES[role].get(table, set())
+    total = len(world.rows[table])
+    insertion, parameters = insert(table, candidates(world, table)[0].row)
+    with superuser.transaction(force_rollback=True):
+        superuser.execute(f"set local role {role}")
+        read = attempt(superuser, f"select 1 from {table}")
+        assert read.count == total if "select" in allowed else read.sqlstate == "42501", read
+        for command, statement, values in (
+            ("insert", insertion, parameters),
+            ("update", f"update {table} set {CHANGES[table][0]}", []),
+            ("delete", f"delete from {table}", []),
+            ("truncate", f"truncate {table} cascade", []),
+        ):
+            outcome = attempt(superuser, statement, values)
+            if command not in allowed:
+                assert outcome.sqlstate == "42501", (command, outcome)
+            elif command == "update":
+                assert outcome.count == total, outcome
+            else:
+                # other rules may refuse the row, but no privilege and no policy
+                assert not outcome.refused_by_grant, outcome
+                assert not outcome.refused_by_policy, outcome
+
+
+def test_auditor_only_reads(world: World, world_database: Database) -> None:
+    """A login of its own: it sees every agency, and read-only is its default."""
+    with world_database.connect(
+        "gardenos_auditor", autocommit=True, row_factory=dict_row
+    ) as connection:
+        for table, commands in PRIVILEGES["gardenos_auditor"].items():
+            assert commands == READ
+            assert attempt(connection, f"select 1 from {table}").count == len(world.rows[table])
+        for setting in ("on", "off"):
+            connection.execute(f"set default_transaction_read_only = {setting}")
+            for table in TABLES:
+                outcome = attempt(connection, f"update {table} set {CHANGES[table][0]}")
+                assert outcome.sqlstate in ("42501", "25006"), outcome
+
+
+def test_keys_of_seals_are_for_the_sealer_alone(superuser: Connection, world: World) -> None:
+    for role in (*PRIVILEGES, "gardenos_owner", "authenticated"):
+        with superuser.transaction(force_rollback=True):
+            superuser.execute(f"set local role {role}")
+            outcome = attempt(superuser, "select 1 from migration.seal_keys")
+        match role:
+            case "gardenos_sealer":
+                assert outcome.count == 1, "the key of the seals themselves"
+            case "gardenos_owner":
+                assert (outcome.sqlstate, outcome.count) == (None, 0), "FORCE RLS, no policy"
+            case _:
+                assert outcome.sqlstate == "42501", (role, outcome)
+
+
+LOGINS = {
+    "authenticator": {"anon", "authenticated", "service_role"},
+    "authenticator_ro": {"anon", "authenticated", "service_role"},
+    "gardenos_app": {"authenticated"},
+    "gardenos_worker": set(),
+    "gardenos_auditor": set(),
+    "gardenos_monitor": {"pg_monitor"},
+    "gardenos_migrator": {
+        "gardenos_owner",
+        "gardenos_membership_reader",
+        "gardenos_tenancy_writer",
+        "gardenos_sealer",
+        "gardenos_search",
+    },
+    "supabase_auth_admin": set(),
+    # through authenticator: two NOINHERIT steps (supabase-contract.md, section 1)
+    "supabase_storage_admin": {"authenticator", "anon", "authenticated", "service_role"},
+}
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_login_becomes_only(world: World, world_database: Database, login: str) -> None:
+    """Each login tries to become every role there is."""
+    with world_database.connect(login, autocommit=True, row_factory=dict_row) as connection:
+        roles = {row["name"] for row in connection.execute("select rolname as name from pg_roles")}
+        became = {
+            role
+            for role in roles - {login}
+            if attempt(connection, f'set local role "{role}"').sqlstate is None
+        }
+    # PostgreSQL's own roles inside pg_monitor
+    assert {role for role in became if not role.startswith("pg_")} == {
+        role for role in LOGINS[login] if not role.startswith("pg_")
+    }
+    assert login == "gardenos_monitor" or not any(role.startswith("pg_") for role in became)
+
+
+def test_every_login_is_listed(superuser: Connection) -> None:
+    logins = {
+        row["name"]
+        for row in superuser.execute(
+            "select rolname as name from pg_roles where rolcanlogin and not rolsuper"
+        )
+    }
+    assert logins == LOGINS.keys()
+
+
+@pytest.mark.parametrize("login", sorted(LOGINS.keys() - {"gardenos_auditor"}))
+def test_login_inherits_nothing(world: World, world_database: Database, login: str) -> None:
+    """Without SET ROLE a login reaches no table, although it is a member of who does."""
+    with world_database.connect(login, autocommit=True, row_factory=dict_row) as connection:
+        for table in TABLES:
+            assert attempt(connection, f"select 1 from {table}").sqlstate == "42501"
