@@ -337,6 +337,14 @@ def test_there_are_enough_cases() -> None:
     assert sum(CASES.values()) + RAW_CASES * len(SURROUNDINGS) >= 20_000
 
 
+def test_only_an_object_is_read_as_claims(stage: Stage) -> None:
+    for text in ("", "null", "[]", '"x"', "1", "true", "{", f"[{GOOD}]", json.dumps(GOOD)):
+        stage.present(text)
+        assert stage.value("select app.claims()") is None
+    stage.present(GOOD)
+    assert stage.value("select app.claims()") == ANN
+
+
 def test_a_parallel_plan_is_really_tried(town: Town) -> None:
     """The settings of the parallel surroundings give a parallel plan where one is possible."""
     with town.database.connect("authenticator", autocommit=True) as connection:
