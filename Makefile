@@ -4,6 +4,7 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 ALEMBIC := $(VENV)/bin/alembic
+EMBEDDED := $(PYTHON) -m migrations.embedded
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -27,13 +28,13 @@ $(READY): requirements.lock
 
 upgrade: $(READY) ## bring the database to head; without DATABASE_URL start and bootstrap a local one first
 	@if [ -z "$$DATABASE_URL" ]; then \
-		$(PYTHON) -m migrations.embedded up && \
+		$(EMBEDDED) up && \
 		{ $(PYTHON) -m migrations.bootstrap --check >/dev/null 2>&1 || $(PYTHON) -m migrations.bootstrap; }; \
 	fi
 	@$(ALEMBIC) upgrade head
 
 bootstrap: $(READY) ## as superuser, once per database: roles, schemas, extensions
-	@if [ -z "$$DATABASE_URL" ]; then $(PYTHON) -m migrations.embedded up >/dev/null; fi
+	@if [ -z "$$DATABASE_URL" ]; then $(EMBEDDED) up >/dev/null; fi
 	@$(PYTHON) -m migrations.bootstrap
 
 demo: $(READY) ## two agencies, and what each person sees
@@ -49,15 +50,15 @@ lint: $(READY) ## style and types, no database needed
 	@$(VENV)/bin/sqlfluff lint --disable-progress-bar sql policies
 
 url: $(READY) ## print a URL of the local database: make url ROLE=gardenos_migrator
-	@$(PYTHON) -m migrations.embedded url $(or $(ROLE),authenticator)
+	@$(EMBEDDED) url $(or $(ROLE),authenticator)
 
 psql: $(READY) ## open psql on the local database: make psql ROLE=authenticator
-	@$(PYTHON) -m migrations.embedded psql $(or $(ROLE),postgres)
+	@$(EMBEDDED) psql $(or $(ROLE),postgres)
 
 stop: $(READY) ## stop the local database
-	@$(PYTHON) -m migrations.embedded stop
+	@$(EMBEDDED) stop
 
 clean: ## stop and forget the local database, the environment and all caches
-	@if [ -x $(PYTHON) ] && [ -d .local ]; then $(PYTHON) -m migrations.embedded stop; fi
+	@if [ -x $(PYTHON) ] && [ -d .local ]; then $(EMBEDDED) stop; fi
 	@rm -rf .local $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
