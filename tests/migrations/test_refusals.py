@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def test_no_address_and_no_local_server(tmp_path: Path) -> None:
         "from alembic.config import main; main(['upgrade', 'head'])"
     )
     done = subprocess.run(
-        ["python", "-c", code],
+        [sys.executable, "-c", code],
         env=program_environment(None),
         capture_output=True,
         text=True,
