@@ -291,6 +291,28 @@ def test_a_seal_is_of_no_use_to_another_connection(
         assert look(app) == expected(ANN)
 
 
+def test_a_seal_is_taken_over_backend_transaction_and_claims(town: Town) -> None:
+    """Two transactions of two backends cannot be made to begin in the same microsecond."""
+    with town.database.connect() as connection:
+        row = connection.execute(
+            "select app.sealed_text(%s), extract(epoch from now())::text", (ANN,)
+        ).fetchone()
+        assert row is not None
+        assert row[0] == f"{connection.info.backend_pid}|{row[1]}|{ANN}"
+
+
+def test_the_key_of_a_service_makes_no_seal(own_town: Town) -> None:
+    """Signing is the service's part; sealing stays the database's."""
+    key = rotate(own_town)
+    assert key is not None
+    with app_login(own_town) as app, app.transaction():
+        row = app.execute("select pg_backend_pid(), extract(epoch from now())::text").fetchone()
+        assert row is not None
+        message = f"{row[0]}|{row[1]}|{ANN}".encode()
+        inject(app, ANN, hmac.new(bytes.fromhex(key), message, "sha256").hexdigest())
+        assert look(app) == NOTHING
+
+
 def test_a_seal_is_of_no_use_to_another_transaction(app: Connection[Any], signer: Signer) -> None:
     with bound_session(app, signer.sign(ANN)):
         seal = setting(app, "gardenos.seal")
