@@ -41,9 +41,16 @@ ENCODE = "characters such as @ / : in a password must be percent-encoded"
 
 @dataclass(frozen=True)
 class Address:
-    """A database, as libpq understood DATABASE_URL; never shown with its password."""
+    """A database, as libpq understood DATABASE_URL; never shown with its password.
+
+    Attributes:
+        parameters: what libpq is given.
+        acts_as: the login that a superuser's session is turned into, where that login has no
+            password: on a scratch database.
+    """
 
     parameters: Mapping[str, Any]
+    acts_as: str | None = None
 
     @classmethod
     def find(cls, url: str | None = None) -> "Address":
@@ -117,6 +124,8 @@ class Address:
             # Timeouts of the login or the database are meant for clients that are in a hurry.
             for timeout in ("statement_timeout", "idle_session_timeout"):
                 connection.execute(f"set {timeout} = 0".encode())
+            if self.acts_as is not None:
+                connection.execute(f"set session authorization {self.acts_as}".encode())
         except BaseException:
             connection.close()
             raise

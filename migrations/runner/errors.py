@@ -15,6 +15,7 @@
 | 18 | GaveUp | still refused after all tries | at the last revision that committed |
 | 19 | ProofFailed | ran to its end, but the database is not what it should be | look at it |
 | 20 | NotSupported | a command that would break the record of what was applied | untouched |
+| 21 | FilesFailed | `check` or `--autogenerate`: a file of sql/ or policies/ is wrong | untouched |
 """
 
 from alembic.util import CommandError
@@ -94,6 +95,12 @@ class NotSupported(RunError):
     """The command is not one for this database."""
 
     exit_code = 20
+
+
+class FilesFailed(RunError):
+    """A file of sql/ or policies/ cannot be run, so it cannot be compared."""
+
+    exit_code = 21
 
 
 class LockLost(Exception):

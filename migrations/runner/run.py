@@ -3,7 +3,8 @@
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import psycopg
@@ -26,7 +27,7 @@ from migrations.runner.errors import (
 from migrations.runner.ledger import record
 from migrations.runner.plan import Command, Heads, Plan, make_plan, only_version
 from migrations.runner.retry import Action, Patience, classify, sqlstate
-from migrations.runner.settings import LEDGER, VERSION_TABLE, Options
+from migrations.runner.settings import LEDGER, MIGRATOR, VERSION_TABLE, Options
 
 log = logging.getLogger("gardenos.migrate")
 
@@ -72,6 +73,9 @@ def _dispatch() -> None:
         _print_sql(command)
         return
     options = Options.read(context.get_x_argument(as_dictionary=True))
+    if _autogenerates(asked):
+        _compare(options, check_only=command.__qualname__.startswith("check."))
+        return
     address = Address.find(context.config.attributes.get("url"))
     if moves:
         _Run(address, options, command).carry_through()
@@ -79,12 +83,12 @@ def _dispatch() -> None:
         _read(address)
 
 
-def _configure(**options: Any) -> None:
+def _configure(plugins: Sequence[str] = (), **options: Any) -> None:
     """Configure alembic; may be called again in one command, for another connection."""
     context.configure(
         target_metadata=MetaData(),
         # Stock comparators would offer to drop every table, for want of models.
-        autogenerate_plugins=[],
+        autogenerate_plugins=list(plugins),
         version_table=VERSION_TABLE,
         version_table_schema=LEDGER,
         transaction_per_migration=True,
@@ -109,6 +113,40 @@ def _print_sql(command: Command) -> None:
         context.run_migrations()
     for statement in offline.epilogue(plan):
         context.static_output(f"{statement};\n")
+
+
+def _autogenerates(asked: Mapping[str, Any]) -> bool:
+    """Whether the command is `check` or `revision --autogenerate`."""
+    revision = asked.get("revision_context")
+    return revision is not None and bool(revision.command_args["autogenerate"])
+
+
+def _compare(options: Options, *, check_only: bool) -> None:
+    """Compare head with the files, on a scratch database that is migrated to head for it."""
+    # Not needed by a deploy, and slow to import for the sake of its SQL parser.
+    from migrations.desired_state import plugin
+    from migrations.desired_state.scratch import scratch_database
+
+    with scratch_database() as superuser:
+        address = Address.parse(superuser)
+        script = context.script
+
+        def to_head(heads: Heads, _migration: MigrationContext) -> Any:
+            return script._upgrade_revs("heads", cast(Any, heads))
+
+        level = log.level
+        log.setLevel(logging.WARNING)
+        _Run(replace(address, acts_as=MIGRATOR), options, to_head).carry_through()
+        log.setLevel(level)
+        session = address.connect("gardenos compare")
+        with _alembic_connection(session) as connection:
+            _configure(
+                [plugin.register()],
+                connection=connection,
+                process_revision_directives=None if check_only else plugin.one_revision_per_table,
+            )
+            with context.begin_transaction():
+                context.run_migrations()
 
 
 def _read(address: Address) -> None:
