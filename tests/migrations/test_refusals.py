@@ -224,12 +224,13 @@ def test_looking_needs_no_lock_and_writes_nothing(
             done = alembic(
                 *arguments,
                 url=looked_at.url("gardenos_migrator"),
-                environment={"GARDENOS_LOCK_DEADLINE": "0"},
+                environment={
+                    "GARDENOS_LOCK_DEADLINE": "0",
+                    # Where check makes its own database; it never looks at the one of DATABASE_URL.
+                    "SCRATCH_URL": looked_at.server.url("postgres", "postgres"),
+                },
             )
-        if arguments == ("check",) and looked_at is bootstrapped:
-            assert "not up to date" in done.stdout + done.stderr
-        else:
-            assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stderr
         assert look(looked_at) == before
 
 
