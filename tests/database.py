@@ -97,6 +97,7 @@ def alembic(
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
 
 

@@ -152,12 +152,23 @@ def start(revisions: Revisions, url: str) -> subprocess.Popen[str]:
     )
 
 
+def finish(*processes: subprocess.Popen[str]) -> list[str]:
+    """Wait for deploys; what each of them said on stderr."""
+    try:
+        return [process.communicate(timeout=60)[1] for process in processes]
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+
 def test_three_at_once(bootstrapped: Database, url: str, revisions: Revisions) -> None:
     revisions.add("create table crm.seen (holders bigint)")
     revisions.add("select pg_sleep(1)", f"insert into crm.seen select {HOLDERS}")
     revisions.add(f"insert into crm.seen select {HOLDERS}")
     running = [start(revisions, url) for _ in range(3)]
-    said = [process.communicate()[1] for process in running]
+    said = finish(*running)
     assert [process.returncode for process in running] == [0, 0, 0], said
     assert sorted(text.count("applied") for text in said) == [0, 0, 4]
     assert all(text.splitlines()[-1] == "at 0004" for text in said)
@@ -268,7 +279,7 @@ def test_two_deploys_in_one_revision_after_a_lost_lock(
 
     with at_the_gate(bootstrapped, take_over):
         upgrade(url, versions=revisions.versions)
-    error = other[0].communicate()[1]
+    (error,) = finish(*other)
     assert other[0].returncode == 0, error
     assert values(bootstrapped, "crm.seen") == [3]
     assert version(bootstrapped) == "0003"
@@ -416,7 +427,7 @@ def test_concurrent_index_while_another_deploy_waits(
     revisions.add("select pg_sleep(1)")
     revisions.add("create index concurrently rows_id on crm.rows (id)", outside=True)
     running = [start(revisions, url) for _ in range(2)]
-    said = [process.communicate(timeout=60)[1] for process in running]
+    said = finish(*running)
     assert [process.returncode for process in running] == [0, 0], said
     with bootstrapped.connect() as connection:
         row = connection.execute(
