@@ -306,6 +306,7 @@ class Cells:
             )
             assert outcome.refused_by_policy, f"{key}: update is no soft delete: {outcome}"
         rest, parameters = where_keys(table, updatable - deletable, but=True)
+        self._soft_delete_blind(table)
         for old, new, expected in (
             ("deleted_at is null", "now()", deletable & live),
             ("deleted_at is not null", "null", deletable - live),
@@ -317,6 +318,19 @@ class Cells:
             )
             assert outcome.sqlstate is None, outcome
             assert keys_of(table, outcome.rows) == expected
+
+    def _soft_delete_blind(self, table: str) -> None:
+        """Without WHERE no SELECT policy is asked: the UPDATE policy must refuse by itself."""
+        reached = [
+            row
+            for row in self.world.rows[table]
+            if may(self.matrix, table, Command.UPDATE, row, self.me)
+        ]
+        outcome = self._attempt(f"update {table} set deleted_at = now()")
+        if all(may(self.matrix, table, Command.SOFT_DELETE, row, self.me) for row in reached):
+            assert (outcome.sqlstate, outcome.count) == (None, len(reached)), outcome
+        else:
+            assert outcome.refused_by_policy, outcome
 
 
 def insert(table: str, row: Row) -> tuple[str, list[Any]]:
