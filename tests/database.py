@@ -218,7 +218,7 @@ class Cluster:
     def _create(self, name: str, template: str | None) -> None:
         self._janitor(name, template).init()
         if template is not None:
-            # CREATE DATABASE copies what is in a template, not the privileges of the template itself.
+            # CREATE DATABASE copies what is in a template, not the privileges on it.
             with psycopg.connect(self.server.url("postgres", name)) as connection:
                 connection.execute(
                     sql.SQL("revoke temporary on database {} from public").format(
