@@ -8,7 +8,7 @@ EMBEDDED := $(PYTHON) -m migrations.embedded
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upgrade bootstrap demo test lint url psql stop clean
+.PHONY: help venv upgrade bootstrap demo test lint record drift url psql stop clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,6 +48,12 @@ lint: $(READY) ## style and types, no database needed
 	@$(VENV)/bin/ruff format --quiet --check .
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/sqlfluff lint --disable-progress-bar sql policies
+
+record: $(READY) ## after a revision: write manifest, snapshots and sql/schema.sql
+	@$(PYTHON) -m migrations.desired_state.record
+
+drift: $(READY) ## is the database of DATABASE_URL still what its revision made it?
+	@$(PYTHON) -m migrations.drift
 
 url: $(READY) ## print a URL of the local database: make url ROLE=gardenos_migrator
 	@$(EMBEDDED) url $(or $(ROLE),authenticator)

@@ -1,11 +1,14 @@
 """The catalogue of our schemas as a dictionary, and the difference between two of them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
 QUERY = Path(__file__).with_name("snapshot.sql").read_text()
+
+KEYWORDS_SINCE_16 = ("json_object",)
 
 Snapshot = dict[str, dict[str, dict[str, Any]]]
 
@@ -43,11 +46,18 @@ def snapshot(connection: psycopg.Connection[Any]) -> Snapshot:
         for name, value in before.items():
             cursor.execute("select set_config(%s, %s, true)", [name, value])
     found: Snapshot = {}
-    for kind, name, detail in rows:
+    for kind, name, detail in json.loads(_without_new_keywords(json.dumps(rows))):
         objects = found.setdefault(kind, {})
         assert name not in objects, f"{kind} {name} is there twice"
         objects[name] = detail
     return found
+
+
+def _without_new_keywords(text: str) -> str:
+    """Undo the quotes that a name has from the major on that made it a keyword."""
+    for name in KEYWORDS_SINCE_16:
+        text = text.replace(rf"app.\"{name}\"", f"app.{name}")
+    return text
 
 
 def difference(old: Snapshot, new: Snapshot) -> list[str]:

@@ -146,6 +146,8 @@ privileges as (
                 pg_catalog.pg_get_userbyid(e.grantor)
             ) as entry
         from aclexplode(i.acl) as e
+        -- 17 gives every owner one privilege more; granted to others it is seen
+        where e.privilege_type <> 'MAINTAIN' or e.grantee <> e.grantor
     ) as g
     group by i.class, i.oid, i.part
 ),
@@ -300,6 +302,8 @@ from pg_catalog.pg_constraint as k
 left join named_relation as r on r.oid = k.conrelid
 left join made_type as t on t.oid = k.contypid
 where coalesce(r.name, t.name) is not null
+    -- 18 has a constraint for what is a property of the column before
+    and k.contype <> 'n'
 
 union all
 

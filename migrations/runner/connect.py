@@ -7,7 +7,7 @@ and login are taken from what libpq read in it.
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -91,6 +91,10 @@ class Address:
             # libpq would take a part of the password for one of these and print it.
             raise BadSettings(f"DATABASE_URL names an impossible host, port or database; {ENCODE}.")
         return cls(parameters)
+
+    def acting_as(self, login: str) -> "Address":
+        """The same place for a superuser whose sessions become those of another login."""
+        return replace(self, acts_as=login)
 
     @property
     def login(self) -> str:

@@ -4,7 +4,6 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import psycopg
@@ -76,7 +75,9 @@ def _dispatch() -> None:
     if _autogenerates(asked):
         _compare(options, check_only=command.__qualname__.startswith("check."))
         return
-    address = Address.find(context.config.attributes.get("url"))
+    address = context.config.attributes.get("address") or Address.find(
+        context.config.attributes.get("url")
+    )
     if moves:
         _Run(address, options, command).carry_through()
     else:
@@ -136,7 +137,7 @@ def _compare(options: Options, *, check_only: bool) -> None:
 
         level = log.level
         log.setLevel(logging.WARNING)
-        _Run(replace(address, acts_as=MIGRATOR), options, to_head).carry_through()
+        _Run(address.acting_as(MIGRATOR), options, to_head).carry_through()
         log.setLevel(level)
         session = address.connect("gardenos compare")
         with _alembic_connection(session) as connection:
