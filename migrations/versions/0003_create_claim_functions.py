@@ -585,9 +585,11 @@ def upgrade() -> None:
         $function$;
 
         revoke all on function app.proof() from public;
+        -- the owner too: foreign keys clear a reference as the owner of the table, and its triggers stamp the row
         grant execute on function app.proof() to
             authenticated,
             service_role,
+            gardenos_owner,
             gardenos_worker,
             gardenos_membership_reader,
             gardenos_tenancy_writer;

@@ -81,7 +81,8 @@ EXECUTE: dict[str, list[str]] = {
     "app.membership_id()": [*ASKING, *NARROW_ASKING],
     "app.record_scope()": [*ASKING, *NARROW_ASKING],
     "app.user_id()": [*ASKING, *NARROW_ASKING],
-    "app.proof()": [*ASKING, "gardenos_tenancy_writer"],
+    # foreign keys clear a reference as the owner, and the triggers of the row ask
+    "app.proof()": [*ASKING, "gardenos_owner", "gardenos_tenancy_writer"],
     "app.may(text,app.agency_role[])": [*ASKING, *NARROW_ASKING],
     "app.may_as_myself(text)": [*ASKING, *NARROW_ASKING],
     "app.claims()": [*ASKING, "gardenos_app", *NARROW_ASKING],

@@ -354,6 +354,37 @@ def test_references_stay_in_the_agency(client: Connection, world: World, login: 
             assert outcome.sqlstate == "23503", (statement, outcome)
 
 
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "update tenancy.memberships set default_team_id = %s where role = 'viewer'",
+        "update tenancy.invitations set team_id = %s where true",
+        "update tenancy.teams set parent_team_id = %s where name = 'South'",
+    ],
+)
+def test_optional_references_are_cleared(
+    world: World, world_database: Database, reference: str
+) -> None:
+    """A hard delete clears what points to the row. Foreign keys act as the owner of the table."""
+    a = world.a
+    with (
+        world_database.connect(
+            "authenticator", autocommit=True, row_factory=dict_row
+        ) as connection,
+        acting(connection, None, "service_role"),
+    ):
+        pointed = connection.execute(reference + " and agency_id = %s", [a.teams["North"], a.id])
+        assert pointed.rowcount > 0
+        # what was allowed once is not asked again in a transaction: the owner must be asked
+        connection.execute("discard plans")
+        outcome = attempt(
+            connection,
+            "delete from tenancy.teams where (agency_id, id) = (%s, %s)",
+            [a.id, a.teams["North"]],
+        )
+        assert outcome.count == 1, outcome
+
+
 def test_unique_rules_are_no_oracle(owner: Connection, world: World, superuser: Connection) -> None:
     """What is taken in B is free in A: names, ids, addresses, members."""
     a, b = world.a, world.b
