@@ -8,7 +8,7 @@ EMBEDDED := $(PYTHON) -m migrations.embedded
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upgrade bootstrap demo test lint record drift url psql stop clean
+.PHONY: help venv upgrade bootstrap demo test lint mutants record drift url psql stop clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,9 @@ demo: $(READY) ## two agencies, and what each person sees
 
 test: lint ## everything CI runs
 	@$(PYTHON) -m pytest --quiet --numprocesses=2
+
+mutants: $(READY) ## what the suite is broken with on purpose, and the gate that notices
+	@$(PYTHON) -m pytest --quiet --numprocesses=2 --mutants tests
 
 lint: $(READY) ## style and types, no database needed
 	@$(VENV)/bin/ruff check --quiet .

@@ -13,6 +13,7 @@ from psycopg import errors, sql
 
 from migrations import bootstrap
 from migrations.bootstrap.apply import SCRIPTS
+from tests.conftest import Mutant
 from tests.database import ROOT, Database, program_environment
 
 # Everything bootstrap writes, with the version of each row: a second run must not write it again.
@@ -357,8 +358,9 @@ def test_everything_is_missing_before(blank: Database) -> None:
 
 @pytest.mark.parametrize(("damage", "phrase"), DAMAGE, ids=damage_id)
 def test_damage_is_named_and_repaired(
-    dba: psycopg.Connection[Any], damage: str, phrase: str
+    dba: psycopg.Connection[Any], damage: str, phrase: str, mutant: Mutant
 ) -> None:
+    mutant("bootstrap", "verify.sql", damage)
     dba.execute("set local client_min_messages = error")
     dba.execute(damage.encode())
     assert phrase in bootstrap.missing(dba)

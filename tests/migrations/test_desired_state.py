@@ -18,6 +18,7 @@ from migrations.desired_state.render import Sources, render
 from migrations.desired_state.replay import replay
 from migrations.desired_state.snapshot import difference, snapshot
 from migrations.desired_state.sources import SourceError, read_bootstrap, read_sources
+from tests.conftest import Mutant
 from tests.database import ROOT, Cluster, Database, program_environment
 
 VIEW = """
@@ -149,7 +150,10 @@ def test_a_comparison_leaves_nothing_behind(at_head: Database) -> None:
 
 
 @pytest.mark.parametrize(("drift", "told"), DRIFT, ids=[drift[:60] for drift, _ in DRIFT])
-def test_drift_is_named_and_repaired(at_head: Database, drift: str, told: str) -> None:
+def test_drift_is_named_and_repaired(
+    at_head: Database, drift: str, told: str, mutant: Mutant
+) -> None:
+    mutant(told.partition(" ")[0], "alembic check", drift)
     with at_head.connect() as connection:
         before = snapshot(connection)
         connection.execute(drift.encode())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.conftest import Mutant
 from tests.policies import catalogue
 from tests.policies.access import Connection, acting
 from tests.policies.cells import Cells
@@ -254,7 +255,8 @@ CHANGES: dict[str, list[str]] = {
         for number, change in enumerate(changes)
     ],
 )
-def test_catalogue_notices(superuser: Connection, check: str, change: str) -> None:
+def test_catalogue_notices(superuser: Connection, check: str, change: str, mutant: Mutant) -> None:
+    mutant("catalogue", f"check_{check}", change)
     if " with inherit " in change and superuser.info.server_version < 160000:
         change = change.partition(" with inherit ")[0]
     run = catalogue.all_checks()[check]
@@ -395,8 +397,11 @@ def execute(connection: Connection, world: World, broken: Broken) -> None:
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: "-".join(broken.cell))
-def test_matrix_notices(superuser: Connection, world: World, broken: Broken) -> None:
+def test_matrix_notices(
+    superuser: Connection, world: World, broken: Broken, mutant: Mutant
+) -> None:
     """The cell passes, the change is made, the cell fails. `set role` is what RLS looks at."""
+    mutant("policy", f"matrix {' '.join(broken.cell)}", broken.change)
     with superuser.transaction(force_rollback=True):
         execute(superuser, world, broken)
     with superuser.transaction(force_rollback=True):
