@@ -102,11 +102,11 @@ def alembic(
 
 
 def program_environment(url: str | None, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a program: ours, without what would lead libpq elsewhere."""
+    """The environment of a program: ours, without what leads libpq or make elsewhere."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name != "DATABASE_URL" and not name.startswith("PG")
+        if name not in ("DATABASE_URL", "MFLAGS") and not name.startswith(("PG", "MAKE"))
     }
     return {**kept, **({"DATABASE_URL": url} if url is not None else {}), **(more or {})}
 
