@@ -220,9 +220,10 @@ def replay(
         before = _places(connection)
         for source in bootstrap:
             _run(connection, source)
-        for source in sources:
-            connection.execute(f"set local role {OWNER}".encode())
-            _run_or_make_room(connection, source)
+        if not _run_together(connection, sources):
+            for source in sources:
+                connection.execute(f"set local role {OWNER}".encode())
+                _run_or_make_room(connection, source)
         connection.execute("reset role")
         after = _places(connection)
         files = snapshot(connection)
@@ -238,6 +239,17 @@ def _places(connection: psycopg.Connection[Any]) -> dict[tuple[str, str], str]:
 def _with_schemas(statement: str, connection: psycopg.Connection[Any]) -> bytes:
     listed = sql.Literal(list(SCHEMAS)).as_string(connection)
     return (statement % {"schemas": listed}).encode()
+
+
+def _run_together(connection: psycopg.Connection[Any], sources: list[Source]) -> bool:
+    """Run all files in one message, the fastest way; false when one of them fails."""
+    texts = "".join(f"set local role {OWNER};\n{source.text}\n" for source in sources)
+    try:
+        with connection.transaction():
+            connection.execute(texts.encode())
+    except psycopg.Error:
+        return False
+    return True
 
 
 def _run(connection: psycopg.Connection[Any], source: Source) -> None:
