@@ -397,7 +397,8 @@ def upgrade() -> None:
         r"""
         -- Teams form a tree of at most five levels. A lead's reach includes the teams below, so a circle would be a
         -- circle of rights. Writers of one agency's tree take turns: two moves that are each fine could close a
-        -- circle together.
+        -- circle together. Taking turns helps only who sees what the other has done meanwhile: under REPEATABLE
+        -- READ nobody does, so it is refused. (SERIALIZABLE finds the conflict by itself: 40001.)
         --
         -- SECURITY DEFINER: a deleted team is still a link in the tree, and most members cannot see it.
         set local role gardenos_membership_reader;
@@ -414,6 +415,11 @@ def upgrade() -> None:
             above integer;
             below integer;
         begin
+            if current_setting('transaction_isolation') = 'repeatable read' then
+                raise exception 'Teams are not put below one another under REPEATABLE READ.'
+                    using errcode = '0A000',
+                    hint = 'Use READ COMMITTED or SERIALIZABLE.';
+            end if;
             perform pg_advisory_xact_lock(hashtextextended('tenancy.teams ' || new.agency_id::text, 0));
             with recursive ancestors as (
                 select t.id, t.parent_team_id, 1 as level

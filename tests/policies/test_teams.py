@@ -115,6 +115,17 @@ def test_two_moves_at_the_same_moment_close_no_circle(own_town: Town, isolation:
     assert set(outcomes) <= {"moved", "23514", "40001"}
 
 
+def test_a_tree_is_not_changed_where_two_moves_could_miss_each_other(town: Town) -> None:
+    with town.stage(isolation="repeatable read") as stage:
+        stage.become("ann")
+        with stage.refused("0A000"):
+            move(stage, SALES, SUPPORT)
+        with stage.refused("0A000"):
+            make(stage, "below", SALES)
+        assert make(stage, "on top")
+        assert move(stage, SALES, None) == 1
+
+
 # --- soft delete and restore ------------------------------------------------------------------
 
 
