@@ -406,6 +406,11 @@ declare
     above integer;
     below integer;
 begin
+    if current_setting('transaction_isolation') = 'repeatable read' then
+        raise exception 'Teams are not put below one another under REPEATABLE READ.'
+            using errcode = '0A000',
+            hint = 'Use READ COMMITTED or SERIALIZABLE.';
+    end if;
     perform pg_advisory_xact_lock(hashtextextended('tenancy.teams ' || new.agency_id::text, 0));
     with recursive ancestors as (
         select t.id, t.parent_team_id, 1 as level
