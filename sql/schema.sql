@@ -1106,8 +1106,8 @@ begin
         raise exception 'The session is not bound: claims, expiry and signature are all needed.'
             using errcode = '22004';
     end if;
-    if to_timestamp(expires_at) not between clock_timestamp()
-        and clock_timestamp() + interval '5 minutes' then
+    if expires_at not between extract(epoch from clock_timestamp())
+        and extract(epoch from clock_timestamp()) + 300 then
         raise exception 'The session is not bound: the expiry has passed or is more than five minutes ahead.'
             using errcode = '42501',
             hint = 'Sign the claims anew for each transaction, and keep the clocks together.';

@@ -387,11 +387,11 @@ def test_a_signature_for_another_expiry_is_refused(app: Connection[Any], signer:
         )
 
 
-@pytest.mark.parametrize("seconds", [-1, -3600, 301 + 5, 86_400, 10**15 - int(time.time())])
+@pytest.mark.parametrize("seconds", [-1, -3600, 301 + 5, 86_400, 10**15])
 def test_an_expiry_that_has_passed_or_is_too_far_ahead_is_refused(
     app: Connection[Any], signer: Signer, seconds: int
 ) -> None:
-    with not_bound(app, "42501" if seconds < 10**14 else "22008"):
+    with not_bound(app):
         bind(app, signer.sign(ANN, expires_at=int(time.time()) + seconds))
 
 
