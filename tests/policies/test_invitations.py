@@ -493,6 +493,14 @@ def test_all_refusals_look_the_same(stage: Stage, case: str) -> None:
     assert membership(stage, LONER.id) is None
 
 
+def test_a_key_does_not_take_its_person_into_another_agency(stage: Stage) -> None:
+    token = stage.become("bob", "beta").value("select app.invite(%s, 'viewer')", USERS["ann"].email)
+    with stage.become("ann", api_key_id=str(named("api_key", "whole"))).refused("42501") as caught:
+        accept(stage, token)
+    assert first_line(caught.value) == REFUSAL
+    assert accept(stage.become("ann"), token) == AGENCIES["beta"].id
+
+
 def test_a_second_use_fails(stage: Stage) -> None:
     token = invite(stage.become("ann"))
     accept(stage.become("loner", None), token)
