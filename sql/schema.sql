@@ -2510,9 +2510,9 @@ ALTER TABLE tenancy.api_key_secrets ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE tenancy.api_keys ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY "everybody stays with their own identities" ON tenancy.user_identities AS RESTRICTIVE TO anon, authenticated, service_role, gardenos_worker USING ((user_id = ( SELECT app.user_id() AS user_id))) WITH CHECK ((user_id = ( SELECT app.user_id() AS user_id)));
+CREATE POLICY "everybody stays with their own identities" ON tenancy.user_identities AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((user_id = ( SELECT app.user_id() AS user_id))) WITH CHECK ((user_id = ( SELECT app.user_id() AS user_id)));
 
-CREATE POLICY "everybody stays with their own user" ON tenancy.users AS RESTRICTIVE TO anon, authenticated, service_role, gardenos_worker USING ((id = ( SELECT app.user_id() AS user_id))) WITH CHECK ((id = ( SELECT app.user_id() AS user_id)));
+CREATE POLICY "everybody stays with their own user" ON tenancy.users AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((id = ( SELECT app.user_id() AS user_id))) WITH CHECK ((id = ( SELECT app.user_id() AS user_id)));
 
 ALTER TABLE tenancy.invitation_secrets ENABLE ROW LEVEL SECURITY;
 
@@ -2522,7 +2522,7 @@ ALTER TABLE tenancy.issuers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE tenancy.memberships ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY "no client reaches the issuers" ON tenancy.issuers AS RESTRICTIVE TO anon, authenticated, service_role, gardenos_worker USING (false) WITH CHECK (false);
+CREATE POLICY "no client reaches the issuers" ON tenancy.issuers AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING (false) WITH CHECK (false);
 
 CREATE POLICY "owners and admins add agents" ON tenancy.memberships FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('tenancy.memberships:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
 
@@ -2590,21 +2590,21 @@ CREATE POLICY "tenancy functions read and write" ON tenancy.user_identities TO g
 
 CREATE POLICY "tenancy functions read and write" ON tenancy.users TO gardenos_tenancy_writer USING (true) WITH CHECK (true);
 
-CREATE POLICY "tenant floor" ON tenancy.agencies AS RESTRICTIVE TO anon, authenticated, service_role, gardenos_worker USING ((id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((id = ( SELECT app.agency_id() AS agency_id)));
+CREATE POLICY "tenant floor" ON tenancy.agencies AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((id = ( SELECT app.agency_id() AS agency_id)));
 
-CREATE POLICY "tenant floor" ON tenancy.api_key_secrets AS RESTRICTIVE TO anon, authenticated, service_role, gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+CREATE POLICY "tenant floor" ON tenancy.api_key_secrets AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
-CREATE POLICY "tenant floor" ON tenancy.api_keys AS RESTRICTIVE TO anon, authenticated, service_role, gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+CREATE POLICY "tenant floor" ON tenancy.api_keys AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
-CREATE POLICY "tenant floor" ON tenancy.invitation_secrets AS RESTRICTIVE TO anon, authenticated, service_role, gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+CREATE POLICY "tenant floor" ON tenancy.invitation_secrets AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
-CREATE POLICY "tenant floor" ON tenancy.invitations AS RESTRICTIVE TO anon, authenticated, service_role, gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+CREATE POLICY "tenant floor" ON tenancy.invitations AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
-CREATE POLICY "tenant floor" ON tenancy.memberships AS RESTRICTIVE TO anon, authenticated, service_role, gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+CREATE POLICY "tenant floor" ON tenancy.memberships AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
-CREATE POLICY "tenant floor" ON tenancy.team_members AS RESTRICTIVE TO anon, authenticated, service_role, gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+CREATE POLICY "tenant floor" ON tenancy.team_members AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
-CREATE POLICY "tenant floor" ON tenancy.teams AS RESTRICTIVE TO anon, authenticated, service_role, gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+CREATE POLICY "tenant floor" ON tenancy.teams AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
 CREATE POLICY "the auditor reads everything" ON tenancy.agencies FOR SELECT TO gardenos_auditor USING (true);
 

@@ -372,11 +372,11 @@ def test_damage_is_named_and_repaired(
 
 @pytest.mark.parametrize(("damage", "phrase"), DAMAGED_OPTIONS, ids=damage_id)
 def test_damaged_membership_options_are_named_and_repaired(
-    dba: psycopg.Connection[Any], damage: str, phrase: str
+    dba: psycopg.Connection[Any], damage: str, phrase: str, mutant: Mutant
 ) -> None:
     if dba.info.server_version < 160000:
         pytest.skip("15 has no options of a membership")
-    test_damage_is_named_and_repaired(dba, damage, phrase)
+    test_damage_is_named_and_repaired(dba, damage, phrase, mutant)
 
 
 def test_pgvector_below_0_8_is_missing(dba: psycopg.Connection[Any]) -> None:
