@@ -1,6 +1,7 @@
 """The comparison of head with the files: each kind of drift is named, and its repair repairs."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -329,4 +330,53 @@ def test_a_view_is_compared_too(at_head: Database, tmp_path: Path) -> None:
                 assert (change.kind, change.name, change.how) == ("view", "app.tried", "changed")
                 as_a_revision(connection, render(change, Sources(sources)))
                 assert compare(replay(connection, read_bootstrap(), sources)) == []
+        connection.rollback()
+
+
+def flip(text: str, folder: str) -> tuple[str, str]:
+    """Change one character of a file that means something; the text, and a name to be told."""
+    if folder == "sql/functions":
+        name = re.search(r"create or replace function ([\w.]+)\(", text)
+        flipped = text.replace("\nas $function$\n", "\nas $function$\n\n", 1)
+    else:
+        name = re.search(r'create (?:or replace trigger|policy) "?(\w+)', text)
+        assert name is not None
+        flipped = text[: name.end()] + "x" + text[name.end() :]
+    assert name is not None
+    assert flipped != text
+    return flipped, name.group(1)
+
+
+FILES = [
+    path.relative_to(ROOT).as_posix()
+    for folder in ("sql/functions", "sql/triggers", "policies")
+    for path in sorted((ROOT / folder).glob("*.sql"))
+]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_character_of_any_file_is_noticed_and_carried_over(
+    at_head: Database, tmp_path: Path, name: str
+) -> None:
+    for folder in ("sql", "policies"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    path = tmp_path / name
+    flipped, told = flip(path.read_text(), Path(name).parent.as_posix())
+    path.write_text(flipped)
+    sources = read_sources(tmp_path)
+    with at_head.connect() as connection:
+        before = snapshot(connection)
+        found = compare(replay(connection, read_bootstrap(), sources))
+        assert any(told in change.name for change in found)
+
+        for change in found:
+            as_a_revision(connection, render(change, Sources(sources)))
+        up = snapshot(connection)
+        assert compare(replay(connection, read_bootstrap(), sources)) == []
+        for change in reversed(found):
+            as_a_revision(connection, render(change.reverse))
+        assert difference(before, snapshot(connection)) == []
+        for change in found:
+            as_a_revision(connection, render(change, Sources(sources)))
+        assert difference(up, snapshot(connection)) == []
         connection.rollback()
