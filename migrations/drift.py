@@ -21,6 +21,7 @@ from alembic.script import ScriptDirectory
 from migrations.desired_state.compare import COMES_AND_GOES, DECLARED, Change
 from migrations.desired_state.kept import read_kept
 from migrations.desired_state.render import render
+from migrations.desired_state.repair import repair_structure
 from migrations.desired_state.snapshot import Snapshot, difference, snapshot
 from migrations.desired_state.sources import ROOT
 from migrations.runner import connect
@@ -58,11 +59,11 @@ def _repair(
     properties = DECLARED.get(kind, frozenset())
     if now is None or then is None:
         if kind not in COMES_AND_GOES:
-            return None
+            return repair_structure(kind, name, now, then)
         return render(Change(kind, name, "missing" if now is None else "stray", now, then))
     changed = {key for key in now.keys() | then.keys() if now.get(key) != then.get(key)}
     if properties is not None and not changed <= properties:
-        return None
+        return repair_structure(kind, name, now, then)
     return render(Change(kind, name, "changed", now, then)) or None
 
 

@@ -13,17 +13,28 @@ from migrations.runner.connect import Address
 from tests.database import ROOT, Database, program_environment
 from tests.migrations.test_desired_state import DRIFT, as_a_revision
 
-# Drift of what only revisions make: it is named, and a person has to look.
+# Drift of what only revisions make, where nothing is lost: it is named and repaired.
+MENDED = [
+    "drop index tenancy.teams_parent_team_id_idx",
+    "drop index tenancy.teams_name_key",
+    "create index planted on tenancy.teams (id)",
+    "alter table tenancy.teams drop constraint teams_agency_id_fkey",
+    "alter table tenancy.api_keys drop constraint api_keys_scopes_form",
+    "alter table tenancy.teams add constraint planted check (row_version > 0)",
+    "alter domain app.line drop constraint line_length",
+    "alter table tenancy.teams alter name drop not null",
+    "alter table tenancy.teams alter agency_id drop default",
+    "alter table tenancy.agencies alter plan set default 'planted'",
+    "comment on table tenancy.teams is null",
+    "comment on column tenancy.teams.name is 'planted'",
+    "comment on schema crm is 'planted'",
+]
+
+# The rest: a person has to look.
 STRUCTURE = [
-    ("drop index tenancy.teams_parent_team_id_idx", "index tenancy.teams_parent_team_id_idx: gone"),
     ("alter table tenancy.teams add column planted text", "column tenancy.teams.planted: new"),
-    (
-        "alter table tenancy.teams drop constraint teams_agency_id_fkey",
-        "constraint tenancy.teams.teams_agency_id_fkey: gone",
-    ),
-    ("alter table tenancy.teams alter name drop not null", "column tenancy.teams.name: not_null"),
+    ("alter table tenancy.teams owner to gardenos_migrator", "table tenancy.teams:"),
     ("create table crm.planted (id int)", "table crm.planted: new"),
-    ("alter table tenancy.teams owner to gardenos_migrator", "table tenancy.teams: owner was"),
     ("alter type app.user_kind add value 'planted'", "type app.user_kind: labels was"),
 ]
 
@@ -76,6 +87,22 @@ def test_drift_is_named_with_the_statement_that_repairs_it(
             as_a_revision(connection, repair)
         assert find_drift(snapshot(connection), kept) == []
         connection.rollback()
+
+
+@pytest.mark.parametrize("damage", MENDED)
+def test_drift_of_structure_is_repaired_where_nothing_is_lost(
+    database: Database, damage: str
+) -> None:
+    kept = read_kept(revisions())
+    with database.connect(autocommit=True) as connection:
+        connection.execute(damage.encode())
+        found = find_drift(snapshot(connection), kept)
+        assert found
+        for _, repair in found:
+            assert repair is not None
+            for statement in repair.split(";\n"):
+                connection.execute(statement.encode())
+        assert find_drift(snapshot(connection), kept) == []
 
 
 @pytest.mark.parametrize(("damage", "told"), STRUCTURE, ids=[told for _, told in STRUCTURE])
