@@ -18,7 +18,8 @@ import psycopg
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from migrations.desired_state.compare import COMES_AND_GOES, DECLARED, Change
+from migrations.desired_state.compare import Change
+from migrations.desired_state.declared import COMES_AND_GOES, DECLARED
 from migrations.desired_state.kept import read_kept
 from migrations.desired_state.render import render
 from migrations.desired_state.repair import repair_structure

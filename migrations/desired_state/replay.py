@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from migrations.desired_state.declared import DECLARED
 from migrations.desired_state.snapshot import Snapshot, snapshot
 from migrations.desired_state.sources import OWNER, Source, SourceError
 from migrations.runner.settings import SCHEMAS
@@ -213,7 +214,7 @@ def replay(
     Raises:
         SourceError: a file fails; the message names it and quotes PostgreSQL.
     """
-    head = snapshot(connection)
+    head = snapshot(connection, DECLARED)
     with connection.transaction(force_rollback=True):
         connection.execute("set local check_function_bodies = off")
         connection.execute(_with_schemas(RESET, connection))
@@ -226,7 +227,7 @@ def replay(
                 _run_or_make_room(connection, source)
         connection.execute("reset role")
         after = _places(connection)
-        files = snapshot(connection)
+        files = snapshot(connection, DECLARED)
     undeclared = frozenset(key for key, place in after.items() if before.get(key) == place)
     return Replayed(head, files, undeclared)
 
