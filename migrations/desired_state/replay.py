@@ -75,57 +75,63 @@ begin
     end loop;
 
     for item in
-        select distinct
-            'table' as what,
-            c.oid::regclass::text as object,
-            a.grantee
-          from pg_catalog.pg_class as c
-          left join pg_catalog.pg_attribute as t on t.attrelid = c.oid
-         cross join lateral (
-             select * from pg_catalog.aclexplode(c.relacl)
-             union all
-             select * from pg_catalog.aclexplode(t.attacl)
-         ) as a
-         where c.relnamespace::regnamespace::text = any (managed)
-           and c.relkind in ('r', 'p', 'v', 'm', 'f')
-           and not c.relispartition
-           and a.grantee <> c.relowner
-        union all
-        select distinct
-            'sequence',
-            c.oid::regclass::text,
-            a.grantee
-          from pg_catalog.pg_class as c
-         cross join lateral pg_catalog.aclexplode(c.relacl) as a
-         where c.relnamespace::regnamespace::text = any (managed)
-           and c.relkind = 'S'
-           and a.grantee <> c.relowner
-        union all
-        select distinct
-            'routine',
-            p.oid::regprocedure::text,
-            a.grantee
-          from pg_catalog.pg_proc as p
-         cross join lateral pg_catalog.aclexplode(
-             coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))
-         ) as a
-         where p.pronamespace::regnamespace::text = any (managed)
-           and a.grantee <> p.proowner
-        union all
-        select distinct
-            'schema',
-            quote_ident(n.nspname),
-            a.grantee
-          from pg_catalog.pg_namespace as n
-         cross join lateral pg_catalog.aclexplode(n.nspacl) as a
-         where n.nspname = any (managed)
-           and a.grantee <> n.nspowner
+        select
+            t.what,
+            t.object,
+            string_agg(
+                case when t.grantee = 0 then 'public' else t.grantee::regrole::text end, ', '
+            ) as grantees
+          from (
+                select distinct
+                    'table' as what,
+                    c.oid::regclass::text as object,
+                    a.grantee
+                  from pg_catalog.pg_class as c
+                  left join pg_catalog.pg_attribute as t on t.attrelid = c.oid
+                 cross join lateral (
+                     select * from pg_catalog.aclexplode(c.relacl)
+                     union all
+                     select * from pg_catalog.aclexplode(t.attacl)
+                 ) as a
+                 where c.relnamespace::regnamespace::text = any (managed)
+                   and c.relkind in ('r', 'p', 'v', 'm', 'f')
+                   and not c.relispartition
+                   and a.grantee <> c.relowner
+                union all
+                select distinct
+                    'sequence',
+                    c.oid::regclass::text,
+                    a.grantee
+                  from pg_catalog.pg_class as c
+                 cross join lateral pg_catalog.aclexplode(c.relacl) as a
+                 where c.relnamespace::regnamespace::text = any (managed)
+                   and c.relkind = 'S'
+                   and a.grantee <> c.relowner
+                union all
+                select distinct
+                    'routine',
+                    p.oid::regprocedure::text,
+                    a.grantee
+                  from pg_catalog.pg_proc as p
+                 cross join lateral pg_catalog.aclexplode(
+                     coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))
+                 ) as a
+                 where p.pronamespace::regnamespace::text = any (managed)
+                   and a.grantee <> p.proowner
+                union all
+                select distinct
+                    'schema',
+                    quote_ident(n.nspname),
+                    a.grantee
+                  from pg_catalog.pg_namespace as n
+                 cross join lateral pg_catalog.aclexplode(n.nspacl) as a
+                 where n.nspname = any (managed)
+                   and a.grantee <> n.nspowner
+               ) as t
+         group by t.what, t.object
     loop
         execute format(
-            'revoke all on %%s %%s from %%s cascade',
-            item.what,
-            item.object,
-            case when item.grantee = 0 then 'public' else item.grantee::regrole::text end
+            'revoke all on %%s %%s from %%s cascade', item.what, item.object, item.grantees
         );
     end loop;
 
