@@ -16,7 +16,7 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 
 from migrations.desired_state.compare import Change, compare
-from migrations.desired_state.render import NO_SOURCES, Sources, render
+from migrations.desired_state.render import NO_SOURCES, Sources, render, split_name
 from migrations.desired_state.replay import replay
 from migrations.desired_state.sources import SourceError, read_bootstrap, read_sources
 from migrations.runner.errors import FilesFailed
@@ -47,13 +47,8 @@ class DesiredStateOp(ops.MigrateOperation):
         """The table that the statements lock, if they lock one."""
         if self.change.kind in ("trigger", "policy", "table"):
             name = self.change.name
-            return name if self.change.kind == "table" else ".".join(_parts(name)[:2])
+            return name if self.change.kind == "table" else split_name(name)[0]
         return None
-
-
-def _parts(name: str) -> list[str]:
-    """The first two parts of a qualified name and the rest."""
-    return name.split(".", 2)
 
 
 @cache

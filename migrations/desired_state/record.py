@@ -66,15 +66,13 @@ def generate() -> Generated:
     config = Config(ROOT / "alembic.ini")
     revisions = [one.revision for one in ScriptDirectory.from_config(config).walk_revisions()]
     with scratch_database() as superuser:
-        before: Snapshot = _look(superuser)
-        bootstrapped = before
+        # The first revision's file holds what bootstrap made, too.
+        before: Snapshot = {}
         for revision in reversed(revisions):
             config.attributes["address"] = Address.parse(superuser).acting_as(MIGRATOR)
             command.upgrade(config, revision)
             after = _look(superuser)
-            texts[kept_path(revision)] = render_step(
-                {} if before is bootstrapped else before, after
-            )
+            texts[kept_path(revision)] = render_step(before, after)
             before = after
         texts[SCHEMA] = HEADER + _dump(superuser)
     return Generated(texts)

@@ -129,7 +129,7 @@ def _create_view(name: str, detail: Detail) -> str:
 
 
 def _trigger(change: Change, sources: Sources) -> list[str]:
-    table, trigger = _split_name(change.name)
+    table, trigger = split_name(change.name)
     if change.files is None:
         return [f"drop trigger {trigger} on {table};"]
     out = []
@@ -148,7 +148,7 @@ def _trigger(change: Change, sources: Sources) -> list[str]:
 
 
 def _policy(change: Change, sources: Sources) -> list[str]:
-    table, policy = _split_name(change.name)
+    table, policy = split_name(change.name)
     out = [f"drop policy {policy} on {table};"] if change.head else []
     if change.files is None:
         return out
@@ -189,7 +189,7 @@ def _table(change: Change, _: Sources) -> list[str]:
 
 
 def _column(change: Change, _: Sources) -> list[str]:
-    table, column = _split_name(change.name)
+    table, column = split_name(change.name)
     head, files = change.head or {"acl": []}, change.files or {"acl": []}
     out = _grants_and_revokes("table", table, head["acl"], files["acl"], column)
     return [*out, *_comment("column", change.name, change.head, files)]
@@ -291,7 +291,7 @@ def _rank(privilege: str) -> tuple[int, str]:
     return known, privilege
 
 
-def _split_name(name: str) -> tuple[str, str]:
+def split_name(name: str) -> tuple[str, str]:
     """`schema.table.object` as (`schema.table`, `object`), minding quoted names with dots."""
     match = re.fullmatch(r'((?:"(?:[^"]|"")*"|[^".]+)\.(?:"(?:[^"]|"")*"|[^".]+))\.(.+)', name)
     assert match is not None, name
