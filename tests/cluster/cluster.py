@@ -180,6 +180,14 @@ class Cluster:
         leader = self.leader()
         return [node for node in NODES if node != leader]
 
+    def idle_replica(self) -> str:
+        """A node that neither leads nor acknowledges the leader's commits, or else a replica."""
+        replicas = self.replicas()
+        if self.profile != "sync":
+            return replicas[-1]
+        sync = self.sync_standby()
+        return next(node for node in replicas if node != sync)
+
     def timeline(self, node: str) -> int:
         """The timeline that a node writes or receives.
 
@@ -268,6 +276,18 @@ class Cluster:
         if pid is not None:
             self.processes.signal(pid, signal.SIGCONT, tree=True)
         self.processes.signal(node, signal.SIGCONT, tree=True)
+
+    def spoil_data(self, node: str) -> None:
+        """The machine dies, and PostgreSQL cannot start again: its control file is gone."""
+        self.kill_node(node)
+        control = self.directory / SCRATCH / node / "global" / "pg_control"
+        self.processes.run("rm", "-f", str(control))
+        self.start_patroni(node)
+
+    def pause_replay(self, node: str) -> None:
+        """A standby receives and flushes, and replays nothing until it is healed."""
+        with self.connect(through=node, dbname="postgres", autocommit=True) as connection:
+            connection.execute("select pg_wal_replay_pause()")
 
     def start_member(self, member: str) -> None:
         """Start a member of etcd."""

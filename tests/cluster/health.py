@@ -23,7 +23,8 @@ class Look:
     in_recovery: bool
     streaming: bool
     timeline: int | None  # that it writes or receives
-    behind: int | None  # bytes received and not yet replayed
+    position: int  # in the WAL, bytes: written by a primary, replayed by a standby
+    paused: bool  # a standby that was told not to replay
 
 
 def look(cluster: "Cluster", node: str) -> Look:
@@ -40,8 +41,9 @@ def look(cluster: "Cluster", node: str) -> Look:
             " then (select received_tli from pg_stat_wal_receiver)"
             " else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
             " end,"
-            " case when pg_is_in_recovery()"
-            " then (pg_last_wal_receive_lsn() - pg_last_wal_replay_lsn())::bigint end"
+            " (case when pg_is_in_recovery() then pg_last_wal_replay_lsn()"
+            " else pg_current_wal_lsn() end - '0/0')::bigint,"
+            " case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end"
         ).fetchone()
     assert row is not None
     return Look(*row)
@@ -69,6 +71,9 @@ def _why_not_one(cluster: "Cluster", looks: dict[str, Look]) -> str | None:
     primaries = [node for node, seen in looks.items() if not seen.in_recovery]
     if len(primaries) != 1:
         return f"not in recovery: {', '.join(primaries) or 'no node'}"
+    paused = [node for node, seen in looks.items() if seen.paused]
+    if paused:
+        return f"told not to replay: {', '.join(paused)}"
     idle = [node for node, seen in looks.items() if seen.in_recovery and not seen.streaming]
     if idle:
         return f"not streaming: {', '.join(idle)}"

@@ -3,6 +3,7 @@
 Data of etcd and PostgreSQL is below `data`; the keeper removes that and the sockets when it ends.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -18,11 +19,14 @@ from migrations.embedded.server import LONGEST_SOCKET_PATH
 from tests.cluster import configuration
 from tests.cluster.configuration import Times
 from tests.cluster.errors import ClusterError
-from tests.cluster.keeper import SCRATCH
-from tests.cluster.network import NODES, PROXY, Network, Ports
+from tests.cluster.keeper import SCRATCH, SOCKET
+from tests.cluster.network import MEMBERS, NODES, PROXY, Network, Ports
 
 STATE = "cluster.json"
 PASSWORD_FILE = "pgpass"
+LOCK = "cluster.lock"
+DIRECTORIES = (*NODES, "rw", "ro", SCRATCH, PROXY)
+LOGS = tuple(f"{name}.log" for name in (*NODES, *MEMBERS, PROXY, "keeper"))
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def write_files(
     Raises:
         ClusterError: HAProxy refuses its file.
     """
-    for name in (*NODES, "rw", "ro", SCRATCH, PROXY):
+    for name in DIRECTORIES:
         path = directory / name
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(mode=0o700)
@@ -108,10 +112,12 @@ def locked(directory: Path) -> Iterator[None]:
     """Make the directory; only one process at a time makes a cluster in it.
 
     Raises:
-        ClusterError: another does.
+        ClusterError: another does, or the directory holds something else.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (directory / "lock").open("w") as handle:
+    if not (directory / LOCK).exists() and any(directory.iterdir()):
+        raise ClusterError(f"{directory} holds something else: choose an empty directory.")
+    with (directory / LOCK).open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -120,15 +126,14 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def clear(directory: Path, *, keep_logs: bool) -> None:
-    """Remove the directory, or all but its logs."""
-    if not keep_logs:
-        shutil.rmtree(directory, ignore_errors=True)
-        return
-    for path in directory.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.suffix != ".log":
-            path.unlink()
+    """Remove what a cluster made here, or all but the logs; an empty directory goes too."""
+    for name in DIRECTORIES:
+        shutil.rmtree(directory / name, ignore_errors=True)
+    logs = [] if keep_logs else [LOCK, *LOGS]
+    for name in (STATE, PASSWORD_FILE, SOCKET, *logs):
+        (directory / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        directory.rmdir()
 
 
 @contextmanager
