@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,6 +196,8 @@ def _down(directory: Path, *, keep_logs: bool) -> int:
 
 
 def _run(arguments: argparse.Namespace, command: list[str]) -> int:
+    if shutil.which(command[0]) is None:
+        raise UsageError(f"There is no command {command[0]}.")
     with_signals()
     cluster = _make(arguments, lease=True)
     code = FAILED

@@ -61,10 +61,16 @@ def why_not_whole(cluster: "Cluster") -> str | None:
             try:
                 looks[node] = look(cluster, node)
             except psycopg.Error as error:
-                return f"{node} lets nobody in: {' '.join(str(error).split())}"
+                return f"{node} lets nobody in: {_reason(error)}"
         return _why_not_one(cluster, looks) or _why_not_routed(cluster)
     except (psycopg.Error, ClusterError, OSError) as error:
         return " ".join(str(error).split())
+
+
+def _reason(error: psycopg.Error) -> str:
+    """The end of libpq's first line: what stands before names the socket."""
+    first = next(iter(str(error).splitlines()), "")
+    return first.rpartition("failed: ")[2]
 
 
 def _why_not_one(cluster: "Cluster", looks: dict[str, Look]) -> str | None:
