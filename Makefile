@@ -8,7 +8,7 @@ EMBEDDED := $(PYTHON) -m migrations.embedded
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upgrade bootstrap demo test lint mutants record drift url psql stop clean
+.PHONY: help venv programs upgrade bootstrap demo test lint mutants record drift url psql stop clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,6 +40,9 @@ bootstrap: $(READY) ## as superuser, once per database: roles, schemas, extensio
 demo: $(READY) ## two agencies, and what each person sees
 	@$(PYTHON) -m tests.clients.demo
 
+programs: $(READY) ## etcd, HAProxy and iptables for the cluster: install them as root on Debian, or say what is missing
+	@$(PYTHON) -m tests.cluster.programs
+
 test: lint ## everything CI runs
 	@$(PYTHON) -m pytest --quiet --numprocesses=2
 
@@ -67,7 +70,7 @@ psql: $(READY) ## open psql on the local database: make psql ROLE=authenticator
 stop: $(READY) ## stop the local database
 	@$(EMBEDDED) stop
 
-clean: ## stop and forget the local database, the environment and all caches
-	@if [ -x $(PYTHON) ] && [ -d .local ]; then $(EMBEDDED) stop; fi
+clean: ## stop and forget the local database and cluster, the environment and all caches
+	@if [ -x $(PYTHON) ] && [ -d .local ]; then $(EMBEDDED) stop; $(PYTHON) -m tests.cluster down; fi
 	@rm -rf .local $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
