@@ -86,6 +86,8 @@ class Evidence:
     marks: list[Mark] = field(default_factory=list)
     # witness to what ended it: a bug of ours, and the run is worth nothing
     crashes: dict[str, str] = field(default_factory=dict)
+    # nobody adds anything any more
+    finished: bool = False
 
     def __post_init__(self) -> None:
         """Make the lock that all additions share."""
@@ -130,6 +132,7 @@ class Evidence:
                 list(self.polls),
                 list(self.marks),
                 dict(self.crashes),
+                self.finished,
             )
 
     def wall(self, moment: float) -> datetime:
@@ -163,7 +166,15 @@ class Evidence:
     def dump(self, path: Path) -> None:
         """Write everything as JSON lines, one record each, with its kind and the time of day."""
         frozen = self.snapshot()
-        lines = [_line("run", {"started": frozen.started, "offset": frozen.offset})]
+        lines = [_line(
+                "run",
+                {
+                    "started": frozen.started,
+                    "offset": frozen.offset,
+                    "finished": frozen.finished,
+                },
+            )
+        ]
         for kind, records in (
             ("attempt", frozen.attempts),
             ("probe", frozen.probes),
@@ -187,6 +198,7 @@ class Evidence:
             facts.pop("wall", None)
             if kind == "run":
                 found.started, found.offset = facts["started"], facts["offset"]
+                found.finished = facts["finished"]
             elif kind == "attempt":
                 ids = {name: UUID(facts[name]) for name in ("key", "agency")}
                 found.add(Attempt(**(facts | ids)))

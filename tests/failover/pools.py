@@ -1,9 +1,10 @@
 """Witnesses behind a connection pool: what the next user of a connection finds in it."""
 
 import itertools
+import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -48,6 +49,8 @@ def lose(crew: Crew, stage: Stage, foreign: sql.Composed, name: str, pause: floa
 @contextmanager
 def _pool(crew: Crew) -> Iterator[ConnectionPool[Connection[Any]]]:
     """A pool of one connection, so that the next user gets what the last one left."""
+    # it tells of each connection that it replaces, and here that is the point
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     pool: ConnectionPool[Connection[Any]] = ConnectionPool(
         crew.reach.url("authenticator"),
         kwargs={"connect_timeout": 2, "application_name": "failover suite, pooled"},
@@ -78,8 +81,9 @@ def _probe(
     try:
         with pool.connection() as connection:
             verdict, detail = (_leave_claims if lose else sees_own)(connection, agency, foreign)
+            connection.rollback()
             if lose:
-                abandon(connection)
+                _lose(connection)
         if verdict == "held":
             with pool.connection() as connection:
                 verdict, detail = finds_nothing(connection, foreign)
@@ -99,6 +103,13 @@ def _leave_claims(connection: Connection[Any], agency: Agency, foreign: sql.Comp
     connection.commit()
     leaked = counts(connection, foreign, agency)
     return ("broken", f"{agency.id} sees {leaked}") if leaked else HELD
+
+
+def _lose(connection: Connection[Any]) -> None:
+    """Cut the connection, and let its pool notice: it finds out at the next statement."""
+    abandon(connection)
+    with suppress(psycopg.OperationalError):
+        connection.execute("select")
 
 
 def finds_nothing(connection: Connection[Any], foreign: sql.Composed) -> Finding:

@@ -101,6 +101,7 @@ class Witnesses:
             WitnessDied: of a bug, when the block itself did not fail.
         """
         self._crew.stop()
+        self.evidence.finished = True
         if self._dump is not None:
             self.evidence.dump(self._dump)
         try:
