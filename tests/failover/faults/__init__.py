@@ -1,0 +1,6 @@
+"""The fault matrix (failover.md, section 7), one module for each kind of thing that breaks."""
+
+from tests.failover.faults import processes, proxy, quorum, sessions, switchover
+from tests.failover.scene import FAULTS, Fault
+
+__all__ = ["FAULTS", "Fault", "processes", "proxy", "quorum", "sessions", "switchover"]
