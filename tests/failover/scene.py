@@ -171,14 +171,14 @@ class Report:
         return "\n".join([head, *complaint, *facts, str(self.verdict)])
 
 
-def run(fault: Fault, cluster: Cluster, stage: Stage, dump: Path | None = None) -> Report:
+def run(fault: Fault, cluster: Cluster, stage: Stage, place: Path | None = None) -> Report:
     """Run one fault on a healthy cluster, and leave a healthy one.
 
     Args:
         fault: what to do.
         cluster: whole.
         stage: what `set_stage` made.
-        dump: where to keep the evidence as JSON lines.
+        place: a path without suffix for the evidence (.jsonl) and the picture (.svg, .png).
 
     Raises:
         ClusterError: the cluster could not be healed.
@@ -186,6 +186,9 @@ def run(fault: Fault, cluster: Cluster, stage: Stage, dump: Path | None = None) 
     begun = time.monotonic()
     before = remember(cluster)
     complaint: str | None = None
+    if place is not None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    dump = place.with_suffix(".jsonl") if place else None
     with Witnesses(cluster, stage, dump=dump) as witnesses:
         scene = Scene(cluster, stage, witnesses)
         witnesses.settle(SETTLE_SECONDS)
