@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.keeper import SCRATCH
 from tests.cluster.network import MEMBERS, NODES, PROXY, Network
 
 SCOPE = "gardenos"
@@ -134,7 +135,7 @@ def patroni(
                 "listen": postgresql,
                 "connect_address": postgresql,
                 "bin_dir": str(bindir),
-                "data_dir": str(directory / "data" / name),
+                "data_dir": str(directory / SCRATCH / name),
                 "pgpass": str(directory / name / "pgpass"),
                 "use_unix_socket": True,
                 "parameters": {"unix_socket_directories": str(directory / name)},
@@ -169,7 +170,7 @@ def etcd(program: str, member: str, *, directory: Path, network: Network) -> lis
     return [
         program,
         f"--name={member}",
-        f"--data-dir={directory / 'data' / member}",
+        f"--data-dir={directory / SCRATCH / member}",
         f"--listen-client-urls={url(member, ports.client)}",
         f"--advertise-client-urls={url(member, ports.client)}",
         f"--listen-peer-urls={url(member, ports.peer)}",

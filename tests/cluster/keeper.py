@@ -10,7 +10,8 @@ knows nothing of PostgreSQL: it starts, runs, signals, reads and connects.
 
     spawn    name, argv, environment, log      a process that stays
     run      argv, environment, seconds        a process that ends: code, output
-    signal   name or pid, signal, tree         to one process, or to it and all its descendants
+    signal   name or pid, signal, tree         to one process, or to it and all its descendants;
+             signal                            to all
     alive    name                              whether it runs
     read     path                              a file as the keeper sees it: its mounts are its own
     connect  host, port                        a TCP connection, handed over as a file descriptor
@@ -21,6 +22,7 @@ import argparse
 import ctypes
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -33,6 +35,7 @@ from typing import Any
 
 PR_SET_CHILD_SUBREAPER = 36
 SOCKET = "control.sock"
+SCRATCH = "data"
 
 Request = dict[str, Any]
 
@@ -133,8 +136,13 @@ class Keeper:
         }
 
     def _signal(self, request: Request) -> int:
+        ours = list(descendants(os.getpid()))
         if "pid" in request:
             pid = int(request["pid"])
+            if pid not in ours:
+                return 0
+        elif "name" not in request:
+            return sum(send(each, int(request["signal"])) for each in ours)
         else:
             with self._lock:
                 process = self._processes.get(request["name"])
@@ -227,6 +235,14 @@ def hand_over(connection: socket.socket, request: Request) -> None:
         connection.sendall(json.dumps({"error": str(error)}).encode() + b"\n")
 
 
+def sweep(directory: Path) -> None:
+    """Remove what serves nobody when the processes are gone: sockets and data. Logs stay."""
+    shutil.rmtree(directory / SCRATCH, ignore_errors=True)
+    for path in (*directory.glob("*"), *directory.glob("*/.*"), *directory.glob("*/*")):
+        if path.is_socket():
+            path.unlink(missing_ok=True)
+
+
 def hold_lease(over: threading.Event) -> None:
     """Wait until nobody holds the other end of standard input."""
     while os.read(0, 4096):
@@ -252,7 +268,7 @@ def main() -> int:
     while not over.wait(0.02):
         keeper.reap()
     keeper.end_all()
-    (arguments.directory / SOCKET).unlink(missing_ok=True)
+    sweep(arguments.directory)
     return 0
 
 

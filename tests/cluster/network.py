@@ -30,7 +30,7 @@ CHAIN = "FAULT"
 
 @dataclass(frozen=True)
 class Ports:
-    """The ports of the cluster; the nodes have different ones, so that a session tells its node."""
+    """The ports of a cluster; the nodes have different ones, so that a session tells its node."""
 
     postgresql: dict[str, int]
     rest: dict[str, int]

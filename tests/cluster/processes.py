@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.cluster.errors import ClusterError
-from tests.cluster.keeper import SOCKET
+from tests.cluster.keeper import SCRATCH, SOCKET, send
 
 ROOT = Path(__file__).resolve().parents[2]
 KEEPER = Path(__file__).with_name("keeper.py")
 START_SECONDS = 20
+MARK = "GARDENOS_CLUSTER"
 
 UNSHARE = (
     *("unshare", "--user", "--map-root-user", "--net", "--mount"),
@@ -31,6 +32,43 @@ REHEARSAL = (
     " && nsenter --net=/run/netns/rehearsal iptables -w -A INPUT -s 198.18.0.1 -j DROP"
     " && nsenter --net=/run/netns/rehearsal unshare --user --map-user=1000 --map-group=1000 true"
 )
+
+
+def end_leftovers(directory: Path) -> int:
+    """Kill what a keeper left that could not end it, and say how many processes that were.
+
+    Without namespaces a keeper that gets SIGKILL leaves everything behind.
+    """
+    killed: set[int] = set()
+    deadline = time.monotonic() + START_SECONDS
+    while found := leftovers(directory):
+        if time.monotonic() > deadline:
+            raise ClusterError(f"Processes of {directory} cannot be ended: {sorted(found)}.")
+        for pid in found:
+            send(pid, signal.SIGKILL)
+        killed |= found
+        time.sleep(0.02)
+    return len(killed)
+
+
+def leftovers(directory: Path) -> set[int]:
+    """The processes of the cluster in a directory, whoever is their parent now.
+
+    Each inherits a mark in its environment. PostgreSQL writes the titles of its processes over
+    theirs, but they work in their data directory and descend from a postmaster that has the mark.
+    """
+    mark = f"{MARK}={directory}".encode()
+    found = set()
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                marked = mark in Path(entry.path, "environ").read_bytes().split(b"\0")
+                place = Path(os.readlink(f"{entry.path}/cwd"))
+            except OSError:
+                continue
+            if marked or place.is_relative_to(directory / SCRATCH):
+                found.add(int(entry.name))
+    return found
 
 
 @functools.cache
@@ -105,7 +143,7 @@ class Processes:
                     *(["--lease"] if lease else []),
                 ],
                 cwd=ROOT,
-                env=environment(),
+                env={**environment(), MARK: str(self.directory)},
                 stdin=subprocess.PIPE if lease else subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -166,6 +204,10 @@ class Processes:
         if done["code"]:
             raise ClusterError(f"{' '.join(argv)}: {(done['err'] or done['out']).strip()}")
         return str(done["out"])
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """Signal every process but the keeper, orphans too."""
+        self._require({"do": "signal", "signal": int(number)})
 
     def signal(self, target: str | int, number: signal.Signals, *, tree: bool = False) -> bool:
         """Signal a process by name or pid, and its descendants; False when there is none."""

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.cluster.errors import ClusterError
 from tests.cluster.processes import environment
@@ -28,6 +29,21 @@ def find(program: str) -> str:
         package = {**NEEDED, **FOR_NAMESPACES}.get(program, program)
         raise ClusterError(f"{program} is not installed; on Debian: apt-get install {package}")
     return path
+
+
+def check_bindir(bindir: Path) -> Path:
+    """The directory itself, when PostgreSQL is in it.
+
+    Raises:
+        ClusterError: it is not.
+    """
+    for program in ("initdb", "pg_ctl", "postgres", "pg_basebackup", "pg_rewind", "psql"):
+        if not (bindir / program).exists():
+            raise ClusterError(
+                f"There is no {program} in {bindir}: point --bindir or GARDENOS_BINDIR at the bin"
+                " directory of a PostgreSQL from 15 on."
+            )
+    return bindir
 
 
 def missing() -> list[str]:

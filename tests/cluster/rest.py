@@ -85,6 +85,19 @@ class Rest:
         """Delete one of the cluster's keys: `leader` makes the replicas race at once."""
         self._etcd("/v3/kv/deleterange", {"key": _encoded(name)})
 
+    def members(self) -> set[str]:
+        """The members of etcd that answer at this moment."""
+
+        def answers(member: str) -> bool:
+            try:
+                return bool(self._ask_member(member, "/v3/maintenance/status", {}))
+            except (OSError, http.client.HTTPException):
+                return False
+
+        with ThreadPoolExecutor(len(MEMBERS)) as pool:
+            answered = pool.map(answers, MEMBERS)
+            return {member for member, yes in zip(MEMBERS, answered, strict=True) if yes}
+
     def etcd_leader(self) -> str | None:
         """The member that leads etcd; None while there is none."""
         for member in MEMBERS:
