@@ -68,14 +68,13 @@ class Scene:
             AssertionError: there was none in time.
         """
         deadline = since + seconds
-        while time.monotonic() < deadline:
-            found = self.acked_since(since)
-            if found:
-                answered = found[0].answered
-                assert answered is not None
-                return answered - since
+        while not (found := self.acked_since(since)):
+            assert time.monotonic() < deadline, f"no write was acknowledged within {seconds:g} s"
             time.sleep(0.02)
-        raise AssertionError(f"no write was acknowledged within {seconds:g} s")
+        answered = found[0].answered
+        assert answered is not None
+        assert answered < deadline, f"the first write took {answered - since:.1f} s"
+        return answered - since
 
     def wait_for_leader(self, other_than: str, since: float, seconds: float) -> str:
         """Another node that answers /primary, within that many seconds of a moment.
@@ -84,12 +83,10 @@ class Scene:
             AssertionError: there was none in time.
         """
         deadline = since + seconds
-        while time.monotonic() < deadline:
-            found = self.cluster.primaries() - {other_than}
-            if found:
-                return found.pop()
+        while not (found := self.cluster.primaries() - {other_than}):
+            assert time.monotonic() < deadline, f"nobody else led within {seconds:g} s"
             time.sleep(0.05)
-        raise AssertionError(f"only {other_than} led within {seconds:g} s")
+        return found.pop()
 
     def hasten(self) -> None:
         """Let the replicas race at once, as if the leader's time (`ttl`) were up."""
@@ -156,6 +153,18 @@ class Report:
     facts: dict[str, str]
     complaint: str | None
     seconds: float
+
+    @property
+    def gap(self) -> float:
+        """The longest time without an acknowledged write, in seconds."""
+        found = self.verdict.summary.gap
+        return found.seconds if found else float("inf")
+
+    @property
+    def promotions(self) -> int:
+        """How many timelines further the cluster is."""
+        seen = [number for number, _ in self.verdict.summary.timelines]
+        return max(seen) - min(seen) if seen else 0
 
     @property
     def holds(self) -> bool:

@@ -16,7 +16,7 @@ def proxy_dies(scene: Scene) -> None:
     time.sleep(1)
     scene.note("the proxy starts")
     cluster.start_proxy()
-    scene.wait_for_write(since, 10)
+    scene.wait_for_write(time.monotonic(), 10)
     time.sleep(2)
     assert {each.node for each in scene.acked_since(since)} == {leader}
 
@@ -29,5 +29,5 @@ def proxy_reloads(scene: Scene) -> None:
     cluster.reload_proxy()
     # hard-stop-after: the sessions of the old process end with it
     time.sleep(12)
-    scene.wait_for_write(since, 10)
+    scene.wait_for_write(time.monotonic(), 10)
     assert {each.node for each in scene.acked_since(since)} == {leader}
