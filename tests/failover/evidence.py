@@ -166,7 +166,8 @@ class Evidence:
     def dump(self, path: Path) -> None:
         """Write everything as JSON lines, one record each, with its kind and the time of day."""
         frozen = self.snapshot()
-        lines = [_line(
+        lines = [
+            _line(
                 "run",
                 {
                     "started": frozen.started,
