@@ -8,10 +8,10 @@ EMBEDDED := $(PYTHON) -m migrations.embedded
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upgrade bootstrap demo test lint mutants record drift url psql stop clean
+.PHONY: help venv upgrade bootstrap demo test test-policies lint mutants record drift url psql stop clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 venv: $(READY) ## make the virtual environment in .venv
 
@@ -42,6 +42,10 @@ demo: $(READY) ## two agencies, and what each person sees
 
 test: lint ## everything CI runs
 	@$(PYTHON) -m pytest --quiet --numprocesses=2
+
+# Make exports what stands on its command line; an empty CLUSTER_URL means a private server.
+test-policies: $(READY) ## the policies, on your cluster: make test-policies CLUSTER_URL=postgresql://…
+	@$(PYTHON) -m pytest --quiet --numprocesses=2 tests/policies
 
 mutants: $(READY) ## what the suite is broken with on purpose, and the gate that notices
 	@$(PYTHON) -m pytest --quiet --numprocesses=2 --mutants tests
