@@ -69,7 +69,7 @@ class Unmanaged:
 
 @contextmanager
 def unmanaged(standbys: int = 2) -> Iterator[Unmanaged]:
-    """A leader n1 with the database `gardenos` at head, and standbys n2, n3 …, dropped afterwards."""
+    """A leader n1 with the database `gardenos` at head, and standbys n2, n3 … for the block."""
     directory = Path(tempfile.mkdtemp(prefix="gardenos-"))
     servers = {"n1": Server(directory / "n1", settings=STREAMING | {"port": "5441"})}
     try:

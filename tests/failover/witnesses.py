@@ -22,6 +22,7 @@ from tests.failover.crew import Crew
 from tests.failover.evidence import Evidence, Mark, Poll
 from tests.failover.reach import Reach, addresses
 from tests.failover.stand import Stage
+from tests.failover.summary import PAUSED
 
 WRITERS = 4
 WRITES_PER_SECOND = 30.0
@@ -117,6 +118,7 @@ class Witnesses:
 
     def pause(self) -> None:
         """Begin no new write and no new question."""
+        self.mark("note", PAUSED)
         self._crew.pause()
 
     def resume(self) -> None:
