@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,10 +129,12 @@ def _up(arguments: argparse.Namespace) -> int:
     cluster = _make(arguments, lease=False)
     print(f"up after {time.monotonic() - started:.0f} s: {cluster.directory}")
     _tell_networks(cluster, arguments.no_namespaces)
+    elsewhere = arguments.directory != LOCAL_CLUSTER
+    where = f" --directory {arguments.directory}" if elsewhere else ""
     call = "python -m tests.cluster"
-    print(f'schema:  DATABASE_URL="$({call} url gardenos_migrator)" alembic upgrade head')
-    print(f'connect: psql "$({call} url postgres)"   (rw; --through ro, {", ".join(NODES)})')
-    print(f"then:    {call} status, fault, heal, down")
+    print(f'schema:  DATABASE_URL="$({call} url gardenos_migrator{where})" alembic upgrade head')
+    print(f'connect: psql "$({call} url postgres{where})"   (or --through ro, n1, n2, n3)')
+    print(f"then:    {call} status, fault, heal, down{where}")
     return 0
 
 
@@ -195,6 +198,8 @@ def _down(directory: Path, *, keep_logs: bool) -> int:
 
 
 def _run(arguments: argparse.Namespace, command: list[str]) -> int:
+    if shutil.which(command[0]) is None:
+        raise UsageError(f"There is no command {command[0]}.")
     with_signals()
     cluster = _make(arguments, lease=True)
     code = FAILED

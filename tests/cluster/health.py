@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from tests.cluster.errors import ClusterError
-from tests.cluster.network import NODES
+from tests.cluster.network import MEMBERS, NODES
+from tests.cluster.rest import NOBODY
 
 if TYPE_CHECKING:
     from tests.cluster.cluster import Cluster
@@ -61,10 +62,18 @@ def why_not_whole(cluster: "Cluster") -> str | None:
             try:
                 looks[node] = look(cluster, node)
             except psycopg.Error as error:
-                return f"{node} lets nobody in: {' '.join(str(error).split())}"
-        return _why_not_one(cluster, looks) or _why_not_routed(cluster)
+                return f"{node} lets nobody in: {_reason(error)}"
+        return (
+            _why_not_one(cluster, looks) or _why_not_attended(cluster) or _why_not_routed(cluster)
+        )
     except (psycopg.Error, ClusterError, OSError) as error:
         return " ".join(str(error).split())
+
+
+def _reason(error: psycopg.Error) -> str:
+    """The end of libpq's first line: what stands before names the socket."""
+    first = next(iter(str(error).splitlines()), "")
+    return first.rpartition("failed: ")[2]
 
 
 def _why_not_one(cluster: "Cluster", looks: dict[str, Look]) -> str | None:
@@ -102,6 +111,14 @@ def _why_not_safe(cluster: "Cluster", primary: str) -> str | None:
     if len(json.loads(cluster.rest.key("failsafe") or "{}")) < len(NODES):
         return "the failsafe members are not all known"
     return None
+
+
+def _why_not_attended(cluster: "Cluster") -> str | None:
+    silent = [node for node in NODES if cluster.rest.status(node, "/patroni") == NOBODY]
+    if silent:
+        return f"Patroni does not answer: {', '.join(silent)}"
+    dead = set(MEMBERS) - cluster.rest.members()
+    return f"etcd does not answer: {', '.join(sorted(dead))}" if dead else None
 
 
 def _why_not_routed(cluster: "Cluster") -> str | None:

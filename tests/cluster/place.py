@@ -127,6 +127,8 @@ def locked(directory: Path) -> Iterator[None]:
 
 def clear(directory: Path, *, keep_logs: bool) -> None:
     """Remove what a cluster made here, or all but the logs; an empty directory goes too."""
+    if not (directory / LOCK).exists():
+        return
     for name in DIRECTORIES:
         shutil.rmtree(directory / name, ignore_errors=True)
     logs = [] if keep_logs else [LOCK, *LOGS]
