@@ -1,6 +1,6 @@
 """How long nobody can write: our settings beside the usual ones, HAProxy beside libpq multi-host.
 
-python -m tests.bench.failover [--runs 5] [--faults switchover,postgres,node] [--settings ours,usual]
+python -m tests.bench.failover [--runs 5] [--faults switchover,postgres,node] [--settings ours]
 
 Two writers per run, each with one row and one commit at a time: one through HAProxy's write port,
 one with all nodes in its connection string and `target_session_attrs=read-write`. The gap is the
