@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.database import Cluster, Database, private_server
+from tests.database import Cluster, Database, Databases, private_server
 
 
 @pytest.fixture(scope="session")
@@ -20,14 +20,14 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def database(cluster: Cluster) -> Iterator[Database]:
+def database(cluster: Databases) -> Iterator[Database]:
     """A database at head, dropped after the test."""
     with cluster.migrated() as made:
         yield made
 
 
 @pytest.fixture
-def bootstrapped(cluster: Cluster) -> Iterator[Database]:
+def bootstrapped(cluster: Databases) -> Iterator[Database]:
     """A database without any revision, dropped after the test."""
     with cluster.bootstrapped() as made:
         yield made

@@ -7,20 +7,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
 
 import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from pytest_postgresql.janitor import DatabaseJanitor
 
 from migrations import bootstrap
 from migrations.embedded import Server
+from migrations.embedded.server import SUPERUSER, find_bindir
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -102,20 +106,73 @@ def alembic(
 
 
 def program_environment(url: str | None, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a program: ours, without what leads libpq or make elsewhere."""
+    """The environment of a program: ours, without what leads libpq or make elsewhere.
+
+    PGPASSFILE stays: it says how a login gets in, not where.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("DATABASE_URL", "MFLAGS") and not name.startswith(("PG", "MAKE"))
+        if name == "PGPASSFILE"
+        or (name not in ("DATABASE_URL", "MFLAGS") and not name.startswith(("PG", "MAKE")))
     }
     return {**kept, **({"DATABASE_URL": url} if url is not None else {}), **(more or {})}
+
+
+class Reachable(Protocol):
+    """A server, as far as tests need to know it."""
+
+    @property
+    def psql(self) -> Path:
+        """A psql to talk to it with."""
+
+    def url(self, role: str = ..., dbname: str = ...) -> str:
+        """A libpq URL of a database there, for a login."""
+
+
+class GivenServer:
+    """A server that somebody else started, known by a URL. The URLs made of it hold no password."""
+
+    def __init__(self, url: str) -> None:
+        """Describe it; nothing is connected to.
+
+        Args:
+            url: a libpq URL; its user is whom the tests call `postgres`.
+
+        Raises:
+            psycopg.ProgrammingError: it is not a URL of libpq.
+        """
+        parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+        self.password = parts.pop("password", None)
+        self.passfile = parts.pop("passfile", None)
+        self.superuser = parts.pop("user", SUPERUSER)
+        self.dbname = parts.pop("dbname", self.superuser)
+        self._rest = parts
+
+    @property
+    def psql(self) -> Path:
+        """The psql of the binaries in use here."""
+        return find_bindir() / "psql"
+
+    def url(self, role: str = SUPERUSER, dbname: str | None = None) -> str:
+        """A libpq URL without password: PGPASSFILE or ~/.pgpass has it.
+
+        Args:
+            role: the login; `postgres` is the superuser, whatever it is called there.
+            dbname: the database; by default the one of the given URL.
+        """
+        user = self.superuser if role == SUPERUSER else role
+        return (
+            f"postgresql://{quote(user, safe='')}@/{quote(dbname or self.dbname, safe='')}"
+            f"?{urlencode(self._rest, quote_via=quote, safe='')}"
+        )
 
 
 @dataclass(frozen=True)
 class Database:
     """One database of a server."""
 
-    server: Server
+    server: Reachable
     name: str
 
     def url(self, role: str = "postgres") -> str:
@@ -165,14 +222,13 @@ class Database:
         )
 
 
-class Cluster:
-    """A server with two templates: bootstrapped, and bootstrapped and migrated to head."""
+def revoke_temporary(name: str) -> sql.Composed:
+    """What bootstrap did to a template: CREATE DATABASE copies no privileges on the database."""
+    return sql.SQL("revoke temporary on database {} from public").format(sql.Identifier(name))
 
-    def __init__(self, server: Server) -> None:
-        """Prepare nothing yet; the templates are made when they are first asked for."""
-        self.server = server
-        self._numbers = itertools.count(1)
-        self._templates: set[str] = set()
+
+class Databases(ABC):
+    """Where tests get their databases from: each one new, and dropped at the end of a block."""
 
     @contextmanager
     def migrated(self) -> Iterator[Database]:
@@ -191,6 +247,20 @@ class Cluster:
         """A database that nobody prepared; roles are the cluster's and may be there."""
         with self._clone(None) as database:
             yield database
+
+    @abstractmethod
+    def _clone(self, template: str | None) -> AbstractContextManager[Database]:
+        """A copy of one of the two templates, or of none."""
+
+
+class Cluster(Databases):
+    """A server with two templates: bootstrapped, and bootstrapped and migrated to head."""
+
+    def __init__(self, server: Server) -> None:
+        """Prepare nothing yet; the templates are made when they are first asked for."""
+        self.server = server
+        self._numbers = itertools.count(1)
+        self._templates: set[str] = set()
 
     @contextmanager
     def _clone(self, template: str | None) -> Iterator[Database]:
@@ -218,13 +288,8 @@ class Cluster:
     def _create(self, name: str, template: str | None) -> None:
         self._janitor(name, template).init()
         if template is not None:
-            # CREATE DATABASE copies what is in a template, not the privileges on it.
             with psycopg.connect(self.server.url("postgres", name)) as connection:
-                connection.execute(
-                    sql.SQL("revoke temporary on database {} from public").format(
-                        sql.Identifier(name)
-                    )
-                )
+                connection.execute(revoke_temporary(name))
 
     def _janitor(self, name: str, template: str | None) -> DatabaseJanitor:
         return DatabaseJanitor(
@@ -234,3 +299,49 @@ class Cluster:
             dbname=name,
             template_dbname=template,
         )
+
+
+class GivenCluster(Databases):
+    """A cluster whose templates were made before the tests began, in databases of one run."""
+
+    def __init__(self, server: GivenServer, run: str, worker: str) -> None:
+        """Prepare nothing.
+
+        Args:
+            server: where to read and write, as superuser.
+            run: how every database of the run begins; its templates are `<run>_<template>`.
+            worker: whose databases these are, so that no other worker makes the same name.
+        """
+        self.server = server
+        self.run = run
+        self._names = (f"{run}_{worker}_{number}" for number in itertools.count(1))
+
+    @contextmanager
+    def _clone(self, template: str | None) -> Iterator[Database]:
+        database = Database(self.server, next(self._names))
+        self.create(database.name, None if template is None else f"{self.run}_{template}")
+        try:
+            yield database
+        finally:
+            self.drop(database.name)
+
+    def create(self, name: str, template: str | None) -> None:
+        """Make a database of this run, a copy of another one of it or of none."""
+        command = sql.SQL("create database {}").format(sql.Identifier(name))
+        if template is not None:
+            command += sql.SQL(" template {}").format(sql.Identifier(template))
+        with self._administrator() as connection:
+            connection.execute(command)
+            if template is not None:
+                connection.execute(revoke_temporary(name))
+
+    def drop(self, name: str) -> None:
+        """Drop a database of this run, whoever is connected to it."""
+        assert name.startswith(self.run)
+        with self._administrator() as connection:
+            connection.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+            )
+
+    def _administrator(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.server.url(), autocommit=True)

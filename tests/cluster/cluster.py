@@ -161,19 +161,22 @@ class Cluster:
         """
         return until(lambda: self.rest.key("leader"), 30, "no node holds the leader key")
 
-    def sync_standby(self) -> str:
-        """A node that Patroni counts as synchronous.
+    def sync_standbys(self) -> list[str]:
+        """The nodes that Patroni counts as synchronous: only these may be promoted.
 
         Raises:
-            ClusterError: none is within a while.
+            ClusterError: none is named within a while.
         """
 
-        def named() -> str | None:
-            text = self.rest.key("sync")
-            names = (json.loads(text).get("sync_standby") or "") if text else ""
-            return next((name for name in names.split(",") if name in NODES), None)
+        def named() -> list[str]:
+            names = (json.loads(self.rest.key("sync") or "{}").get("sync_standby") or "").split(",")
+            return [name for name in names if name in NODES]
 
         return until(named, 30, "no synchronous standby is named in etcd")
+
+    def sync_standby(self) -> str:
+        """One node that may be promoted; see `sync_standbys`."""
+        return self.sync_standbys()[0]
 
     def replicas(self) -> list[str]:
         """The nodes that do not lead."""
@@ -326,12 +329,15 @@ class Cluster:
         """HAProxy dies."""
         self.processes.signal(PROXY, signal.SIGKILL, tree=True)
 
-    def switchover(self, target: str | None = None) -> str:
-        """Hand leadership over, and give the new leader; returns when Patroni answers."""
+    def switchover(self, target: str | None = None) -> None:
+        """Hand leadership over, by default to whom Patroni picks; returns when it is handed over.
+
+        Naming a target makes the nodes that are not meant sleep 2 s before they follow the new
+        leader (Patroni 4.1.5, `process_unhealthy_cluster`), and its commits wait for them.
+        """
         leader = self.leader()
-        target = target or self.sync_standby()
-        self.rest.ask(leader, "POST", "/switchover", {"leader": leader, "candidate": target})
-        return target
+        wish = {"candidate": target} if target else {}
+        self.rest.ask(leader, "POST", "/switchover", {"leader": leader, **wish})
 
     def configure(self, change: dict[str, Any]) -> None:
         """Change Patroni's dynamic configuration, as `PATCH /config` merges it."""

@@ -42,6 +42,7 @@ class Times:
     check_changing: int = 250
     fall: int = 2
     rise: int = 1
+    wal_retrieve_retry: str = "500ms"
 
 
 def dynamic(profile: str, times: Times) -> Settings:
@@ -70,7 +71,7 @@ def dynamic(profile: str, times: Times) -> Settings:
                 "max_connections": 100,
                 "shared_preload_libraries": "pg_stat_statements",
                 "idle_in_transaction_session_timeout": "60s",
-                "wal_retrieve_retry_interval": "500ms",
+                "wal_retrieve_retry_interval": times.wal_retrieve_retry,
                 "client_connection_check_interval": "1s",
                 "wal_sender_timeout": "5s",
                 "wal_receiver_timeout": "5s",

@@ -69,7 +69,8 @@ def freeze_node(cluster: Cluster, target: str | None) -> Sequence[str]:
 
 def switchover(cluster: Cluster, target: str | None) -> Sequence[str]:
     """A planned change of the leader."""
-    return [cluster.switchover(target)]
+    cluster.switchover(target)
+    return [target or "whom Patroni picks"]
 
 
 def expire_leader_key(cluster: Cluster, _: str | None) -> Sequence[str]:

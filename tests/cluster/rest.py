@@ -10,6 +10,7 @@ from tests.cluster.configuration import NAMESPACE, REST_USER, SCOPE
 from tests.cluster.errors import ClusterError, Unanswered
 from tests.cluster.network import MEMBERS, NODES, Network
 from tests.cluster.processes import Processes
+from tests.cluster.waiting import until
 
 NOBODY = 0
 
@@ -90,8 +91,15 @@ class Rest:
         return base64.b64decode(found[0].get("value", "")).decode() if found else None
 
     def delete_key(self, name: str) -> None:
-        """Delete one of the cluster's keys: `leader` makes the replicas race at once."""
-        self._etcd("/v3/kv/deleterange", {"key": _encoded(name)})
+        """Delete one of the cluster's keys: `leader` makes the replicas race at once.
+
+        Raises:
+            ClusterError: etcd has no majority for a while.
+        """
+        until(lambda: self._delete(name), 15, f"etcd did not delete the key {name}")
+
+    def _delete(self, name: str) -> bool:
+        return bool(self._etcd("/v3/kv/deleterange", {"key": _encoded(name)}))
 
     def members(self) -> set[str]:
         """The members of etcd that answer at this moment."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from tests.policies.access import Connection, Row
+from tests.policies.cluster_url import is_set_aside
 from tests.policies.matrix import SCHEMAS
 
 Check = Callable[[Connection], list[str]]
@@ -1109,7 +1110,10 @@ def check_stamps(connection: Connection) -> list[str]:
 
 
 def check_privileged_roles(connection: Connection) -> list[str]:
-    """Superusers and BYPASSRLS roles are exactly the named ones."""
+    """Superusers and BYPASSRLS roles are exactly the named ones.
+
+    On a cluster that was there before the run, those of others are set aside and printed instead.
+    """
     found = rows(
         connection,
         """
@@ -1118,6 +1122,7 @@ def check_privileged_roles(connection: Connection) -> list[str]:
          where r.rolsuper or r.rolbypassrls
         """,
     )
+    found = [row for row in found if not is_set_aside(row["name"])]
     superusers = {row["name"] for row in found if row["super"]}
     bypass = {row["name"] for row in found if not row["super"]}
     return [
@@ -1147,7 +1152,7 @@ def check_unbound_roles(connection: Connection) -> list[str]:
     )
     return list(
         named_exceptions(
-            {row["name"] for row in found} - FLOOR_ROLES,
+            {row["name"] for row in found if not is_set_aside(row["name"])} - FLOOR_ROLES,
             UNBOUND_ROLES,
             "reaches tenant tables, and no floor binds it",
         )
@@ -1191,7 +1196,7 @@ def check_predefined_roles(connection: Connection) -> list[str]:
     found = rows(
         connection,
         """
-        select m.rolname || ' is in ' || g.rolname as name
+        select m.rolname::text as member, m.rolname || ' is in ' || g.rolname as name
           from pg_auth_members as a
           join pg_roles as m on m.oid = a.member
           join pg_roles as g on g.oid = a.roleid
@@ -1199,7 +1204,11 @@ def check_predefined_roles(connection: Connection) -> list[str]:
         """,
     )
     return list(
-        named_exceptions({row["name"] for row in found}, PREDEFINED, "a role of PostgreSQL's own")
+        named_exceptions(
+            {row["name"] for row in found if not is_set_aside(row["member"])},
+            PREDEFINED,
+            "a role of PostgreSQL's own",
+        )
     )
 
 

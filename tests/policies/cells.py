@@ -344,3 +344,15 @@ def insert(table: str, row: Row) -> tuple[str, list[Any]]:
 def agency_rows(world: World, table: str, me: Me) -> list[Row]:
     """The rows of a tenant table, or of agencies, that are my agency's."""
     return [row for row in world.rows[table] if in_agency(table, row, me)]
+
+
+def visible(connection: Connection) -> dict[str, set[Key]]:
+    """All keys that the present claims show, of the tables that show any."""
+    matrix, found = Matrix(), {}
+    for table in sorted(matrix.tables):
+        if matrix.granted(table, Command.SELECT):
+            outcome = attempt(connection, f"select {key_list(table)} from {table}")
+            assert outcome.sqlstate is None, (table, outcome)
+            if outcome.rows:
+                found[table] = keys_of(table, outcome.rows)
+    return found

@@ -1,19 +1,59 @@
-"""Fixtures of the policy tests: two databases that tests share and leave as they found them."""
+"""Fixtures of the policy tests: two databases that tests share and leave as they found them.
+
+They come from a private server of each worker; with CLUSTER_URL from that cluster.
+"""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from psycopg.rows import dict_row
 
-from tests.database import Cluster, Database
+from tests.database import Database, Databases
+from tests.policies import cluster_url
 from tests.policies.access import Connection
 from tests.policies.matrix import Matrix
 from tests.policies.town import Stage, Town
 from tests.policies.world import World, build
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """With CLUSTER_URL, prepare that cluster; workers find it prepared."""
+    if hasattr(config, "workerinput") or config.option.collectonly or not cluster_url.wanted():
+        return
+    cluster_url.interrupt_at_the_end()
+    run = ExitStack()
+    config.add_cleanup(run.close)
+    try:
+        run.enter_context(cluster_url.prepared())
+    except cluster_url.Refused as refusal:
+        raise pytest.UsageError(str(refusal)) from None
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say who in the cluster passes every policy and is not one of ours."""
+    if hasattr(config, "workerinput"):
+        return
+    found = cluster_url.strangers_past_policies()
+    if found:
+        terminalreporter.write_line(
+            f"No policy stops these roles of the cluster, which bootstrap does not know: {found}"
+        )
+
+
 @pytest.fixture(scope="session")
-def town(cluster: Cluster) -> Iterator[Town]:
+def cluster(request: pytest.FixtureRequest) -> Databases:
+    """The cluster of CLUSTER_URL; without it the private server of this worker."""
+    given = cluster_url.cluster_of_this_run()
+    if given is not None:
+        return given
+    private: Databases = request.getfixturevalue("cluster")
+    return private
+
+
+@pytest.fixture(scope="session")
+def town(cluster: Databases) -> Iterator[Town]:
     """The town that tests share: what they do to it, they roll back."""
     with cluster.migrated() as database:
         yield Town(database)
@@ -33,7 +73,7 @@ def stage(town: Town) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="session")
-def world_database(cluster: Cluster) -> Iterator[Database]:
+def world_database(cluster: Databases) -> Iterator[Database]:
     """The database of the two agencies of the matrix. Tests roll back what they do."""
     with cluster.migrated() as made:
         yield made

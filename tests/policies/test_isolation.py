@@ -16,7 +16,16 @@ from psycopg.rows import dict_row
 from tests.database import Database
 from tests.policies import catalogue
 from tests.policies.access import Connection, Outcome, Row, acting, attempt
-from tests.policies.cells import CHANGES, Key, insert, key_list, key_of, keys_of, where_keys
+from tests.policies.cells import (
+    CHANGES,
+    Key,
+    insert,
+    key_list,
+    key_of,
+    keys_of,
+    visible,
+    where_keys,
+)
 from tests.policies.matrix import Command, Matrix, Role
 from tests.policies.world import SUBJECTS, World, user_claims
 
@@ -484,18 +493,6 @@ def test_statistics_show_no_value(client: Connection, world: World, superuser: C
 
 
 # --- who has no agency ----------------------------------------------------------------------------
-
-
-def visible(connection: Connection) -> dict[str, set[Key]]:
-    """All keys that the present claims show."""
-    found = {}
-    for table in TABLES:
-        if Matrix().granted(table, Command.SELECT):
-            outcome = attempt(connection, f"select {key_list(table)} from {table}")
-            assert outcome.sqlstate is None, (table, outcome)
-            if outcome.rows:
-                found[table] = keys_of(table, outcome.rows)
-    return found
 
 
 def test_pooled_connection_keeps_no_claims(client: Connection, world: World) -> None:

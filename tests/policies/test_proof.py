@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from psycopg.rows import dict_row
 
-from tests.database import Cluster, Database, program_environment
+from tests.database import Database, Databases, program_environment
 from tests.policies import catalogue
 from tests.policies.matrix import SCHEMAS
 
@@ -65,7 +65,7 @@ GLOBAL_IDENTITY = ["id", "user_id"]
 
 
 @pytest.fixture(scope="module")
-def weaker(cluster: Cluster) -> Iterator[Database]:
+def weaker(cluster: Databases) -> Iterator[Database]:
     """The weaker database, once it is sure that it is weaker."""
     with cluster.migrated() as database:
         with database.connect(row_factory=dict_row) as connection:

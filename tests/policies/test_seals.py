@@ -632,15 +632,19 @@ def test_claims_of_every_other_login_need_a_seal_too(town: Town, login: str) -> 
 
 
 def test_a_login_that_somebody_adds_needs_a_seal(own_town: Town) -> None:
+    name, password = f"{own_town.database.name}_careless", secrets.token_urlsafe()
+    role = sql.Identifier(name)
     with own_town.database.connect(autocommit=True) as admin:
-        admin.execute("create role careless login in role authenticated")
+        admin.execute(
+            sql.SQL("create role {} login password {} in role authenticated").format(role, password)
+        )
         try:
-            with own_town.database.connect("careless") as connection:
+            with own_town.database.connect(name, password=password) as connection:
                 inject(connection, ANN)
                 assert look(connection) == NOTHING
                 connection.rollback()
         finally:
-            admin.execute("drop role careless")
+            admin.execute(sql.SQL("drop role {}").format(role))
 
 
 def test_only_the_sealer_reads_the_keys(town: Town) -> None:

@@ -1,0 +1,314 @@
+"""What is read on a replica is what the matrix allows: the same rows, and none without claims.
+
+CLUSTER_RO_URL and CLUSTER_NODE_URLS say where. A policy decides where it runs: with functions that
+must work in recovery, for logins whose sessions may outlive a promotion.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from psycopg.rows import dict_row
+
+from tests.database import Database, Databases
+from tests.policies.access import Connection, acting, attempt
+from tests.policies.cells import Cells, key_list, keys_of, visible
+from tests.policies.cluster_url import places
+from tests.policies.matrix import Command, Matrix, Role
+from tests.policies.replicas import await_replay, in_recovery, reading
+from tests.policies.test_isolation import SECRETS
+from tests.policies.world import SUBJECTS, World, build, user_claims
+
+PLACES = places()
+LOGINS = ("authenticator", "authenticator_ro")
+TABLES = sorted(Matrix().tables)
+ONESELF = {"tenancy.users", "tenancy.user_identities"}
+
+# Without replicas each test is there once, and is skipped.
+NOWHERE = pytest.param(None, id="nowhere")
+everywhere = pytest.mark.parametrize(
+    "reader",
+    [pytest.param((place, login), id=f"{place}-{login}") for place in PLACES for login in LOGINS]
+    or [NOWHERE],
+    indirect=True,
+)
+every_place = pytest.mark.parametrize("place", [*PLACES] or [NOWHERE])
+
+
+def each(name: str, values: list[Any]) -> pytest.MarkDecorator:
+    """Parametrise over all values, or over one while there is nowhere to read."""
+    return pytest.mark.parametrize(name, values if PLACES else values[:1], ids=str)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def replicas() -> None:
+    """Skip all of this without replicas, before anything is built for it."""
+    if not PLACES:
+        pytest.skip("neither CLUSTER_RO_URL nor CLUSTER_NODE_URLS names a replica")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A session on a node, and who logged in."""
+
+    connection: Connection
+    login: str
+
+
+@pytest.fixture(scope="module")
+def reader(
+    world: World,
+    world_database: Database,
+    superuser: Connection,
+    request: pytest.FixtureRequest,
+) -> Iterator[Reader]:
+    """A login on a node that shows the world of the matrix."""
+    place, login = request.param
+    with reading(PLACES[place], login, world_database.name, superuser) as connection:
+        yield Reader(connection, login)
+
+
+# --- the matrix -----------------------------------------------------------------------------------
+
+
+@everywhere
+@each("table", TABLES)
+@each("role", list(Role))
+def test_member_reads_the_cell(
+    reader: Reader, world: World, matrix: Matrix, table: str, role: Role
+) -> None:
+    with acting(reader.connection, world.a.members[SUBJECTS[role]].claims()):
+        me = world.me(world.a, SUBJECTS[role])
+        Cells(reader.connection, world, matrix, me).check(table, Command.SELECT)
+
+
+@everywhere
+@each("table", TABLES)
+@each("role", [role for role in Role if role is not Role.AI_AGENT])
+def test_agent_reads_the_cell_of_both(
+    reader: Reader, world: World, matrix: Matrix, table: str, role: Role
+) -> None:
+    agent = world.a.members["agent"]
+    claims = world.a.members[SUBJECTS[role]].claims(act={"user_id": str(agent.user_id)})
+    with acting(reader.connection, claims):
+        me = world.me(world.a, SUBJECTS[role]).through_agent()
+        Cells(reader.connection, world, matrix, me).check(table, Command.SELECT)
+
+
+@everywhere
+@each("table", TABLES)
+@each("role", list(Role))
+def test_api_key_reads_the_cell(
+    reader: Reader, world: World, matrix: Matrix, table: str, role: Role
+) -> None:
+    key = world.a.keys[role, "everything"]
+    claims = world.a.members[SUBJECTS[role]].claims(api_key_id=str(key))
+    with acting(reader.connection, claims):
+        me = world.me(world.a, SUBJECTS[role]).with_key(key)
+        Cells(reader.connection, world, matrix, me).check(table, Command.SELECT)
+
+
+# --- isolation ------------------------------------------------------------------------------------
+
+
+@everywhere
+@each("claims", [None, "", "null", "[]", "{", "{}", '{"role":"authenticated"}', '{"agency_id":1}'])
+def test_no_claims_and_broken_claims_show_nothing(reader: Reader, claims: str | None) -> None:
+    with acting(reader.connection, claims):
+        assert visible(reader.connection) == {}
+
+
+@everywhere
+def test_claims_do_not_stay_on_the_session(reader: Reader, world: World) -> None:
+    with acting(reader.connection, world.a.members["owner"].claims(), keep=True):
+        assert visible(reader.connection)
+    with acting(reader.connection, None):
+        assert visible(reader.connection) == {}
+
+
+@everywhere
+@each("role", list(Role))
+def test_claims_of_another_agency_show_only_oneself(
+    reader: Reader, world: World, role: Role
+) -> None:
+    member = world.a.members[SUBJECTS[role]]
+    with acting(reader.connection, member.claims(agency_id=str(world.b.id), agency_role="owner")):
+        shown = visible(reader.connection)
+    assert shown.keys() <= ONESELF
+    assert shown.get("tenancy.users", {(member.user_id,)}) == {(member.user_id,)}
+
+
+@everywhere
+@each("name", ["suspended", "removed"])
+def test_former_member_shows_only_oneself(reader: Reader, world: World, name: str) -> None:
+    member = world.a.members[name]
+    with acting(reader.connection, member.claims()):
+        shown = visible(reader.connection)
+    assert shown.keys() == ONESELF
+    assert shown["tenancy.users"] == {(member.user_id,)}
+
+
+@everywhere
+def test_stranger_shows_only_oneself(reader: Reader, world: World) -> None:
+    with acting(reader.connection, user_claims(world.stranger, agency_id=str(world.a.id))):
+        shown = visible(reader.connection)
+    assert shown.keys() == ONESELF
+    assert shown["tenancy.users"] == {(world.stranger,)}
+
+
+@everywhere
+@each("table", TABLES)
+def test_without_a_role_nothing_is_granted(reader: Reader, world: World, table: str) -> None:
+    """The login itself, and anon."""
+    statement = f"select 1 from {table}"
+    assert attempt(reader.connection, statement).sqlstate == "42501"
+    with acting(reader.connection, world.a.members["owner"].claims(role="anon"), "anon"):
+        assert attempt(reader.connection, statement).sqlstate == "42501"
+
+
+@everywhere
+@each("table", TABLES)
+def test_all_rows_are_there(reader: Reader, world: World, table: str) -> None:
+    """The control: what hides rows is row-level security, not a replica that is behind."""
+    with acting(reader.connection, None, "service_role"):
+        outcome = attempt(reader.connection, f"select {key_list(table)} from {table}")
+    if table in SECRETS:
+        assert outcome.refused_by_grant
+    else:
+        assert keys_of(table, outcome.rows) == keys_of(table, world.rows[table])
+
+
+# --- functions and writes -------------------------------------------------------------------------
+
+# function of a policy -> arguments to try it with; a function without arguments needs none
+ARGUMENTS = {
+    "app.may(text,app.agency_role[])": ["'tenancy.teams:select', 'owner', 'member'"],
+    "app.may_as_myself(text)": ["'tenancy.users:select'"],
+}
+POLICY_FUNCTIONS = """
+select distinct p.oid::regprocedure::text as signature
+  from pg_depend as d
+  join pg_proc as p on d.refclassid = 'pg_proc'::regclass and p.oid = d.refobjid
+ where d.classid = 'pg_policy'::regclass
+   and p.pronamespace = 'app'::regnamespace
+"""
+
+
+@everywhere
+@each("role", list(Role))
+def test_functions_of_policies_answer_as_on_the_primary(
+    reader: Reader, client: Connection, superuser: Connection, world: World, role: Role
+) -> None:
+    signatures = [row["signature"] for row in superuser.execute(POLICY_FUNCTIONS)]
+    assert len(signatures) >= 6
+    calls = [
+        f"select {signature.partition('(')[0]}({arguments}) as answer"
+        for signature in signatures
+        for arguments in ([""] if signature.endswith("()") else ARGUMENTS[signature])
+    ]
+    for claims in (None, world.a.members[SUBJECTS[role]].claims()):
+        answers = []
+        for connection in (client, reader.connection):
+            with acting(connection, claims):
+                answers.append([attempt(connection, call) for call in calls])
+        assert answers[0] == answers[1]
+        assert {answer.sqlstate for answer in answers[1]} == {None}
+
+
+@everywhere
+@each(
+    "statement",
+    [
+        "insert into tenancy.teams (name) values ('Written on a replica')",
+        "update tenancy.teams set description = 'Written on a replica'",
+        "delete from tenancy.team_members",
+        "select app.create_api_key('Made on a replica')",
+        "select app.invite('replica@both.test', 'viewer')",
+        "select id from tenancy.teams for update",
+    ],
+)
+def test_a_write_is_refused(reader: Reader, world: World, statement: str) -> None:
+    """25006, whatever policies say: a client that reached a standby must notice.
+
+    The login for replicas is refused on the primary too, where it may find itself after a failover.
+    """
+    refused = reader.login == "authenticator_ro" or in_recovery(reader.connection)
+    with acting(reader.connection, world.a.members["owner"].claims()):
+        outcome = attempt(reader.connection, statement)
+    assert outcome.sqlstate == ("25006" if refused else None), outcome
+
+
+# --- what changes on the primary ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def changing(cluster: Databases) -> Iterator[tuple[Database, World]]:
+    """A world of its own, in which tests commit."""
+    with cluster.migrated() as database:
+        yield (
+            database,
+            build(lambda role: database.connect(role, autocommit=True, row_factory=dict_row)),
+        )
+
+
+WIDE = 'alter policy "staff read the teams of their agency" on tenancy.teams using ({})'
+
+
+@every_place
+def test_a_policy_made_too_wide_turns_the_cell_red(
+    changing: tuple[Database, World], matrix: Matrix, place: str, mutant: Callable[..., None]
+) -> None:
+    """On the primary a client is let in; its cell on the replica must notice."""
+    database, world = changing
+    mutant("policy", f"replica {place} tenancy.teams client select", WIDE.format("agency"))
+    claims = world.a.members["client"].claims()
+    me = world.me(world.a, "client")
+    with database.connect(autocommit=True, row_factory=dict_row) as primary:
+        (policy,) = primary.execute(
+            "select pg_get_expr(polqual, polrelid) as text from pg_policy"
+            " where polname = 'staff read the teams of their agency'"
+        ).fetchall()
+        with reading(PLACES[place], "authenticator_ro", database.name, primary) as connection:
+            cells = Cells(connection, world, matrix, me)
+            with acting(connection, claims):
+                cells.check("tenancy.teams", Command.SELECT)
+            try:
+                primary.execute(WIDE.format("agency_id = (select app.agency_id())"))
+                await_replay(connection, primary)
+                with acting(connection, claims), pytest.raises(AssertionError):
+                    cells.check("tenancy.teams", Command.SELECT)
+            finally:
+                primary.execute(WIDE.format(policy["text"]))
+            await_replay(connection, primary)
+            with acting(connection, claims):
+                cells.check("tenancy.teams", Command.SELECT)
+
+
+@every_place
+def test_a_revoked_member_loses_the_open_session(
+    changing: tuple[Database, World], place: str
+) -> None:
+    """Replay is all that stands between a revocation and the next statement on a replica."""
+    database, world = changing
+    member = world.a.members["member2"]
+    change = "update tenancy.memberships set status = %s where id = %s"
+    with (
+        database.connect("authenticator", autocommit=True, row_factory=dict_row) as primary,
+        reading(PLACES[place], "authenticator_ro", database.name, primary) as connection,
+        acting(connection, member.claims()),
+    ):
+        assert visible(connection).keys() > ONESELF
+        for status, shows_more in (("suspended", False), ("active", True)):
+            with acting(primary, world.a.members["owner"].claims(), keep=True):
+                primary.execute(change, [status, member.membership_id])
+            await_replay(connection, primary)
+            assert (visible(connection).keys() > ONESELF) is shows_more
+
+
+def test_one_place_is_really_a_replica(world_database: Database, superuser: Connection) -> None:
+    found = {}
+    for place, server in PLACES.items():
+        with reading(server, "authenticator_ro", world_database.name, superuser) as connection:
+            found[place] = in_recovery(connection)
+    assert any(found.values()), f"all of these are primaries: {sorted(found)}"
