@@ -8,7 +8,7 @@ EMBEDDED := $(PYTHON) -m migrations.embedded
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upgrade bootstrap demo test test-policies lint mutants record drift url psql stop clean
+.PHONY: help venv upgrade bootstrap demo test chaos programs test-failover test-policies lint mutants record drift url psql stop clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,12 +40,22 @@ bootstrap: $(READY) ## as superuser, once per database: roles, schemas, extensio
 demo: $(READY) ## two agencies, and what each person sees
 	@$(PYTHON) -m tests.clients.demo
 
-test: lint ## everything CI runs
-	@$(PYTHON) -m pytest --quiet --numprocesses=2
+test: lint programs ## everything CI runs
+	@$(PYTHON) -m pytest --quiet --numprocesses=2 --ignore=tests/policies --ignore=tests/failover tests
+	@$(PYTHON) -m tests.cluster run -- sh -c '$(MAKE) --no-print-directory test-policies && $(MAKE) --no-print-directory test-failover'
 
 # Make exports what stands on its command line; an empty CLUSTER_URL means a private server.
 test-policies: $(READY) ## the policies, on your cluster: make test-policies CLUSTER_URL=postgresql://…
 	@$(PYTHON) -m pytest --quiet --numprocesses=2 tests/policies
+
+test-failover: $(READY) ## every fault of the matrix, on a cluster of its own
+	@$(PYTHON) -m pytest --quiet tests/failover
+
+chaos: $(READY) ## all faults at random: make chaos MINUTES=20 SEED=7
+	@$(PYTHON) -m tests.failover.chaos --minutes $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED))
+
+programs: $(READY) ## etcd, HAProxy and iptables from Debian, when they are missing
+	@$(PYTHON) -m tests.cluster.programs
 
 mutants: $(READY) ## what the suite is broken with on purpose, and the gate that notices
 	@$(PYTHON) -m pytest --quiet --numprocesses=2 --mutants tests
@@ -71,7 +81,7 @@ psql: $(READY) ## open psql on the local database: make psql ROLE=authenticator
 stop: $(READY) ## stop the local database
 	@$(EMBEDDED) stop
 
-clean: ## stop and forget the local database, the environment and all caches
-	@if [ -x $(PYTHON) ] && [ -d .local ]; then $(EMBEDDED) stop; fi
+clean: ## stop and forget the local database and cluster, the environment and all caches
+	@if [ -x $(PYTHON) ] && [ -d .local ]; then $(EMBEDDED) stop; $(PYTHON) -m tests.cluster down; fi
 	@rm -rf .local $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +

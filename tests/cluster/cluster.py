@@ -1,0 +1,431 @@
+"""Three Patroni nodes, three etcd members and HAProxy: made, looked at, broken, healed, ended."""
+
+import json
+import os
+import secrets
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from migrations.embedded.server import find_bindir
+from tests.cluster import configuration, healing, health, place, programs
+from tests.cluster.configuration import DATABASE, Times
+from tests.cluster.errors import ClusterError
+from tests.cluster.keeper import SCRATCH
+from tests.cluster.network import MEMBERS, NODES, PROXY, Network, fixed_ports, free_ports
+from tests.cluster.place import PASSWORD_FILE, State
+from tests.cluster.processes import Processes, end_leftovers, environment, why_no_namespaces
+from tests.cluster.rest import Rest
+from tests.cluster.waiting import until
+
+UP_SECONDS = 90
+HEAL_SECONDS = 60
+
+# postgres refuses to run as uid 0, and root of a user namespace is that; a second one is not
+NOT_ROOT = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+
+
+class Cluster:
+    """One cluster in one directory."""
+
+    nodes = NODES
+    members = MEMBERS
+
+    def __init__(self, directory: Path, state: State, password: str) -> None:
+        """Describe a cluster; `Cluster.up` makes one and `Cluster.attach` finds one that runs."""
+        self.directory = directory
+        self.bindir = state.bindir
+        self.profile = state.profile
+        self.times = state.times
+        self.processes = Processes(directory)
+        self.network = Network(self.processes, state.ports, namespaces=state.namespaces)
+        self.rest = Rest(self.processes, self.network, password)
+        self._password = password
+
+    # -- made and taken down
+
+    @classmethod
+    def up(
+        cls,
+        directory: Path | None = None,
+        *,
+        bindir: Path | None = None,
+        profile: str = "sync",
+        times: Times | None = None,
+        namespaces: bool | None = None,
+        lease: bool = True,
+    ) -> "Cluster":
+        """Make a cluster and wait until it is whole.
+
+        Args:
+            directory: sockets, logs and state; by default a new one below the temporary directory.
+            bindir: the programs of PostgreSQL; see `find_bindir` for the default.
+            profile: `sync`, `quorum` or `async`.
+            times: how soon it notices.
+            namespaces: whether each part has a network of its own; None where the machine lets it.
+            lease: it goes when this process does; otherwise it stays until `down`.
+
+        Raises:
+            ClusterError: a program is missing, or it did not get whole; the message says where the
+                logs are.
+        """
+        haproxy = programs.find("haproxy")
+        programs.find("etcd")
+        bindir = programs.check_bindir(bindir or find_bindir())
+        if namespaces is None:
+            namespaces = why_no_namespaces() is None
+        directory = place.short(directory or Path(tempfile.mkdtemp(prefix="gardenos-", dir="/tmp")))
+        state = State(
+            namespaces=namespaces,
+            bindir=bindir,
+            profile=profile,
+            times=times or Times(),
+            ports=fixed_ports() if namespaces else free_ports(),
+        )
+        cluster = cls(directory, state, secrets.token_urlsafe(12))
+        with place.locked(directory):
+            if cluster.processes.is_kept:
+                raise ClusterError(f"A cluster runs in {directory} already: take it down first.")
+            end_leftovers(directory)
+            try:
+                cluster._make(state, haproxy, lease=lease)
+            except BaseException:
+                cluster.down(keep_logs=True)
+                raise
+        return cluster
+
+    @classmethod
+    def attach(cls, directory: Path) -> "Cluster":
+        """The cluster that runs in a directory.
+
+        Raises:
+            ClusterError: none does.
+        """
+        directory = place.short(directory)
+        if not Processes(directory).is_kept:
+            raise ClusterError(
+                f"No cluster runs in {directory}: `python -m tests.cluster up` starts one."
+            )
+        return cls(directory, place.read_state(directory), place.read_password(directory))
+
+    def down(self, *, keep_logs: bool = False) -> None:
+        """End every process, and remove the directory or all but its logs."""
+        self.processes.quit()
+        end_leftovers(self.directory)
+        place.clear(self.directory, keep_logs=keep_logs)
+
+    # -- looked at
+
+    def url(self, role: str, dbname: str = DATABASE, *, through: str = "rw") -> str:
+        """A libpq URL.
+
+        Args:
+            role: the login; all have the same password, which libpq reads from a file.
+            dbname: the database.
+            through: `rw` or `ro` (HAProxy), or a node's name: directly, through its unix socket,
+                which no fault of the network cuts.
+        """
+        port = self.network.ports.postgresql.get(through, 5432)
+        socket = quote(str(self.directory / through), safe="")
+        passwords = quote(str(self.directory / PASSWORD_FILE), safe="")
+        return (
+            f"postgresql://{quote(role, safe='')}@/{quote(dbname, safe='')}"
+            f"?host={socket}&port={port}&passfile={passwords}"
+        )
+
+    def connect(
+        self, role: str = "postgres", dbname: str = DATABASE, *, through: str = "rw", **options: Any
+    ) -> psycopg.Connection[Any]:
+        """Log in; options go to `psycopg.connect`. The caller closes it: use `with`."""
+        return psycopg.connect(
+            self.url(role, dbname, through=through), **{"connect_timeout": 3, **options}
+        )
+
+    def primaries(self) -> set[str]:
+        """The nodes that answer 200 to /primary at this moment."""
+        return self.rest.primaries()
+
+    def leader(self) -> str:
+        """The node that holds the leader key in etcd.
+
+        Raises:
+            ClusterError: none does within a while.
+        """
+        return until(lambda: self.rest.key("leader"), 30, "no node holds the leader key")
+
+    def sync_standbys(self) -> list[str]:
+        """The nodes that Patroni counts as synchronous: only these may be promoted.
+
+        Raises:
+            ClusterError: none is named within a while.
+        """
+
+        def named() -> list[str]:
+            names = (json.loads(self.rest.key("sync") or "{}").get("sync_standby") or "").split(",")
+            return [name for name in names if name in NODES]
+
+        return until(named, 30, "no synchronous standby is named in etcd")
+
+    def sync_standby(self) -> str:
+        """One node that may be promoted; see `sync_standbys`."""
+        return self.sync_standbys()[0]
+
+    def replicas(self) -> list[str]:
+        """The nodes that do not lead."""
+        leader = self.leader()
+        return [node for node in NODES if node != leader]
+
+    def idle_replica(self) -> str:
+        """A node that neither leads nor acknowledges the leader's commits, or else a replica."""
+        replicas = self.replicas()
+        if self.profile != "sync":
+            return replicas[-1]
+        sync = self.sync_standby()
+        return next(node for node in replicas if node != sync)
+
+    def timeline(self, node: str) -> int:
+        """The timeline that a node writes or receives.
+
+        Raises:
+            ClusterError: it does neither.
+        """
+        seen = health.look(self, node).timeline
+        if seen is None:
+            raise ClusterError(f"{node} receives no timeline at this moment.")
+        return seen
+
+    def why_not_whole(self) -> str | None:
+        """What is missing for a healthy cluster, read off every node; None when nothing is."""
+        return health.why_not_whole(self)
+
+    def wait_whole(self, seconds: float = HEAL_SECONDS) -> None:
+        """Wait until nothing is missing.
+
+        Raises:
+            ClusterError: something still is; the message says what.
+        """
+        missing: str | None = None
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            missing = self.why_not_whole()
+            if missing is None:
+                return
+            time.sleep(0.1)
+        raise ClusterError(
+            f"The cluster is not whole after {seconds:.0f} s: {missing}; logs: {self.directory}"
+        )
+
+    # -- broken: parts
+
+    def start_patroni(self, node: str) -> None:
+        """Start a node's Patroni; it starts PostgreSQL, or adopts the one that runs."""
+        self.processes.spawn(
+            node,
+            [
+                *self.network.inside(node),
+                *(NOT_ROOT if self.network.namespaces or os.geteuid() == 0 else ()),
+                *(sys.executable, "-m", "patroni", str(self.directory / node / "patroni.yml")),
+            ],
+            self.directory / f"{node}.log",
+            {
+                "GARDENOS_DBNAME": DATABASE,
+                "PSQL": str(self.bindir / "psql"),
+                "PATH": f"{self.bindir}:{environment()['PATH']}",
+            },
+        )
+
+    def postmaster(self, node: str) -> int | None:
+        """The pid of a node's postmaster as the keeper sees it; None when there is no pid file."""
+        text = self.processes.read(self.directory / SCRATCH / node / "postmaster.pid")
+        return int(text.split("\n", 1)[0]) if text else None
+
+    def signal_postgres(
+        self, node: str, number: signal.Signals, *, everything: bool = False
+    ) -> None:
+        """Signal a node's postmaster, or it and all its processes."""
+        pid = self.postmaster(node)
+        if pid is not None:
+            self.processes.signal(pid, number, tree=everything)
+
+    def signal_patroni(self, node: str, number: signal.Signals) -> None:
+        """Signal a node's Patroni alone."""
+        self.processes.signal(node, number)
+
+    def kill_node(self, node: str) -> None:
+        """The machine dies: Patroni and all of PostgreSQL at once."""
+        pid = self.postmaster(node)
+        self.processes.signal(node, signal.SIGKILL, tree=True)
+        if pid is not None:
+            self.processes.signal(pid, signal.SIGKILL, tree=True)
+
+    def freeze_node(self, node: str) -> None:
+        """The machine stops without dying: Patroni and all of PostgreSQL."""
+        pid = self.postmaster(node)
+        self.processes.signal(node, signal.SIGSTOP, tree=True)
+        if pid is not None:
+            self.processes.signal(pid, signal.SIGSTOP, tree=True)
+
+    def thaw_node(self, node: str) -> None:
+        """PostgreSQL and Patroni go on where they stopped."""
+        pid = self.postmaster(node)
+        if pid is not None:
+            self.processes.signal(pid, signal.SIGCONT, tree=True)
+        self.processes.signal(node, signal.SIGCONT, tree=True)
+
+    def spoil_data(self, node: str) -> None:
+        """The machine dies, and PostgreSQL cannot start again: its control file is gone."""
+        self.kill_node(node)
+        control = self.directory / SCRATCH / node / "global" / "pg_control"
+        self.processes.run("rm", "-f", str(control))
+        self.start_patroni(node)
+
+    def pause_replay(self, node: str) -> None:
+        """A standby receives and flushes, and replays nothing until it is healed."""
+        with self.connect(through=node, dbname="postgres", autocommit=True) as connection:
+            connection.execute("select pg_wal_replay_pause()")
+
+    def start_member(self, member: str) -> None:
+        """Start a member of etcd."""
+        self.processes.spawn(
+            member,
+            [
+                *self.network.inside(member),
+                *configuration.etcd(
+                    programs.find("etcd"), member, directory=self.directory, network=self.network
+                ),
+            ],
+            self.directory / f"{member}.log",
+        )
+
+    def signal_members(self, number: signal.Signals, members: Iterable[str] = MEMBERS) -> None:
+        """Signal members of etcd."""
+        for member in members:
+            self.processes.signal(member, number)
+
+    def start_proxy(self) -> None:
+        """Start HAProxy."""
+        self.processes.spawn(
+            PROXY, [*self.network.inside(PROXY), *self._proxy()], self.directory / "proxy.log"
+        )
+
+    def reload_proxy(self) -> None:
+        """Start a new HAProxy that takes over the doors; the old one ends its sessions in 10 s."""
+        old = (self.processes.read(self.directory / PROXY / "pid") or "").split()
+        self.processes.spawn(
+            PROXY,
+            [*self.network.inside(PROXY), *self._proxy(), "-sf", *old],
+            self.directory / "proxy.log",
+        )
+
+    def kill_proxy(self) -> None:
+        """HAProxy dies."""
+        self.processes.signal(PROXY, signal.SIGKILL, tree=True)
+
+    def switchover(self, target: str | None = None) -> None:
+        """Hand leadership over, by default to whom Patroni picks; returns when it is handed over.
+
+        Naming a target makes the nodes that are not meant sleep 2 s before they follow the new
+        leader (Patroni 4.1.5, `process_unhealthy_cluster`), and its commits wait for them.
+        """
+        leader = self.leader()
+        wish = {"candidate": target} if target else {}
+        self.rest.ask(leader, "POST", "/switchover", {"leader": leader, **wish})
+
+    def configure(self, change: dict[str, Any]) -> None:
+        """Change Patroni's dynamic configuration, as `PATCH /config` merges it."""
+        self.rest.ask(self.leader(), "PATCH", "/config", change)
+
+    def use_profile(self, profile: str) -> None:
+        """Change what the cluster promises, and wait until it does."""
+        if profile == self.profile:
+            return
+        self.profile = profile
+        self._remember()
+        self.configure(configuration.PROFILES[profile])
+        self.wait_whole()
+
+    # -- healed
+
+    def heal(self, seconds: float = HEAL_SECONDS) -> None:
+        """Undo every fault: open the network, thaw, start what is dead, make new what is stuck.
+
+        Raises:
+            ClusterError: the cluster is not whole within that many seconds.
+        """
+        healing.heal(self, seconds)
+
+    # -- how
+
+    def _make(self, state: State, haproxy: str, *, lease: bool) -> None:
+        place.write_files(
+            self.directory,
+            state=state,
+            network=self.network,
+            password=self._password,
+            haproxy=haproxy,
+        )
+        self.processes.start(namespaces=state.namespaces, lease=lease)
+        self.network.make()
+        if state.namespaces:
+            self.processes.run("mount", "-t", "tmpfs", "none", str(self.directory / SCRATCH))
+        self._remember()
+        for member in MEMBERS:
+            self.start_member(member)
+        for node in NODES:
+            self.start_patroni(node)
+        self.start_proxy()
+        self._wait_made()
+
+    def _remember(self) -> None:
+        place.write_state(
+            self.directory,
+            State(
+                namespaces=self.network.namespaces,
+                bindir=self.bindir,
+                profile=self.profile,
+                times=self.times,
+                ports=self.network.ports,
+            ),
+        )
+
+    def _wait_made(self) -> None:
+        """Wait for leader, database and replicas, and give every login the password."""
+
+        def bootstrapped() -> bool:
+            for node in NODES:
+                if not self.processes.is_alive(node):
+                    raise ClusterError(
+                        f"Patroni of {node} ended; see {self.directory / f'{node}.log'}"
+                    )
+            return self.rest.key("initialize") not in (None, "") and bool(self.primaries())
+
+        deadline = time.monotonic() + UP_SECONDS
+        complaint = f"the cluster was not bootstrapped; see the logs in {self.directory}"
+        until(bootstrapped, UP_SECONDS, complaint)
+        leader = self.leader()
+        with self.connect(through=leader, autocommit=True, connect_timeout=20) as connection:
+            # the first commits wait for a standby, and there is none yet
+            connection.execute("set synchronous_commit = local")
+            logins = connection.execute(
+                "select rolname from pg_roles where rolcanlogin and rolname not in"
+                " ('postgres', 'replicator', 'rewind_user')"
+            ).fetchall()
+            for (login,) in logins:
+                connection.execute(
+                    sql.SQL("alter role {} password {}").format(
+                        sql.Identifier(login), sql.Literal(self._password)
+                    )
+                )
+        self.wait_whole(deadline - time.monotonic())
+
+    def _proxy(self) -> list[str]:
+        own = self.directory / PROXY
+        return [programs.find("haproxy"), "-f", f"{own}/haproxy.cfg", "-p", f"{own}/pid", "-db"]

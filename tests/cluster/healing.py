@@ -1,0 +1,97 @@
+"""Undo every fault, whichever it was: nobody has to remember what was broken."""
+
+import contextlib
+import itertools
+import json
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from tests.cluster import configuration, health
+from tests.cluster.errors import ClusterError, Unanswered
+from tests.cluster.network import MEMBERS, NODES, PROXY
+from tests.cluster.waiting import until
+
+if TYPE_CHECKING:
+    from tests.cluster.cluster import Cluster
+
+ROUND_SECONDS = 5
+PATIENT_ROUNDS = 3
+
+
+def heal(cluster: "Cluster", seconds: float) -> None:
+    """Open the network, thaw, start what is dead, take configuration back, make new what is stuck.
+
+    Raises:
+        ClusterError: the cluster is not whole within that many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    cluster.network.restore()
+    cluster.processes.signal_all(signal.SIGCONT)
+    for member in MEMBERS:
+        if not cluster.processes.is_alive(member):
+            cluster.start_member(member)
+    if not cluster.processes.is_alive(PROXY):
+        cluster.start_proxy()
+    for node in NODES:
+        if not cluster.processes.is_alive(node):
+            cluster.start_patroni(node)
+    left = max(1, deadline - time.monotonic())
+    until(lambda: cluster.primaries(), left, "no node leads")
+    _resume_replay(cluster)
+    _restore_configuration(cluster)
+    for done in itertools.count(1):
+        try:
+            cluster.wait_whole(min(ROUND_SECONDS, max(1, deadline - time.monotonic())))
+        except ClusterError:
+            if time.monotonic() > deadline:
+                raise
+            if done == 1 or done % PATIENT_ROUNDS == 0:
+                _reinitialise(cluster, all_idle=done > 1)
+        else:
+            return
+
+
+def _resume_replay(cluster: "Cluster") -> None:
+    for node in NODES:
+        try:
+            with cluster.connect(through=node, dbname="postgres", autocommit=True) as connection:
+                connection.execute(
+                    "select pg_wal_replay_resume() where pg_is_in_recovery()"
+                    " and pg_is_wal_replay_paused()"
+                )
+        except psycopg.Error:
+            continue
+
+
+def _restore_configuration(cluster: "Cluster") -> None:
+    wanted = configuration.dynamic(cluster.profile, cluster.times)
+    text = cluster.rest.key("config")
+    if text is None or json.loads(text) != wanted:
+        cluster.rest.ask(cluster.leader(), "PUT", "/config", wanted)
+
+
+def _reinitialise(cluster: "Cluster", *, all_idle: bool) -> None:
+    """Make nodes new: those whose data Patroni cannot read, or all that do not stream.
+
+    A rewind may have failed for good (failover.md, section 4); it may also just take a while.
+    """
+    try:
+        leader = cluster.rest.key("leader")
+    except Unanswered:
+        return
+    for node in NODES if leader else ():
+        if node == leader or _streams(cluster, node):
+            continue
+        with contextlib.suppress(ClusterError):
+            if all_idle or cluster.rest.role(node) == "uninitialized":
+                cluster.rest.ask(node, "POST", "/reinitialize", {"force": True}, 10)
+
+
+def _streams(cluster: "Cluster", node: str) -> bool:
+    try:
+        return health.look(cluster, node).streaming
+    except psycopg.Error:
+        return False
