@@ -74,9 +74,9 @@ def draw(found: Timeline) -> Figure:
     paths = _paths(found)
     heights = [
         max(1, max(rows, default=0) + 1) * LABEL_ROW,
-        len(colours) * NODE_ROW,
+        max(1, len(colours)) * NODE_ROW,
         BARS,
-        len(paths) * PATH_ROW,
+        max(1, len(paths)) * PATH_ROW,
     ]
     height = sum(heights) + 3 * SPACE + HEAD + FOOT
     figure = Figure(figsize=(WIDTH, height))
@@ -179,9 +179,9 @@ def _leaders(axes: Axes, found: Timeline, colours: dict[str, str]) -> None:
             length = reign.end - reign.begin
             axes.barh(index, length, left=reign.begin, height=0.62, color=colours[node], zorder=2)
             inside = length > 0.12 * (found.end - found.begin)
-            told = "leads" if reign.timeline is None else f"leads, timeline {reign.timeline}"
+            number = "" if reign.timeline is None else f"timeline {reign.timeline}"
             axes.annotate(
-                told,
+                f"leads, {number}".removesuffix(", ") if inside else number,
                 (reign.begin + length / 2 if inside else reign.end, index),
                 xytext=(0 if inside else 6, -0.5),
                 textcoords="offset points",
@@ -192,7 +192,7 @@ def _leaders(axes: Axes, found: Timeline, colours: dict[str, str]) -> None:
                 zorder=5,
             )
     axes.set_yticks(range(len(order)), order)
-    axes.set_ylim(len(order) - 0.5, -0.5)
+    axes.set_ylim(max(1, len(order)) - 0.5, -0.5)
     _frameless(axes)
 
 
@@ -249,7 +249,6 @@ def _gap(axes: Axes, gap: tuple[float, float], highest: int) -> None:
         va="center",
         fontsize=10.5,
         fontweight="bold",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
         zorder=6,
     )
 
@@ -274,7 +273,7 @@ def _looks(axes: Axes, found: Timeline, paths: Sequence[str]) -> None:
         zorder=6,
     )
     axes.set_yticks(range(len(paths)), [f"via {path}" for path in paths], fontsize=8.5)
-    axes.set_ylim(len(paths) - 0.4, -0.6)
+    axes.set_ylim(max(1, len(paths)) - 0.4, -0.6)
     _frameless(axes)
 
 
@@ -296,7 +295,7 @@ def _head(figure: Figure, found: Timeline, height: float) -> None:
     numbers = found.summary
     told = [
         *([] if found.gap is None else [f"write gap {found.gap[1] - found.gap[0]:.1f} s"]),
-        f"{numbers.acked} writes acknowledged",
+        f"{_thousands(numbers.acked)} writes acknowledged",
         *([] if numbers.lost is None else [f"{numbers.lost} lost"]),
         f"{_thousands(numbers.probes)} isolation probes",
         f"{numbers.leaked} leaks",

@@ -102,7 +102,8 @@ def timeline(evidence: Evidence, title: str, summary: Summary | None = None) -> 
     zero = min((m.at for m in frozen.marks if m.kind == "fault"), default=frozen.started)
     moments = [poll.at for poll in frozen.polls] + [probe.at for probe in frozen.probes]
     moments += [attempt.answered or attempt.begun for attempt in frozen.attempts]
-    begin, end = min(moments, default=zero) - zero, max(moments, default=zero) - zero
+    begin = min(moments, default=zero) - zero
+    end = max([*(moment - zero for moment in moments), begin + BIN_SECONDS])
     return Timeline(
         title=title,
         zero=frozen.wall(zero).isoformat(),
@@ -143,17 +144,16 @@ def _reigns(evidence: Evidence, zero: float) -> Iterable[Reign]:
 
 
 def _reign(evidence: Evidence, node: str, begin: float, end: float, zero: float) -> Reign:
-    number = next(
-        (
-            attempt.timeline
-            for attempt in evidence.of("acked")
-            if attempt.node == node
-            and attempt.answered is not None
-            and begin <= attempt.answered <= end
-        ),
-        None,
-    )
-    return Reign(node, begin - zero, end - zero, number)
+    """One reign; a node that acked shortly before the poll that saw it leading led by then."""
+    acked = [
+        attempt
+        for attempt in evidence.of("acked")
+        if attempt.node == node
+        and attempt.answered is not None
+        and begin - POLL_REACH_SECONDS <= attempt.answered <= end
+    ]
+    begin = min([begin, *(attempt.answered for attempt in acked if attempt.answered is not None)])
+    return Reign(node, begin - zero, end - zero, acked[-1].timeline if acked else None)
 
 
 def _bins(attempts: Iterable[Attempt], zero: float, end: float) -> list[Bin]:
