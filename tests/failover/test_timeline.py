@@ -72,6 +72,14 @@ def test_a_rest_of_the_writers_is_no_gap() -> None:
     assert gap.seconds < 0.2
 
 
+def test_writes_that_never_come_back_are_a_gap() -> None:
+    evidence = switchover()
+    evidence.attempts = [a for a in evidence.attempts if a.node == "n1"]
+    gap = summarise(evidence).gap
+    assert gap is not None
+    assert round(gap.seconds, 1) == 5.0
+
+
 def test_labels_beside_each_other_do_not_overlap() -> None:
     assert label_rows(timeline(switchover(), "")) == [0, 1, 0]
 

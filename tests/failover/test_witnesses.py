@@ -71,6 +71,7 @@ def test_a_commit_that_hangs_is_seen_and_is_unknown_in_the_end(
         assert witnesses.evidence.hanging(0.5) == []
 
 
+@pytest.mark.slow
 def test_witnesses_stop_in_seconds_while_their_connections_hang(
     reach: Unmanaged, stage: Stage
 ) -> None:
