@@ -81,7 +81,7 @@ psql: $(READY) ## open psql on the local database: make psql ROLE=authenticator
 stop: $(READY) ## stop the local database
 	@$(EMBEDDED) stop
 
-clean: ## stop and forget the local database, the environment and all caches
-	@if [ -x $(PYTHON) ] && [ -d .local ]; then $(EMBEDDED) stop; fi
+clean: ## stop and forget the local database and cluster, the environment and all caches
+	@if [ -x $(PYTHON) ] && [ -d .local ]; then $(EMBEDDED) stop; $(PYTHON) -m tests.cluster down; fi
 	@rm -rf .local $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +

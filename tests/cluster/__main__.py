@@ -236,13 +236,14 @@ def _upgrade(cluster: Cluster) -> None:
 
 
 def variables(cluster: Cluster) -> dict[str, str]:
-    """What a command is told about the cluster: URLs of the superuser, libpq's password file."""
+    """What a command is told about the cluster: URLs of the superuser, passwords, a psql."""
     doors = {door: cluster.url("postgres", "postgres", through=door) for door in DOORS}
     return {
         "CLUSTER_URL": doors["rw"],
         "CLUSTER_RO_URL": doors["ro"],
         "CLUSTER_NODE_URLS": " ".join(doors[node] for node in NODES),
         "CLUSTER_DIRECTORY": str(cluster.directory),
+        "PATH": f"{os.environ.get('PATH', os.defpath)}:{cluster.bindir}",
         "PGPASSFILE": str(cluster.directory / place.PASSWORD_FILE),
     }
 

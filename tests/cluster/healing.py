@@ -1,5 +1,7 @@
 """Undo every fault, whichever it was: nobody has to remember what was broken."""
 
+import contextlib
+import itertools
 import json
 import signal
 import time
@@ -8,14 +10,15 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from tests.cluster import configuration, health
-from tests.cluster.errors import ClusterError
+from tests.cluster.errors import ClusterError, Unanswered
 from tests.cluster.network import MEMBERS, NODES, PROXY
 from tests.cluster.waiting import until
 
 if TYPE_CHECKING:
     from tests.cluster.cluster import Cluster
 
-PATIENCE_SECONDS = 15
+ROUND_SECONDS = 5
+PATIENT_ROUNDS = 3
 
 
 def heal(cluster: "Cluster", seconds: float) -> None:
@@ -39,13 +42,14 @@ def heal(cluster: "Cluster", seconds: float) -> None:
     until(lambda: cluster.primaries(), left, "no node leads")
     _resume_replay(cluster)
     _restore_configuration(cluster)
-    while True:
+    for done in itertools.count(1):
         try:
-            cluster.wait_whole(min(PATIENCE_SECONDS, max(1, deadline - time.monotonic())))
+            cluster.wait_whole(min(ROUND_SECONDS, max(1, deadline - time.monotonic())))
         except ClusterError:
             if time.monotonic() > deadline:
                 raise
-            _reinitialise_stuck(cluster)
+            if done == 1 or done % PATIENT_ROUNDS == 0:
+                _reinitialise(cluster, all_idle=done > 1)
         else:
             return
 
@@ -69,15 +73,21 @@ def _restore_configuration(cluster: "Cluster") -> None:
         cluster.rest.ask(cluster.leader(), "PUT", "/config", wanted)
 
 
-def _reinitialise_stuck(cluster: "Cluster") -> None:
-    """Make the nodes new that do not stream: a rewind may have failed for good (section 4)."""
+def _reinitialise(cluster: "Cluster", *, all_idle: bool) -> None:
+    """Make nodes new: those whose data Patroni cannot read, or all that do not stream.
+
+    A rewind may have failed for good (failover.md, section 4); it may also just take a while.
+    """
     try:
-        leader = cluster.leader()
-        for node in NODES:
-            if node != leader and not _streams(cluster, node):
-                cluster.rest.ask(node, "POST", "/reinitialize", {"force": True}, 10)
-    except ClusterError:
+        leader = cluster.rest.key("leader")
+    except Unanswered:
         return
+    for node in NODES if leader else ():
+        if node == leader or _streams(cluster, node):
+            continue
+        with contextlib.suppress(ClusterError):
+            if all_idle or cluster.rest.role(node) == "uninitialized":
+                cluster.rest.ask(node, "POST", "/reinitialize", {"force": True}, 10)
 
 
 def _streams(cluster: "Cluster", node: str) -> bool:

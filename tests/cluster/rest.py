@@ -45,6 +45,14 @@ class Rest:
             codes = pool.map(lambda node: self.status(node, "/primary"), NODES)
             return {node for node, code in zip(NODES, codes, strict=True) if code == 200}
 
+    def role(self, node: str) -> str:
+        """What a node takes itself for: `uninitialized` when it cannot read its data.
+
+        Raises:
+            ClusterError: it does not answer.
+        """
+        return str(json.loads(self.ask(node, "GET", "/patroni", seconds=2))["role"])
+
     def cluster(self) -> dict[str, Any]:
         """What /cluster says, from the first node that answers.
 

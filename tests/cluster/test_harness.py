@@ -423,7 +423,8 @@ def somebody(directory: Path) -> list[str]:
         pytest.skip("not root: every other test runs as a plain user already")
     if shutil.which("setpriv") is None:
         pytest.skip("setpriv is not installed (Debian: util-linux)")
-    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
+    # setpriv itself may still read everything: it is env that must find the program
+    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--", "env"]
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = next(path for path in sys.path if path.endswith("site-packages"))
     asked = ["-c", "import patroni, psycopg, tests.cluster"]

@@ -89,9 +89,17 @@ def wanted() -> bool:
 
 
 def cluster_of_this_run() -> GivenCluster | None:
-    """What `prepared` has made ready, as this worker sees it; None: nothing."""
+    """What `prepared` has made ready, as this worker sees it; None: nobody wants a cluster.
+
+    Raises:
+        Refused: somebody does, and it was not prepared: pytest began somewhere else.
+    """
     run = os.environ.get(RUN)
     if run is None:
+        if wanted():
+            raise Refused(
+                f"{URL} is for the policy tests alone: start them with `make test-policies`."
+            )
         return None
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     return GivenCluster(GivenServer(os.environ[URL]), run, worker)
