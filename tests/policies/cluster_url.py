@@ -158,7 +158,9 @@ def prepared() -> Iterator[None]:
         cluster.create(migrated, bootstrapped)
         _upgrade(server.url("gardenos_migrator", migrated))
 
-        strangers = sorted(role for role in known if not _is_ours(role))
+        strangers = sorted(
+            role for role in known if not _is_ours(role) and not role.startswith("pg_")
+        )
         _set(undo, {RUN: run, STRANGERS: json.dumps(strangers)})
         yield
     finally:
