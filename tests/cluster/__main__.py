@@ -17,6 +17,7 @@ from tests.cluster import faults, place, report
 from tests.cluster.cluster import HEAL_SECONDS, Cluster
 from tests.cluster.configuration import DATABASE, PROFILES
 from tests.cluster.errors import ClusterError
+from tests.cluster.keeper import descendants, send
 from tests.cluster.network import NODES
 from tests.cluster.processes import Processes, end_leftovers, environment, why_no_namespaces
 
@@ -262,15 +263,24 @@ def _call(command: list[str], cluster: Cluster) -> int:
         code = process.wait()
     except Signalled as signalled:
         without_signals()
-        if signalled.number != signal.SIGINT:  # that one goes to all of the terminal's foreground
-            process.send_signal(signalled.number)
-        try:
-            process.wait(LEAVE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process, signalled.number)
         raise
     return code if code >= 0 else 128 - code
+
+
+def _end(process: subprocess.Popen[bytes], number: int) -> None:
+    """End a command and all below it: a shell does not pass signals on."""
+    tree = {process.pid, *descendants(process.pid)}
+    if number != signal.SIGINT:  # the terminal sends that one to all of them itself
+        for pid in tree:
+            send(pid, number)
+    deadline = time.monotonic() + LEAVE_SECONDS
+    while any(send(pid, 0) for pid in tree) and time.monotonic() < deadline:
+        process.poll()
+        time.sleep(0.05)
+    for pid in tree:
+        send(pid, signal.SIGKILL)
+    process.wait()
 
 
 class Signalled(Exception):

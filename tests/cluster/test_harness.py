@@ -384,7 +384,7 @@ def test_run_gives_a_cluster_at_head_and_takes_it_down_when_told_to_end(director
         "    'select pg_is_in_recovery(), version_num is not null'\n"
         "    ' from migration.alembic_version').fetchone()\n"
         "answers = [ask(url) for url in urls]\n"
-        "text = json.dumps([os.environ['CLUSTER_DIRECTORY'], answers])\n"
+        "text = json.dumps([os.getpid(), os.environ['CLUSTER_DIRECTORY'], answers])\n"
         "path = pathlib.Path(sys.argv[1])\n"
         "path.with_suffix('.new').write_text(text)\n"
         "path.with_suffix('.new').rename(path)\n"
@@ -393,19 +393,20 @@ def test_run_gives_a_cluster_at_head_and_takes_it_down_when_told_to_end(director
     with subprocess.Popen(
         [
             *(sys.executable, "-m", "tests.cluster", "run", "--"),
-            *(sys.executable, "-c", script, str(told)),
+            *("sh", "-c", '"$0" "$@"; true', sys.executable, "-c", script, str(told)),
         ],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
     ) as run:
         until(lambda: told.exists() or run.poll(), 60, "the command did not get that far")
-        where, answers = json.loads(told.read_text())
+        pid, where, answers = json.loads(told.read_text())
         run.terminate()
         _, said = run.communicate(timeout=30)
     assert answers[:2] == [[False, True], [True, True]]
     assert sorted(answers[2:]) == [[False, True], [True, True], [True, True]]
     assert run.returncode == 128 + signal.SIGTERM
+    assert not Path(f"/proc/{pid}").exists()
     assert said == f"logs of the cluster: {where}\n"
     assert traces(Path(where)) == []
     shutil.rmtree(where)
