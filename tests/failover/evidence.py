@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 Outcome = Literal["in flight", "acked", "refused", "unknown"]
@@ -74,6 +74,14 @@ class Mark:
     label: str
 
 
+class Size(NamedTuple):
+    """How many records there are."""
+
+    attempts: int
+    probes: int
+    polls: int
+
+
 @dataclass
 class Evidence:
     """All that the witnesses of one run saw. Safe to use from many threads."""
@@ -134,6 +142,11 @@ class Evidence:
                 dict(self.crashes),
                 self.finished,
             )
+
+    def size(self) -> Size:
+        """How much there is by now; records are only ever added at the end."""
+        with self._lock:
+            return Size(len(self.attempts), len(self.probes), len(self.polls))
 
     def wall(self, moment: float) -> datetime:
         """The time of day of a moment."""

@@ -101,9 +101,9 @@ def wait_for_replay(reach: Reach, seconds: float = 60) -> None:
         TimeoutError: a node is away or behind; its name is in the message.
     """
     deadline = time.monotonic() + seconds
-    ((position,),) = rows(
-        reach, wait_for_leader(reach, seconds), "select pg_current_wal_insert_lsn()::text"
-    )
+    # flushed, not inserted: what nobody has committed may stay in the leader's memory for long
+    query = "select pg_current_wal_flush_lsn()::text"
+    ((position,),) = rows(reach, wait_for_leader(reach, seconds), query)
     query = """
         select not pg_is_in_recovery() or pg_last_wal_replay_lsn() >= %s::pg_lsn
     """

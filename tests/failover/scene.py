@@ -23,7 +23,7 @@ from tests.failover.witnesses import Witnesses
 
 SETTLE_SECONDS = 60
 # Writes before the fault and after the healing, so that the picture shows what a gap is.
-CALM_SECONDS = 1.0
+CALM_SECONDS = 0.6
 
 
 @dataclass

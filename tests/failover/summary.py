@@ -104,9 +104,14 @@ def summarise(evidence: Evidence, lost: int | None = None) -> Summary:
 
 
 def gaps_between(evidence: Evidence, acked: list[Attempt]) -> list[Gap]:
-    """The times between two acks in a row, without those in which the writers were told to rest."""
+    """The times between two acks in a row, without those in which the writers were told to rest.
+
+    The last one ends with the last poll: writes that never came back are a gap too.
+    """
     rests = [mark.at for mark in evidence.marks if mark.label == PAUSED]
     moments = [attempt.answered for attempt in acked if attempt.answered is not None]
+    if evidence.polls and moments:
+        moments.append(max(moments[-1], evidence.polls[-1].at))
     return [
         Gap(begin, end)
         for begin, end in pairwise(moments)

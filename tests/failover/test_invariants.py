@@ -159,7 +159,7 @@ CHANGES = {
         "alter function app.uuid_v7() security invoker",
     ),
     "an event trigger is disabled": (
-        "I3",
+        "I3 I7",
         "alter event trigger gardenos_pgrst_ddl disable",
         "alter event trigger gardenos_pgrst_ddl enable",
     ),

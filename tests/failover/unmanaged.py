@@ -17,6 +17,7 @@ from migrations import bootstrap
 from migrations.embedded import Server
 from migrations.embedded.server import _not_root
 from tests.database import SETTINGS, upgrade
+from tests.failover.reach import CONNECT_SECONDS
 
 # Enough to stream and to fail over; wal_log_hints lets a node that led be rewound.
 STREAMING = {
@@ -50,7 +51,9 @@ class Unmanaged:
         found = set()
         for node, server in self.servers.items():
             try:
-                with psycopg.connect(server.url("postgres", "postgres")) as connection:
+                with psycopg.connect(
+                    server.url("postgres", "postgres"), connect_timeout=CONNECT_SECONDS
+                ) as connection:
                     row = connection.execute("select pg_is_in_recovery()").fetchone()
             except psycopg.Error:
                 continue

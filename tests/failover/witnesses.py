@@ -19,7 +19,7 @@ from typing import Literal, Self
 
 from tests.failover import pools, readers, writers
 from tests.failover.crew import Crew
-from tests.failover.evidence import Evidence, Mark, Poll
+from tests.failover.evidence import Evidence, Mark, Poll, Size
 from tests.failover.reach import Reach, addresses
 from tests.failover.stand import Stage
 from tests.failover.summary import PAUSED
@@ -151,21 +151,23 @@ class Witnesses:
             TimeoutError: somebody was not; all of them are named.
             WitnessDied: a witness died meanwhile.
         """
-        since = time.monotonic()
+        begun = time.monotonic()
+        known = self.evidence.size()
         while True:
             self.check_alive()
-            missing = self._missing(since)
+            missing = self._missing(known)
             if not missing:
                 return
-            if time.monotonic() > since + seconds:
+            if time.monotonic() > begun + seconds:
                 raise TimeoutError(f"no answer within {seconds:g} s: {', '.join(missing)}")
             time.sleep(0.05)
 
-    def _missing(self, since: float) -> list[str]:
-        seen = self.evidence.snapshot()
-        present = {a.writer for a in seen.attempts if a.outcome == "acked" and a.begun >= since}
-        present |= {p.witness for p in seen.probes if p.verdict == "held" and p.at >= since}
-        if any(p.at >= since for p in seen.polls):
+    def _missing(self, known: Size) -> list[str]:
+        """Who was not answered in what came in after the evidence had this size."""
+        seen = self.evidence
+        present = {a.writer for a in seen.attempts[known.attempts :] if a.outcome == "acked"}
+        present |= {p.witness for p in seen.probes[known.probes :] if p.verdict == "held"}
+        if seen.polls[known.polls :]:
             present.add("poller")
         return [name for name in self._crew.names if name not in present]
 

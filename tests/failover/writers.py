@@ -10,7 +10,7 @@ import psycopg
 from psycopg import Connection
 
 from tests.clients.idempotent import Client, Fate, GaveUp, Try
-from tests.failover.crew import Crew, Stopped
+from tests.failover.crew import Crew, Stopped, is_absence
 from tests.failover.evidence import Attempt, Outcome, Probe
 from tests.failover.reach import ANSWERING_ADDRESS
 from tests.failover.stand import Agency, Stage, become
@@ -78,6 +78,8 @@ def _write_one(
                 crew.evidence.update(record, lambda kept: setattr(kept, "outcome", "refused"))
         raise
     except psycopg.Error as error:
+        if is_absence(error):
+            return
         crew.evidence.add(
             Probe(
                 name,

@@ -89,9 +89,17 @@ def wanted() -> bool:
 
 
 def cluster_of_this_run() -> GivenCluster | None:
-    """What `prepared` has made ready, as this worker sees it; None: nothing."""
+    """What `prepared` has made ready, as this worker sees it; None: nobody wants a cluster.
+
+    Raises:
+        Refused: somebody does, and it was not prepared: pytest began somewhere else.
+    """
     run = os.environ.get(RUN)
     if run is None:
+        if wanted():
+            raise Refused(
+                f"{URL} is for the policy tests alone: start them with `make test-policies`."
+            )
         return None
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     return GivenCluster(GivenServer(os.environ[URL]), run, worker)
@@ -132,25 +140,29 @@ def prepared() -> Iterator[None]:
         server = _read_environment(undo)
         run = PREFIX + secrets.token_hex(4)
         passfile = _Passfile(server, undo)
-        administrator = _administrator(server)
+        administrator = _administrator(server, run)
         undo.callback(administrator.close)
         _refuse_unsuitable(administrator)
         _refuse_second_run(administrator)
+        _finish_killed_runs(server, administrator)
 
         known = _roles(administrator)
-        undo.callback(_drop_roles, server, run, known)
-        undo.callback(_drop_databases, server, run)
+        silent = _logins_without_password(administrator)
+        undo.callback(_undo, server, run, known, silent)
         cluster = GivenCluster(server, run, "template")
         bootstrapped, migrated = f"{run}_{UNMIGRATED}", f"{run}_{TEMPLATE}"
         cluster.create(bootstrapped, None)
+        _note(administrator, bootstrapped, known, silent)
         _refuse_changes(server.url(dbname=bootstrapped), known)
         _bootstrap(server.url(dbname=bootstrapped))
-        passfile.add(_give_passwords(server, administrator, known, undo))
+        passfile.add(_give_passwords(administrator))
         _refuse_without_logins(server, bootstrapped)
         cluster.create(migrated, bootstrapped)
         _upgrade(server.url("gardenos_migrator", migrated))
 
-        strangers = sorted(role for role in known if not _is_ours(role))
+        strangers = sorted(
+            role for role in known if not _is_ours(role) and not role.startswith("pg_")
+        )
         _set(undo, {RUN: run, STRANGERS: json.dumps(strangers)})
         yield
     finally:
@@ -226,16 +238,17 @@ class _Passfile:
         with suppress(OSError):
             self._rest = Path(usual).read_text(encoding="utf-8")
         self._passwords: dict[str, str] = {}
-        handle, name = tempfile.mkstemp(prefix="gardenos-passwords-")
+        handle, name = tempfile.mkstemp(prefix="policies-")
         os.close(handle)
         self._path = Path(name)
         undo.callback(self._path.unlink, missing_ok=True)
         _set(undo, {"PGPASSFILE": name})
         # libpq would send it for every login
-        given = server.password or os.environ.get("PGPASSWORD")
         if "PGPASSWORD" in os.environ:
-            undo.callback(os.environ.__setitem__, "PGPASSWORD", os.environ.pop("PGPASSWORD"))
-        self.add({server.superuser: given} if given else {})
+            general = os.environ.pop("PGPASSWORD")
+            undo.callback(os.environ.__setitem__, "PGPASSWORD", general)
+            server.password = server.password or general
+        self.add({server.superuser: server.password} if server.password else {})
 
     def add(self, passwords: Mapping[str, str]) -> None:
         """Add passwords of logins, wherever in the cluster they log in."""
@@ -274,14 +287,24 @@ def interrupt_at_the_end() -> None:
 # --- what is refused ------------------------------------------------------------------------------
 
 
-def _administrator(server: GivenServer) -> Connection:
+def _administrator(server: GivenServer, name: str = "gardenos policies") -> Connection:
     """An autocommit session of the superuser in the given database.
+
+    Args:
+        server: the cluster; a password that it came with is used, whatever became of the file.
+        name: what pg_stat_activity shows.
 
     Raises:
         Refused: there is none.
     """
     try:
-        return psycopg.connect(server.url(), autocommit=True, connect_timeout=CONNECT_SECONDS)
+        return psycopg.connect(
+            server.url(),
+            password=server.password,
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            application_name=name,
+        )
     except psycopg.OperationalError as error:
         raise Refused(
             f"{URL} leads nowhere as {server.superuser}: {_reason(error)}; check host, port, user, "
@@ -322,8 +345,16 @@ def _refuse_unsuitable(connection: Connection) -> None:
 
 
 def _refuse_second_run(connection: Connection) -> None:
-    """Roles are the cluster's: two runs would drop each other's. The lock ends with the session."""
-    row = connection.execute("select pg_try_advisory_lock(%s)", [LOCK]).fetchone()
+    """Roles are the cluster's: two runs would drop each other's.
+
+    The lock is one of this database and ends with the session; a run that was started from another
+    database shows by the name of its session.
+    """
+    row = connection.execute(
+        "select pg_try_advisory_lock(%s) and not exists (select 1 from pg_stat_activity"
+        " where starts_with(application_name, %s) and pid <> pg_backend_pid())",
+        [LOCK, PREFIX],
+    ).fetchone()
     if row != (True,):
         raise Refused(f"Another run of these tests is using the cluster of {URL}: wait for it.")
 
@@ -402,19 +433,28 @@ def _upgrade(url: str) -> None:
         raise Refused(f"The upgrade of a new database failed: {error}") from error
 
 
-def _give_passwords(
-    server: GivenServer, connection: Connection, known: set[str], undo: ExitStack
-) -> dict[str, str]:
+def _logins_without_password(connection: Connection) -> set[str]:
+    rows = connection.execute(
+        "select rolname::text from pg_authid where rolname = any (%s) and rolpassword is null",
+        [list(LOGINS)],
+    )
+    return {login for (login,) in rows}
+
+
+def _note(connection: Connection, dbname: str, known: set[str], silent: set[str]) -> None:
+    """Write on a database of the run what the next run needs to undo it, should this be killed."""
+    note = json.dumps({"known": sorted(known), "silent": sorted(silent)})
+    connection.execute(
+        sql.SQL("comment on database {} is {}").format(sql.Identifier(dbname), sql.Literal(note))
+    )
+
+
+def _give_passwords(connection: Connection) -> dict[str, str]:
     """Give each login that has no password one for the run; those that have one keep it.
 
     The server is sent the SCRAM verifier, so no log of statements can show the password.
     """
-    rows = connection.execute(
-        "select rolname::text from pg_authid where rolname = any (%s) and rolpassword is null",
-        [list(LOGINS)],
-    ).fetchall()
-    passwords = {login: secrets.token_urlsafe(24) for (login,) in rows}
-    undo.callback(_forget_passwords, server, passwords.keys() & known)
+    passwords = {login: secrets.token_urlsafe(24) for login in _logins_without_password(connection)}
     for login, password in passwords.items():
         verifier = connection.pgconn.encrypt_password(
             password.encode(), login.encode(), b"scram-sha-256"
@@ -450,10 +490,42 @@ def _clean(server: GivenServer, what: str, work: Callable[[Connection], None]) -
         time.sleep(1)
 
 
+def _undo(server: GivenServer, run: str, known: set[str], silent: set[str]) -> None:
+    """Make the cluster what it was before a run.
+
+    Args:
+        server: the cluster.
+        run: how the names of the run begin.
+        known: the roles that were there.
+        silent: those of the logins that had no password.
+    """
+    _forget_passwords(server, silent)
+    _drop_databases(server, run)
+    _drop_roles(server, run, known)
+
+
+def _finish_killed_runs(server: GivenServer, connection: Connection) -> None:
+    """Undo runs that could not do it themselves, by the note on their first database."""
+    rows = connection.execute(
+        "select datname::text, shobj_description(oid, 'pg_database') from pg_database"
+        " where starts_with(datname, %s) and right(datname, length(%s)) = %s",
+        [PREFIX, UNMIGRATED, UNMIGRATED],
+    ).fetchall()
+    for name, text in rows:
+        if text is not None:
+            note = json.loads(text)
+            run = name.removesuffix(f"_{UNMIGRATED}")
+            _undo(server, run, set(note["known"]), set(note["silent"]))
+
+
 def _drop_databases(server: GivenServer, run: str) -> None:
+    """Drop every database of a run; the one with its note goes last."""
+
     def work(connection: Connection) -> None:
         names = connection.execute(
-            "select datname::text from pg_database where starts_with(datname, %s)", [f"{run}_"]
+            "select datname::text from pg_database where starts_with(datname, %s)"
+            " order by datname = %s",
+            [f"{run}_", f"{run}_{UNMIGRATED}"],
         ).fetchall()
         for (name,) in names:
             connection.execute(

@@ -6,7 +6,6 @@ must work in recovery, for logins whose sessions may outlive a promotion.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from psycopg.rows import dict_row
@@ -21,31 +20,22 @@ from tests.policies.test_isolation import SECRETS
 from tests.policies.world import SUBJECTS, World, build, user_claims
 
 PLACES = places()
+if not PLACES:
+    pytest.skip(
+        "neither CLUSTER_RO_URL nor CLUSTER_NODE_URLS names a replica", allow_module_level=True
+    )
+
 LOGINS = ("authenticator", "authenticator_ro")
 TABLES = sorted(Matrix().tables)
 ONESELF = {"tenancy.users", "tenancy.user_identities"}
-
-# Without replicas each test is there once, and is skipped.
-NOWHERE = pytest.param(None, id="nowhere")
 everywhere = pytest.mark.parametrize(
     "reader",
-    [pytest.param((place, login), id=f"{place}-{login}") for place in PLACES for login in LOGINS]
-    or [NOWHERE],
+    [pytest.param((place, login), id=f"{place}-{login}") for place in PLACES for login in LOGINS],
     indirect=True,
 )
-every_place = pytest.mark.parametrize("place", [*PLACES] or [NOWHERE])
-
-
-def each(name: str, values: list[Any]) -> pytest.MarkDecorator:
-    """Parametrise over all values, or over one while there is nowhere to read."""
-    return pytest.mark.parametrize(name, values if PLACES else values[:1], ids=str)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def replicas() -> None:
-    """Skip all of this without replicas, before anything is built for it."""
-    if not PLACES:
-        pytest.skip("neither CLUSTER_RO_URL nor CLUSTER_NODE_URLS names a replica")
+every_place = pytest.mark.parametrize("place", list(PLACES))
+every_table = pytest.mark.parametrize("table", TABLES)
+every_role = pytest.mark.parametrize("role", list(Role))
 
 
 @dataclass(frozen=True)
@@ -73,8 +63,8 @@ def reader(
 
 
 @everywhere
-@each("table", TABLES)
-@each("role", list(Role))
+@every_table
+@every_role
 def test_member_reads_the_cell(
     reader: Reader, world: World, matrix: Matrix, table: str, role: Role
 ) -> None:
@@ -84,8 +74,8 @@ def test_member_reads_the_cell(
 
 
 @everywhere
-@each("table", TABLES)
-@each("role", [role for role in Role if role is not Role.AI_AGENT])
+@every_table
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.AI_AGENT])
 def test_agent_reads_the_cell_of_both(
     reader: Reader, world: World, matrix: Matrix, table: str, role: Role
 ) -> None:
@@ -97,8 +87,8 @@ def test_agent_reads_the_cell_of_both(
 
 
 @everywhere
-@each("table", TABLES)
-@each("role", list(Role))
+@every_table
+@every_role
 def test_api_key_reads_the_cell(
     reader: Reader, world: World, matrix: Matrix, table: str, role: Role
 ) -> None:
@@ -113,7 +103,9 @@ def test_api_key_reads_the_cell(
 
 
 @everywhere
-@each("claims", [None, "", "null", "[]", "{", "{}", '{"role":"authenticated"}', '{"agency_id":1}'])
+@pytest.mark.parametrize(
+    "claims", [None, "", "null", "[]", "{", "{}", '{"role":"authenticated"}', '{"agency_id":1}']
+)
 def test_no_claims_and_broken_claims_show_nothing(reader: Reader, claims: str | None) -> None:
     with acting(reader.connection, claims):
         assert visible(reader.connection) == {}
@@ -128,7 +120,7 @@ def test_claims_do_not_stay_on_the_session(reader: Reader, world: World) -> None
 
 
 @everywhere
-@each("role", list(Role))
+@every_role
 def test_claims_of_another_agency_show_only_oneself(
     reader: Reader, world: World, role: Role
 ) -> None:
@@ -140,7 +132,7 @@ def test_claims_of_another_agency_show_only_oneself(
 
 
 @everywhere
-@each("name", ["suspended", "removed"])
+@pytest.mark.parametrize("name", ["suspended", "removed"])
 def test_former_member_shows_only_oneself(reader: Reader, world: World, name: str) -> None:
     member = world.a.members[name]
     with acting(reader.connection, member.claims()):
@@ -158,7 +150,7 @@ def test_stranger_shows_only_oneself(reader: Reader, world: World) -> None:
 
 
 @everywhere
-@each("table", TABLES)
+@every_table
 def test_without_a_role_nothing_is_granted(reader: Reader, world: World, table: str) -> None:
     """The login itself, and anon."""
     statement = f"select 1 from {table}"
@@ -168,7 +160,7 @@ def test_without_a_role_nothing_is_granted(reader: Reader, world: World, table: 
 
 
 @everywhere
-@each("table", TABLES)
+@every_table
 def test_all_rows_are_there(reader: Reader, world: World, table: str) -> None:
     """The control: what hides rows is row-level security, not a replica that is behind."""
     with acting(reader.connection, None, "service_role"):
@@ -196,7 +188,7 @@ select distinct p.oid::regprocedure::text as signature
 
 
 @everywhere
-@each("role", list(Role))
+@every_role
 def test_functions_of_policies_answer_as_on_the_primary(
     reader: Reader, client: Connection, superuser: Connection, world: World, role: Role
 ) -> None:
@@ -217,7 +209,7 @@ def test_functions_of_policies_answer_as_on_the_primary(
 
 
 @everywhere
-@each(
+@pytest.mark.parametrize(
     "statement",
     [
         "insert into tenancy.teams (name) values ('Written on a replica')",
