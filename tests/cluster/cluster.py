@@ -287,10 +287,18 @@ class Cluster:
         self.processes.run("rm", "-f", str(control))
         self.start_patroni(node)
 
-    def pause_replay(self, node: str) -> None:
-        """A standby receives and flushes, and replays nothing until it is healed."""
+    def freeze_replay(self, node: str) -> None:
+        """A standby receives and flushes, and replays nothing until it is healed.
+
+        `pg_wal_replay_pause()` would last a second: Patroni resumes (`handle_parameter_change`).
+        """
         with self.connect(through=node, dbname="postgres", autocommit=True) as connection:
-            connection.execute("select pg_wal_replay_pause()")
+            row = connection.execute(
+                "select pid from pg_stat_activity where backend_type = 'startup'"
+            ).fetchone()
+        if row is None:
+            raise ClusterError(f"{node} is no standby: it replays nothing.")
+        self.processes.signal(row[0], signal.SIGSTOP)
 
     def start_member(self, member: str) -> None:
         """Start a member of etcd."""

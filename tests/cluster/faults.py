@@ -70,7 +70,7 @@ def freeze_node(cluster: Cluster, target: str | None) -> Sequence[str]:
 def switchover(cluster: Cluster, target: str | None) -> Sequence[str]:
     """A planned change of the leader."""
     cluster.switchover(target)
-    return [target or "whom Patroni picks"]
+    return [cluster.leader()]
 
 
 def expire_leader_key(cluster: Cluster, _: str | None) -> Sequence[str]:
@@ -87,10 +87,10 @@ def spoil_data(cluster: Cluster, target: str | None) -> Sequence[str]:
     return [node]
 
 
-def pause_replay(cluster: Cluster, target: str | None) -> Sequence[str]:
-    """A replica receives and flushes, and shows nothing new."""
+def freeze_replay(cluster: Cluster, target: str | None) -> Sequence[str]:
+    """SIGSTOP to the process that replays: a replica receives, and shows nothing new."""
     node = target or cluster.sync_standby()
-    cluster.pause_replay(node)
+    cluster.freeze_replay(node)
     return [node]
 
 
@@ -203,7 +203,7 @@ FAULTS = (
     ),
     Fault(
         "switchover",
-        "Planned: the leader hands over to a node (the synchronous standby).",
+        "Planned: the leader hands over to a node (whom Patroni picks).",
         switchover,
         NODES,
     ),
@@ -219,9 +219,9 @@ FAULTS = (
         NODES,
     ),
     Fault(
-        "pause-replay",
+        "freeze-replay",
         "A replica (the synchronous one) receives and does not replay: its reads grow old.",
-        pause_replay,
+        freeze_replay,
         NODES,
     ),
     Fault("kill-etcd-leader", "SIGKILL to the member that leads etcd.", kill_etcd_leader),

@@ -40,7 +40,6 @@ def heal(cluster: "Cluster", seconds: float) -> None:
             cluster.start_patroni(node)
     left = max(1, deadline - time.monotonic())
     until(lambda: cluster.primaries(), left, "no node leads")
-    _resume_replay(cluster)
     _restore_configuration(cluster)
     for done in itertools.count(1):
         try:
@@ -52,18 +51,6 @@ def heal(cluster: "Cluster", seconds: float) -> None:
                 _reinitialise(cluster, all_idle=done > 1)
         else:
             return
-
-
-def _resume_replay(cluster: "Cluster") -> None:
-    for node in NODES:
-        try:
-            with cluster.connect(through=node, dbname="postgres", autocommit=True) as connection:
-                connection.execute(
-                    "select pg_wal_replay_resume() where pg_is_in_recovery()"
-                    " and pg_is_wal_replay_paused()"
-                )
-        except psycopg.Error:
-            continue
 
 
 def _restore_configuration(cluster: "Cluster") -> None:

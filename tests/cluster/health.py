@@ -25,7 +25,6 @@ class Look:
     streaming: bool
     timeline: int | None  # that it writes or receives
     position: int  # in the WAL, bytes: written by a primary, replayed by a standby
-    paused: bool  # a standby that was told not to replay
 
 
 def look(cluster: "Cluster", node: str) -> Look:
@@ -43,8 +42,7 @@ def look(cluster: "Cluster", node: str) -> Look:
             " else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
             " end,"
             " (case when pg_is_in_recovery() then pg_last_wal_replay_lsn()"
-            " else pg_current_wal_lsn() end - '0/0')::bigint,"
-            " case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end"
+            " else pg_current_wal_lsn() end - '0/0')::bigint"
         ).fetchone()
     assert row is not None
     return Look(*row)
@@ -80,9 +78,6 @@ def _why_not_one(cluster: "Cluster", looks: dict[str, Look]) -> str | None:
     primaries = [node for node, seen in looks.items() if not seen.in_recovery]
     if len(primaries) != 1:
         return f"not in recovery: {', '.join(primaries) or 'no node'}"
-    paused = [node for node, seen in looks.items() if seen.paused]
-    if paused:
-        return f"told not to replay: {', '.join(paused)}"
     idle = [node for node, seen in looks.items() if seen.in_recovery and not seen.streaming]
     if idle:
         return f"not streaming: {', '.join(idle)}"
@@ -123,8 +118,11 @@ def _why_not_attended(cluster: "Cluster") -> str | None:
 
 def _why_not_routed(cluster: "Cluster") -> str | None:
     for door, standby in (("rw", False), ("ro", True)):
-        with cluster.connect(through=door, dbname="postgres") as connection:
-            row = connection.execute("select pg_is_in_recovery()").fetchone()
+        try:
+            with cluster.connect(through=door, dbname="postgres") as connection:
+                row = connection.execute("select pg_is_in_recovery()").fetchone()
+        except psycopg.Error as error:
+            return f"the port {door} lets nobody in: {_reason(error)}"
         if row != (standby,):
             return f"the port {door} leads to a {'primary' if standby else 'standby'}"
     return None

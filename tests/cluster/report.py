@@ -44,7 +44,7 @@ def _row(node: str, seen: dict[str, Look | None], keys: Keys, patroni: bool) -> 
         return (node, "-", "down" + watched, "-", "-", "")
     if look.in_recovery:
         role = "replica"
-        state = "paused" if look.paused else "streaming" if look.streaming else "not streaming"
+        state = "streaming" if look.streaming else "not streaming"
     else:
         role = "leader" if node == keys.leader else "primary"
         state = "running"
