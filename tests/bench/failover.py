@@ -5,8 +5,8 @@ python -m tests.bench.failover [--runs 5] [--faults switchover,postgres,node] [-
 Two writers per run, each with one row and one commit at a time: one through HAProxy's write port,
 one with all nodes in its connection string and `target_session_attrs=read-write`. The gap is the
 longest time between two acknowledgements; a key that was acknowledged and is not there is lost.
-"Usual" are the defaults of Patroni and the settings of published measurements (failover.md, section 9): ttl 30, loop_wait 10,
-retry_timeout 10, checks every 2 s, three to fall, two to rise, and a switchover to a named node.
+"Usual" are the defaults of Patroni and of published measurements (failover.md, section 9): ttl 30,
+loop_wait and retry_timeout 10, checks every 2 s, three to fall, two to rise; the target is named.
 """
 
 import argparse
