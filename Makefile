@@ -8,7 +8,7 @@ EMBEDDED := $(PYTHON) -m migrations.embedded
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upgrade bootstrap demo test chaos programs test-failover test-policies lint mutants record drift url psql stop clean
+.PHONY: help venv upgrade bootstrap demo test chaos programs test-rules test-failover test-policies lint mutants record drift url psql stop clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,16 +40,21 @@ bootstrap: $(READY) ## as superuser, once per database: roles, schemas, extensio
 demo: $(READY) ## two agencies, and what each person sees
 	@$(PYTHON) -m tests.clients.demo
 
+# Two jobs: one keeps both cores busy, the other mostly waits for elections, and goes first when it needs a core.
 test: lint programs ## everything CI runs
-	@$(PYTHON) -m pytest --quiet --numprocesses=2 --ignore=tests/policies --ignore=tests/failover tests
-	@$(PYTHON) -m tests.cluster run -- sh -c '$(MAKE) --no-print-directory test-policies && $(MAKE) --no-print-directory test-failover'
+	@echo 'rules and faults side by side; each speaks when it is done'
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-rules test-failover
+
+test-rules: $(READY) ## migrations, contracts, clients, and the policies through HAProxy
+	@nice -n 10 $(PYTHON) -m pytest --quiet --numprocesses=2 --ignore=tests/policies --ignore=tests/failover/test_faults.py tests
+	@nice -n 10 $(PYTHON) -m tests.cluster run -- $(MAKE) --no-print-directory test-policies
+
+test-failover: $(READY) ## every fault of the matrix, on a cluster of its own
+	@$(PYTHON) -m pytest --quiet tests/failover/test_faults.py
 
 # Make exports what stands on its command line; an empty CLUSTER_URL means a private server.
 test-policies: $(READY) ## the policies, on your cluster: make test-policies CLUSTER_URL=postgresql://…
 	@$(PYTHON) -m pytest --quiet --numprocesses=2 tests/policies
-
-test-failover: $(READY) ## every fault of the matrix, on a cluster of its own
-	@$(PYTHON) -m pytest --quiet tests/failover
 
 chaos: $(READY) ## all faults at random: make chaos MINUTES=20 SEED=7
 	@$(PYTHON) -m tests.failover.chaos --minutes $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED))

@@ -38,6 +38,7 @@ class Times:
     ttl: int = 20
     loop_wait: int = 1
     retry_timeout: int = 3
+    primary_start_timeout: int = 0
     check: int = 500
     check_changing: int = 250
     fall: int = 2
@@ -51,7 +52,7 @@ def dynamic(profile: str, times: Times) -> Settings:
         "ttl": times.ttl,
         "loop_wait": times.loop_wait,
         "retry_timeout": times.retry_timeout,
-        "primary_start_timeout": 0,
+        "primary_start_timeout": times.primary_start_timeout,
         "primary_stop_timeout": 10,
         "maximum_lag_on_failover": 1048576,
         "check_timeline": True,

@@ -16,6 +16,7 @@ import psycopg
 
 from tests.cluster import Cluster
 from tests.failover import reach
+from tests.failover.drawing import draw_run
 from tests.failover.evidence import Attempt, Evidence
 from tests.failover.invariants import Verdict, check, remember
 from tests.failover.stand import Stage
@@ -187,7 +188,8 @@ def run(fault: Fault, cluster: Cluster, stage: Stage, place: Path | None = None)
         fault: what to do.
         cluster: whole.
         stage: what `set_stage` made.
-        place: a path without suffix for the evidence (.jsonl) and the picture (.svg, .png).
+        place: a path without suffix for the evidence (.jsonl), the picture (.svg, .png) and what
+            it shows (.json).
 
     Raises:
         ClusterError: the cluster could not be healed.
@@ -211,6 +213,8 @@ def run(fault: Fault, cluster: Cluster, stage: Stage, place: Path | None = None)
         witnesses.settle(SETTLE_SECONDS)
         time.sleep(CALM_SECONDS)
     verdict = check(witnesses.evidence, cluster, before)
+    if place is not None:
+        draw_run(witnesses.evidence, place, f"{fault} ({cluster.profile})", verdict.summary)
     return Report(
         fault,
         cluster.profile,

@@ -13,8 +13,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -147,15 +148,18 @@ def prepared() -> Iterator[None]:
         _finish_killed_runs(server, administrator)
 
         known = _roles(administrator)
-        silent = _logins_without_password(administrator)
-        undo.callback(_undo, server, run, known, silent)
+        passwords = {login: secrets.token_urlsafe(24) for login in LOGINS}
+        verifiers = _verifiers(administrator, passwords)
+        lent = {login: verifiers[login] for login in _logins_without_password(administrator)}
+        undo.callback(_undo, server, run, known, _digests(lent))
         cluster = GivenCluster(server, run, "template")
         bootstrapped, migrated = f"{run}_{UNMIGRATED}", f"{run}_{TEMPLATE}"
         cluster.create(bootstrapped, None)
-        _note(administrator, bootstrapped, known, silent)
+        _note(administrator, bootstrapped, known, _digests(lent))
         _refuse_changes(server.url(dbname=bootstrapped), known)
         _bootstrap(server.url(dbname=bootstrapped))
-        passfile.add(_give_passwords(administrator))
+        given = _give_passwords(administrator, verifiers)
+        passfile.add({login: passwords[login] for login in given})
         _refuse_without_logins(server, bootstrapped)
         cluster.create(migrated, bootstrapped)
         _upgrade(server.url("gardenos_migrator", migrated))
@@ -441,30 +445,41 @@ def _logins_without_password(connection: Connection) -> set[str]:
     return {login for (login,) in rows}
 
 
-def _note(connection: Connection, dbname: str, known: set[str], silent: set[str]) -> None:
+def _verifiers(connection: Connection, passwords: Mapping[str, str]) -> dict[str, str]:
+    """What the server stores of a password. It is sent this: no log can show the password."""
+    return {
+        login: connection.pgconn.encrypt_password(
+            password.encode(), login.encode(), b"scram-sha-256"
+        ).decode()
+        for login, password in passwords.items()
+    }
+
+
+def _digests(verifiers: Mapping[str, str]) -> dict[str, str]:
+    """What tells a password of the run from one that somebody set later, and is no secret."""
+    return {login: sha256(text.encode()).hexdigest() for login, text in verifiers.items()}
+
+
+def _note(
+    connection: Connection, dbname: str, known: Collection[str], lent: Mapping[str, str]
+) -> None:
     """Write on a database of the run what the next run needs to undo it, should this be killed."""
-    note = json.dumps({"known": sorted(known), "silent": sorted(silent)})
+    note = json.dumps({"known": sorted(known), "lent": dict(lent)})
     connection.execute(
         sql.SQL("comment on database {} is {}").format(sql.Identifier(dbname), sql.Literal(note))
     )
 
 
-def _give_passwords(connection: Connection) -> dict[str, str]:
-    """Give each login that has no password one for the run; those that have one keep it.
-
-    The server is sent the SCRAM verifier, so no log of statements can show the password.
-    """
-    passwords = {login: secrets.token_urlsafe(24) for login in _logins_without_password(connection)}
-    for login, password in passwords.items():
-        verifier = connection.pgconn.encrypt_password(
-            password.encode(), login.encode(), b"scram-sha-256"
-        )
+def _give_passwords(connection: Connection, verifiers: Mapping[str, str]) -> set[str]:
+    """Give a password to each login that has none; the others keep theirs."""
+    logins = _logins_without_password(connection)
+    for login in logins:
         connection.execute(
             sql.SQL("alter role {} password {}").format(
-                sql.Identifier(login), sql.Literal(verifier.decode())
+                sql.Identifier(login), sql.Literal(verifiers[login])
             )
         )
-    return passwords
+    return logins
 
 
 # --- what is undone -------------------------------------------------------------------------------
@@ -490,16 +505,16 @@ def _clean(server: GivenServer, what: str, work: Callable[[Connection], None]) -
         time.sleep(1)
 
 
-def _undo(server: GivenServer, run: str, known: set[str], silent: set[str]) -> None:
+def _undo(server: GivenServer, run: str, known: Collection[str], lent: Mapping[str, str]) -> None:
     """Make the cluster what it was before a run.
 
     Args:
         server: the cluster.
         run: how the names of the run begin.
         known: the roles that were there.
-        silent: those of the logins that had no password.
+        lent: the logins that had no password, and the digest of the one that they were given.
     """
-    _forget_passwords(server, silent)
+    _take_passwords_back(server, lent)
     _drop_databases(server, run)
     _drop_roles(server, run, known)
 
@@ -515,7 +530,7 @@ def _finish_killed_runs(server: GivenServer, connection: Connection) -> None:
         if text is not None:
             note = json.loads(text)
             run = name.removesuffix(f"_{UNMIGRATED}")
-            _undo(server, run, set(note["known"]), set(note["silent"]))
+            _undo(server, run, note["known"], note["lent"])
 
 
 def _drop_databases(server: GivenServer, run: str) -> None:
@@ -535,35 +550,51 @@ def _drop_databases(server: GivenServer, run: str) -> None:
     _clean(server, "Databases", work)
 
 
-def _forget_passwords(server: GivenServer, logins: set[str]) -> None:
-    def work(connection: Connection) -> None:
-        for login in logins:
-            connection.execute(sql.SQL("alter role {} password null").format(sql.Identifier(login)))
+def _take_passwords_back(server: GivenServer, lent: Mapping[str, str]) -> None:
+    """Leave logins without a password again; one that somebody has set meanwhile stays."""
 
-    if logins:
+    def work(connection: Connection) -> None:
+        for login, digest in lent.items():
+            found = connection.execute(
+                "select 1 from pg_authid where rolname = %s"
+                " and encode(sha256(convert_to(rolpassword, 'UTF8')), 'hex') = %s",
+                [login, digest],
+            ).fetchone()
+            if found is not None:
+                connection.execute(
+                    sql.SQL("alter role {} password null").format(sql.Identifier(login))
+                )
+
+    if lent:
         _clean(server, "Passwords", work)
 
 
-def _drop_roles(server: GivenServer, run: str, known: set[str]) -> None:
-    """Drop what bootstrap and tests have made. A role that somebody has used meanwhile stays."""
+def _drop_roles(server: GivenServer, run: str, known: Collection[str]) -> None:
+    """Drop what bootstrap and tests have made: all of it, or nothing if one is in use elsewhere."""
 
     def work(connection: Connection) -> None:
-        for role in _roles(connection) - known:
-            if not (_is_ours(role) or role.startswith(f"{run}_")):
-                continue
-            name = sql.Identifier(role)
-            privileges = connection.execute(
-                "select p.parname::text, x.privilege_type::text from pg_parameter_acl as p"
-                " cross join lateral aclexplode(p.paracl) as x"
-                " where x.grantee = %s::text::regrole",
-                [f'"{role}"'],
-            ).fetchall()
-            for parameter, privilege in privileges:
-                connection.execute(
-                    sql.SQL("revoke {} on parameter {} from {}").format(
-                        sql.SQL(privilege), sql.Identifier(parameter), name
-                    )
-                )
-            connection.execute(sql.SQL("drop role {}").format(name))
+        with connection.transaction():
+            for role in _roles(connection) - set(known):
+                if _is_ours(role) or role.startswith(f"{run}_"):
+                    _drop_role(connection, role)
 
     _clean(server, "Roles", work)
+
+
+def _drop_role(connection: Connection, role: str) -> None:
+    name = sql.Identifier(role)
+    privileges = connection.execute(
+        "select p.parname::text, x.privilege_type::text"
+        "  from pg_parameter_acl as p"
+        " cross join lateral aclexplode(p.paracl) as x"
+        "  join pg_roles as r on r.oid = x.grantee"
+        " where r.rolname = %s",
+        [role],
+    ).fetchall()
+    for parameter, privilege in privileges:
+        connection.execute(
+            sql.SQL("revoke {} on parameter {} from {}").format(
+                sql.SQL(privilege), sql.Identifier(parameter), name
+            )
+        )
+    connection.execute(sql.SQL("drop role {}").format(name))

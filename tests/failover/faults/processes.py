@@ -96,11 +96,12 @@ def _zombie(scene: Scene, signal: int) -> None:
     leader = cluster.leader()
     since = scene.fault(f"Patroni of {leader} {'freezes' if signal == SIGSTOP else 'dies'}")
     cluster.signal_patroni(leader, SIGSTOP if signal == SIGSTOP else SIGKILL)
-    time.sleep(2.5)
-    routed = {each.node for each in scene.acked_since(since + 2)}
+    # two checks that each wait out their second, and what lies between them; ttl is 20
+    time.sleep(5)
+    routed = {each.node for each in scene.acked_since(since + 4)}
     assert leader not in routed, "the proxy still led writers to a node whose Patroni is silent"
     scene.hasten()
-    scene.wait_for_leader(leader, since, 10)
+    scene.wait_for_leader(leader, time.monotonic(), 10)
     scene.wait_for_write(time.monotonic(), 15)
     # the voters of a quorum may have acknowledged the old one until they followed the new one
     time.sleep(2)
