@@ -60,7 +60,7 @@ chaos: $(READY) ## all faults at random: make chaos MINUTES=20 SEED=7
 	@$(PYTHON) -m tests.failover.chaos --minutes $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED))
 
 programs: $(READY) ## etcd, HAProxy and iptables from Debian, when they are missing
-	@$(PYTHON) -m tests.cluster.programs
+	@$(PYTHON) -m tests.cluster programs
 
 mutants: $(READY) ## what the suite is broken with on purpose, and the gate that notices
 	@$(PYTHON) -m pytest --quiet --numprocesses=2 --mutants tests

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from migrations.embedded.server import EmbeddedError
-from tests.cluster import faults, place, report
+from tests.cluster import faults, place, programs, report
 from tests.cluster.cluster import HEAL_SECONDS, Cluster
 from tests.cluster.configuration import DATABASE, PROFILES
 from tests.cluster.errors import ClusterError
@@ -54,8 +54,11 @@ def main(argv: Sequence[str]) -> int:
         arguments = _parser().parse_args(own)
         if bool(command) != (arguments.command == "run"):
             raise UsageError("A command after -- goes with run: run [options] -- COMMAND…")
-        directory = arguments.directory
+        directory = getattr(arguments, "directory", LOCAL_CLUSTER)
         match arguments.command:
+            case "programs":
+                programs.ensure()
+                return 0
             case "up":
                 return _up(arguments)
             case "status":
@@ -104,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser = Parser(prog="python -m tests.cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("programs", help="install etcd and HAProxy, or say how")
     commands.add_parser("up", parents=[where, made], help="make a cluster that stays")
     commands.add_parser("status", parents=[where], help="who is what; 1 when something is missing")
     fault = commands.add_parser("fault", parents=[where], help="break it; without a name: list")

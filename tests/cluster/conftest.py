@@ -9,4 +9,4 @@ from tests.cluster import programs
 def _programs() -> None:
     absent = programs.missing()
     if absent:
-        pytest.skip(f"not installed: {', '.join(absent)}; python -m tests.cluster.programs")
+        pytest.skip(f"not installed: {', '.join(absent)}; make programs")

@@ -1,13 +1,12 @@
 """The programs that Debian has and PyPI has not: etcd, HAProxy, and what makes networks.
 
-`python -m tests.cluster.programs` installs what is missing when it may, and says what to run when
+`python -m tests.cluster programs` installs what is missing when it may, and says what to run when
 it may not.
 """
 
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.cluster.errors import ClusterError
@@ -82,23 +81,13 @@ def install(packages: list[str]) -> None:
             raise ClusterError(f"{' '.join(command)} failed ({' '.join(said)}); {advice}")
 
 
-def main() -> int:
-    """Install what is missing.
+def ensure() -> None:
+    """Install what is missing, and say so.
 
-    Returns:
-        0, or 1 after one sentence on stderr.
+    Raises:
+        ClusterError: it cannot be installed; the message says which command to run.
     """
     absent = missing()
-    if not absent:
-        return 0
-    print(f"installing {', '.join(absent)}")
-    try:
+    if absent:
+        print(f"installing {', '.join(absent)}")
         install(absent)
-    except ClusterError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
