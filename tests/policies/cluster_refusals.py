@@ -14,6 +14,7 @@ from tests.policies.cluster_login import (
 )
 
 OLDEST_VERSION = 150000
+SUPERUSERS = ("postgres", "supabase_admin")
 
 # Any number will do, as long as nobody else uses it: "gardenos policies".
 LOCK = 7_021_995_315
@@ -71,6 +72,11 @@ def refuse_unsuitable(connection: Connection) -> None:
         raise Refused(f"{URL} is a standby: name the read-write port, which leads to the primary.")
     if not superuser:
         raise Refused(f"{URL} logs in as {user}, who is not a superuser: bootstrap needs one.")
+    if user not in SUPERUSERS:
+        raise Refused(
+            f"{URL} logs in as {user}: name postgres or supabase_admin, because app.claims() "
+            "believes superusers by these names."
+        )
     if not has_vector:
         raise Refused(
             f"{URL} is a server without pgvector: install pgvector 0.8.4 or newer on every node."

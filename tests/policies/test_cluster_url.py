@@ -41,7 +41,7 @@ OTHERS = """
 create role gardenos_app login noinherit;
 create role gardenos_worker login noinherit password 'kept';
 create role exporter login password 'x' in role pg_monitor;
-create role root superuser;
+create role root superuser login password 'x';
 create database live;
 """
 SHARED_STATE = """
@@ -225,6 +225,8 @@ def test_a_server_must_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_superuser_is_needed(theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
     told = refusal(monkeypatch, CLUSTER_URL=theirs.url("gardenos_worker", "kept"))
     assert "gardenos_worker, who is not a superuser" in told
+    told = refusal(monkeypatch, CLUSTER_URL=theirs.url("root", "x"))
+    assert "logs in as root: name postgres" in told
 
 
 def test_roles_that_are_there_are_not_changed(
