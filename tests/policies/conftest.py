@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from tests.database import Database, Databases
 from tests.policies import cluster_url
 from tests.policies.access import Connection
+from tests.policies.cluster_login import Refused
 from tests.policies.matrix import Matrix
 from tests.policies.town import Stage, Town
 from tests.policies.world import World, build
@@ -27,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(run.close)
     try:
         run.enter_context(cluster_url.prepared())
-    except cluster_url.Refused as refusal:
+    except Refused as refusal:
         raise pytest.UsageError(str(refusal)) from None
 
 

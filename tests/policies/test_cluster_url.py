@@ -22,6 +22,8 @@ from psycopg import sql
 from migrations.embedded import Server
 from tests.database import ROOT, Cluster, GivenServer, private_server, program_environment
 from tests.policies import cluster_url
+from tests.policies.cluster_login import Refused
+from tests.policies.cluster_refusals import LOCK
 
 if cluster_url.wanted():
     pytest.skip("starts a server of its own; run without CLUSTER_URL", allow_module_level=True)
@@ -39,7 +41,7 @@ OTHERS = """
 create role gardenos_app login noinherit;
 create role gardenos_worker login noinherit password 'kept';
 create role exporter login password 'x' in role pg_monitor;
-create role root superuser;
+create role root superuser login password 'x';
 create database live;
 """
 SHARED_STATE = """
@@ -198,7 +200,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     before = dict(os.environ)
-    with pytest.raises(cluster_url.Refused) as caught, cluster_url.prepared():
+    with pytest.raises(Refused) as caught, cluster_url.prepared():
         pass
     assert dict(os.environ) == before
     return str(caught.value)
@@ -223,6 +225,8 @@ def test_a_server_must_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_superuser_is_needed(theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
     told = refusal(monkeypatch, CLUSTER_URL=theirs.url("gardenos_worker", "kept"))
     assert "gardenos_worker, who is not a superuser" in told
+    told = refusal(monkeypatch, CLUSTER_URL=theirs.url("root", "x"))
+    assert "logs in as root: name postgres" in told
 
 
 def test_roles_that_are_there_are_not_changed(
@@ -246,7 +250,7 @@ def test_roles_that_are_there_are_not_changed(
 
 def test_one_run_at_a_time(theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
     with psycopg.connect(theirs.url(), autocommit=True) as other:
-        other.execute("select pg_advisory_lock(%s)", [cluster_url.LOCK])
+        other.execute("select pg_advisory_lock(%s)", [LOCK])
         assert "Another run" in refusal(monkeypatch, CLUSTER_URL=theirs.url())
 
 
@@ -288,5 +292,5 @@ def test_a_private_server_is_the_default(cluster: Cluster) -> None:
 def test_a_private_server_never_stands_in_for_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests that are asked to run on a cluster fail when nobody has prepared it."""
     monkeypatch.setenv("CLUSTER_URL", "postgresql://h/")
-    with pytest.raises(cluster_url.Refused, match="make test-policies"):
+    with pytest.raises(Refused, match="make test-policies"):
         cluster_url.cluster_of_this_run()
