@@ -19,6 +19,7 @@ knows nothing of PostgreSQL: it starts, runs, signals, reads and connects.
 """
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -46,6 +47,8 @@ class Keeper:
     def __init__(self) -> None:
         """Start with nothing."""
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        # commands that somebody waits for: only he may reap them, or their exit code is lost
+        self._awaited: set[int] = set()
         self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Request:
@@ -78,12 +81,13 @@ class Keeper:
                 return
             with self._lock:
                 known = {process.pid: process for process in self._processes.values()}
-            if ended.si_pid in known:
-                known[ended.si_pid].poll()
-            elif not self._is_running_command(ended.si_pid):
-                os.waitid(os.P_PID, ended.si_pid, os.WEXITED | os.WNOHANG)
-            else:
-                return
+                if ended.si_pid in self._awaited:
+                    return
+                if ended.si_pid in known:
+                    known[ended.si_pid].poll()
+                    continue
+                with contextlib.suppress(ChildProcessError):
+                    os.waitid(os.P_PID, ended.si_pid, os.WEXITED | os.WNOHANG)
 
     def end_all(self) -> None:
         """Kill every descendant, frozen ones too."""
@@ -98,7 +102,7 @@ class Keeper:
             self.reap()
 
     def _spawn(self, request: Request) -> int:
-        with Path(request["log"]).open("ab") as log:
+        with Path(request["log"]).open("ab") as log, self._lock:
             process = subprocess.Popen(
                 request["argv"],
                 stdin=subprocess.DEVNULL,
@@ -108,27 +112,28 @@ class Keeper:
                 cwd=request.get("cwd"),
                 start_new_session=True,
             )
-        with self._lock:
             self._processes[request["name"]] = process
         return process.pid
 
     def _run(self, request: Request) -> Request:
-        with subprocess.Popen(
-            request["argv"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **request.get("environment", {})},
-        ) as process:
-            running.add(process.pid)
+        with self._lock:
+            process = subprocess.Popen(
+                request["argv"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **request.get("environment", {})},
+            )
+            self._awaited.add(process.pid)
+        with process:
             try:
                 out, err = process.communicate(timeout=request.get("seconds", 30))
             except subprocess.TimeoutExpired:
                 for pid in (process.pid, *descendants(process.pid)):
                     send(pid, signal.SIGKILL)
                 out, err = process.communicate()
-            finally:
-                running.discard(process.pid)
+        with self._lock:
+            self._awaited.discard(process.pid)
         return {
             "code": process.returncode,
             "out": out.decode(errors="replace"),
@@ -156,12 +161,6 @@ class Keeper:
         with self._lock:
             process = self._processes.get(name)
         return process is not None and process.poll() is None
-
-    def _is_running_command(self, pid: int) -> bool:
-        return pid in running
-
-
-running: set[int] = set()
 
 
 def send(pid: int, number: int) -> bool:
