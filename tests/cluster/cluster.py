@@ -280,6 +280,29 @@ class Cluster:
             self.processes.signal(pid, signal.SIGCONT, tree=True)
         self.processes.signal(node, signal.SIGCONT, tree=True)
 
+    def freeze_senders(self, node: str) -> None:
+        """What a leader writes from now on leaves it no more, and its commits wait.
+
+        For a few seconds: then its standbys give up (`wal_receiver_timeout`) and connect anew.
+        """
+        with self.connect(through=node, dbname="postgres", autocommit=True) as connection:
+            senders = connection.execute(
+                "select pid from pg_stat_replication where application_name = any (%s)",
+                [list(NODES)],
+            ).fetchall()
+        for (pid,) in senders:
+            self.processes.signal(pid, signal.SIGSTOP)
+
+    def freeze_receiver(self, node: str) -> None:
+        """A standby takes nothing from its leader any more: it waits in the buffers of the kernel.
+
+        For a few seconds: then the leader gives up (`wal_sender_timeout`).
+        """
+        with self.connect(through=node, dbname="postgres", autocommit=True) as connection:
+            receivers = connection.execute("select pid from pg_stat_wal_receiver").fetchall()
+        for (pid,) in receivers:
+            self.processes.signal(pid, signal.SIGSTOP)
+
     def spoil_data(self, node: str) -> None:
         """The machine dies, and PostgreSQL cannot start again: its control file is gone."""
         self.kill_node(node)
