@@ -231,7 +231,7 @@ class Cluster:
             node,
             [
                 *self.network.inside(node),
-                *(NOT_ROOT if self.network.namespaces or os.geteuid() == 0 else ()),
+                *self._not_root(),
                 *(sys.executable, "-m", "patroni", str(self.directory / node / "patroni.yml")),
             ],
             self.directory / f"{node}.log",
@@ -302,6 +302,17 @@ class Cluster:
             receivers = connection.execute("select pid from pg_stat_wal_receiver").fetchall()
         for (pid,) in receivers:
             self.processes.signal(pid, signal.SIGSTOP)
+
+    def start_alone(self, node: str) -> None:
+        """Start PostgreSQL of a dead leader as the leader it was, waiting for no standby.
+
+        Nobody told it that another one leads. HAProxy does not lead there: its Patroni is dead.
+        """
+        self._pg_ctl(node, "start", "-o", "-c synchronous_standby_names=''")
+
+    def stop_alone(self, node: str) -> None:
+        """Stop it as if for a reboot."""
+        self._pg_ctl(node, "stop", "-m", "fast")
 
     def spoil_data(self, node: str) -> None:
         """The machine dies, and PostgreSQL cannot start again: its control file is gone."""
@@ -448,6 +459,19 @@ class Cluster:
                     )
                 )
         self.wait_whole(deadline - time.monotonic())
+
+    def _pg_ctl(self, node: str, *arguments: str) -> None:
+        self.processes.run(
+            *self.network.inside(node),
+            *self._not_root(),
+            str(self.bindir / "pg_ctl"),
+            *("-D", str(self.directory / SCRATCH / node), "-w", "-s"),
+            *("-l", str(self.directory / f"{node}.log")),
+            *arguments,
+        )
+
+    def _not_root(self) -> tuple[str, ...]:
+        return NOT_ROOT if self.network.namespaces or os.geteuid() == 0 else ()
 
     def _proxy(self) -> list[str]:
         own = self.directory / PROXY
