@@ -6,6 +6,7 @@ from tests.failover.faults import (
     processes,
     proxy,
     quorum,
+    rejoin,
     sessions,
     switchover,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "processes",
     "proxy",
     "quorum",
+    "rejoin",
     "sessions",
     "switchover",
 ]

@@ -3,7 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass, field
-from signal import SIGCONT
+from signal import SIGCONT, SIGKILL
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -38,9 +38,8 @@ def commit_waits_unsent(scene: Scene) -> None:
     cluster.freeze_senders(leader)
     write = _Write.begin(scene)
     _wait_for_wait(scene, leader)
-    since = scene.fault(f"{leader} dies while a commit waits")
-    cluster.kill_node(leader)
-    scene.hasten()
+    since = scene.fault(f"postgres of {leader} is killed while a commit waits")
+    cluster.signal_postgres(leader, SIGKILL, everything=True)
     write.end()
     assert write.fates[0] is Fate.UNKNOWN, f"the client was told {write.fates[0]}"
     assert write.fates[-1] is Fate.ACKED, f"the retries ended as {write.fates}"
@@ -61,10 +60,9 @@ def commit_waits_unanswered(scene: Scene) -> None:
         cluster.freeze_receiver(node)
     write = _Write.begin(scene)
     _wait_for_wait(scene, leader)
-    since = scene.fault(f"{leader} dies while a commit waits")
-    cluster.kill_node(leader)
+    since = scene.fault(f"postgres of {leader} is killed while a commit waits")
+    cluster.signal_postgres(leader, SIGKILL, everything=True)
     cluster.processes.signal_all(SIGCONT)
-    scene.hasten()
     write.end()
     assert write.fates[0] is Fate.UNKNOWN, f"the client was told {write.fates[0]}"
     assert write.fates[-1] is Fate.ACKED, f"the retries ended as {write.fates}"
@@ -94,9 +92,8 @@ def waiting_commit_is_cancelled(scene: Scene) -> None:
             "select count(*) from chaos.ledger where key = %s", [write.key]
         ).fetchone()
         assert row == (1,), "a cancelled wait undid its commit"
-    since = scene.fault(f"{leader} dies")
-    cluster.kill_node(leader)
-    scene.hasten()
+    since = scene.fault(f"postgres of {leader} is killed")
+    cluster.signal_postgres(leader, SIGKILL, everything=True)
     write.end()
     assert isinstance(write.tries[0].error, NotReplicated), f"told: {write.tries[0].error}"
     assert set(write.fates[:2]) == {Fate.UNKNOWN}, f"the client was told {write.fates}"
