@@ -7,6 +7,7 @@ from tests.failover.faults import (
     proxy,
     quorum,
     rejoin,
+    replication,
     sessions,
     switchover,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "proxy",
     "quorum",
     "rejoin",
+    "replication",
     "sessions",
     "switchover",
 ]
