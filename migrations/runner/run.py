@@ -11,7 +11,7 @@ from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, NullPool, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from migrations.runner import connect, lock, offline, proof
 from migrations.runner.connect import Address
@@ -196,6 +196,8 @@ class _Run:
                     self._attempt()
                 except (DBAPIError, psycopg.Error, CommandError, LockLost, VersionLost) as error:
                     self._consider(error)
+                except PendingRollbackError as error:
+                    self._consider(_beneath(error))
                 else:
                     return
         finally:
@@ -269,6 +271,14 @@ class _Run:
                 return self._plan is not None and self._version != proof.current_version(session)
         except (LockLost, psycopg.Error, RunError):
             return True
+
+
+def _beneath(error: PendingRollbackError) -> Exception:
+    """What broke the connection: alembic's autocommit_block commits all the same, and fails."""
+    context = error.__context__
+    while context is not None and not isinstance(context, DBAPIError):
+        context = context.__context__
+    return context or error
 
 
 def _describe(step: RevisionStep) -> str:
