@@ -21,6 +21,7 @@ from migrations.runner.errors import (
     NotSupported,
     RevisionFailed,
     RunError,
+    Unreachable,
     VersionLost,
 )
 from migrations.runner.ledger import record
@@ -224,6 +225,7 @@ class _Run:
                 connect.check_writable(self._address, connection)
             else:
                 connect.check_server(self._address, connection, writes=True)
+                self._started = True
         except BaseException:
             connection.close()
             raise
@@ -231,7 +233,6 @@ class _Run:
 
     def _steps(self, heads: Heads, migration: MigrationContext) -> Iterator[MigrationStep]:
         """What alembic iterates over: it runs and commits one step before it asks for the next."""
-        self._started = True
         if self._plan is None:
             self._plan = make_plan(context.script, self._command, heads, migration)
         for step in self._plan.remaining(only_version(heads)):
@@ -244,9 +245,14 @@ class _Run:
 
     def _consider(self, error: Exception) -> None:
         """Return when there is to be another try, else raise what ends the run."""
+        action = classify(error)
+        if not self._started and action is Action.RECONNECT and not isinstance(error, RunError):
+            raise Unreachable(
+                f"{self._address} went away while it was looked at ({_brief(error)}): try again "
+                "when it is back (nothing was changed)."
+            ) from error
         if not self._started:
             raise _final(error) from None
-        action = classify(error)
         if action is Action.STOP and (isinstance(error, RunError) or not self._overtaken()):
             raise _final(error) from error
         if action is not Action.RETRY:
