@@ -2,6 +2,7 @@
 
 from tests.failover.faults import (
     commits,
+    deploy,
     network,
     processes,
     proxy,
@@ -17,6 +18,7 @@ __all__ = [
     "FAULTS",
     "Fault",
     "commits",
+    "deploy",
     "network",
     "processes",
     "proxy",
