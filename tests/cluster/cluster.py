@@ -303,6 +303,44 @@ class Cluster:
         for (pid,) in receivers:
             self.processes.signal(pid, signal.SIGSTOP)
 
+    def narrow_wal(self, node: str) -> None:
+        """PostgreSQL of a leader dies and comes back on a disk for WAL with no room for more.
+
+        What it has of its last segment is left. Only `widen_wal` undoes this.
+        """
+        with self.connect(through=node, dbname="postgres", autocommit=True) as connection:
+            row = connection.execute(
+                "select pg_walfile_name(pg_current_wal_insert_lsn())"
+            ).fetchone()
+        assert row is not None
+        self.signal_patroni(node, signal.SIGSTOP)
+        self.signal_postgres(node, signal.SIGKILL, everything=True)
+        wal, wide = self._wal(node)
+        self.processes.run(
+            "sh",
+            "-c",
+            f"""
+            set -e
+            mv {wal} {wide}
+            # segments that were made ahead
+            for file in $(ls {wide} | grep -E '^[0-9A-F]{{24}}$'); do
+                if expr "$file" '>' {row[0]} >/dev/null; then rm {wide}/$file; fi
+            done
+            mkdir -m 700 {wal}
+            used=$(du -sk {wide} | cut -f1)
+            mount -t tmpfs -o mode=700,size=$((used + 64))k none {wal}
+            cp -a {wide}/. {wal}/
+            """,
+        )
+        self.signal_patroni(node, signal.SIGCONT)
+
+    def widen_wal(self, node: str) -> None:
+        """The node dies, and comes back with a new disk and none of its data."""
+        wal, wide = self._wal(node)
+        self.kill_node(node)
+        self.processes.run("sh", "-c", f"umount -l {wal}; rm -rf {wal.parent} {wide}")
+        self.start_patroni(node)
+
     def start_alone(self, node: str) -> None:
         """Start PostgreSQL of a dead leader as the leader it was, waiting for no standby.
 
@@ -459,6 +497,10 @@ class Cluster:
                     )
                 )
         self.wait_whole(deadline - time.monotonic())
+
+    def _wal(self, node: str) -> tuple[Path, Path]:
+        data = self.directory / SCRATCH / node
+        return data / "pg_wal", data.with_name(f"{node}.wal")
 
     def _pg_ctl(self, node: str, *arguments: str) -> None:
         self.processes.run(
