@@ -3,6 +3,7 @@
 from tests.failover.faults import (
     commits,
     deploy,
+    disk,
     network,
     processes,
     proxy,
@@ -10,6 +11,7 @@ from tests.failover.faults import (
     rejoin,
     replication,
     sessions,
+    slots,
     switchover,
 )
 from tests.failover.scene import FAULTS, Fault
@@ -19,6 +21,7 @@ __all__ = [
     "Fault",
     "commits",
     "deploy",
+    "disk",
     "network",
     "processes",
     "proxy",
@@ -26,5 +29,6 @@ __all__ = [
     "rejoin",
     "replication",
     "sessions",
+    "slots",
     "switchover",
 ]
