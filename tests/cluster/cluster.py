@@ -309,10 +309,13 @@ class Cluster:
         What it has of its last segment is left. Only `widen_wal` undoes this.
         """
         with self.connect(through=node, dbname="postgres", autocommit=True) as connection:
+            connection.execute("checkpoint")
             row = connection.execute(
-                "select pg_walfile_name(pg_current_wal_insert_lsn())"
+                "select redo_wal_file, pg_walfile_name(pg_current_wal_insert_lsn())"
+                " from pg_control_checkpoint()"
             ).fetchone()
         assert row is not None
+        first, last = row
         self.signal_patroni(node, signal.SIGSTOP)
         self.signal_postgres(node, signal.SIGKILL, everything=True)
         wal, wide = self._wal(node)
@@ -322,9 +325,9 @@ class Cluster:
             f"""
             set -e
             mv {wal} {wide}
-            # segments that were made ahead
+            # segments that are kept for others, and those that were made ahead
             for file in $(ls {wide} | grep -E '^[0-9A-F]{{24}}$'); do
-                if expr "$file" '>' {row[0]} >/dev/null; then rm {wide}/$file; fi
+                if [ "$file" \\< {first} ] || [ "$file" \\> {last} ]; then rm {wide}/$file; fi
             done
             mkdir -m 700 {wal}
             used=$(du -sk {wide} | cut -f1)
