@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from signal import SIGKILL
 from typing import Any
@@ -229,19 +230,27 @@ def _drop_failover_slot(scene: Scene) -> None:
     A standby drops a copy itself once the leader has none. What a former leader has is no copy:
     its own slot of that name stays, stops its synchronisation, and is dropped by hand.
     """
-    cluster = scene.cluster
     scene.heal()
-    leader = cluster.leader()
-    for node in (leader, *cluster.replicas()):
-        with scene.superuser(through=node) as connection:
-            connection.execute(
-                "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
-                " where slot_name = %s and not (synced and pg_is_in_recovery())",
-                [SLOT],
-            )
-            if node != leader:
-                connection.execute("select pg_sync_replication_slots()")
-    _wait_until_gone(scene, GONE_SECONDS)
+    leader = scene.cluster.leader()
+    deadline = time.monotonic() + GONE_SECONDS
+    while left := [node for node in scene.cluster.nodes if _has_slot(scene, node)]:
+        assert time.monotonic() < deadline, f"the slot stays on {', '.join(left)}"
+        for node in sorted(left, key=lambda node: node != leader):
+            # until the worker of the standby and the last backend of the consumer have ended
+            with suppress(psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.ObjectInUse):
+                _drop(scene, node, is_leader=node == leader)
+        time.sleep(0.1)
+
+
+def _drop(scene: Scene, node: str, *, is_leader: bool) -> None:
+    with scene.superuser(through=node) as connection:
+        connection.execute(
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+            " where slot_name = %s and not (synced and pg_is_in_recovery())",
+            [SLOT],
+        )
+        if not is_leader:
+            connection.execute("select pg_sync_replication_slots()")
 
 
 def _wait_until_gone(scene: Scene, seconds: float) -> None:
