@@ -11,7 +11,7 @@ from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, NullPool, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from migrations.runner import connect, lock, offline, proof
 from migrations.runner.connect import Address
@@ -21,6 +21,7 @@ from migrations.runner.errors import (
     NotSupported,
     RevisionFailed,
     RunError,
+    Unreachable,
     VersionLost,
 )
 from migrations.runner.ledger import record
@@ -196,6 +197,8 @@ class _Run:
                     self._attempt()
                 except (DBAPIError, psycopg.Error, CommandError, LockLost, VersionLost) as error:
                     self._consider(error)
+                except PendingRollbackError as error:
+                    self._consider(_beneath(error))
                 else:
                     return
         finally:
@@ -222,6 +225,7 @@ class _Run:
                 connect.check_writable(self._address, connection)
             else:
                 connect.check_server(self._address, connection, writes=True)
+                self._started = True
         except BaseException:
             connection.close()
             raise
@@ -229,7 +233,6 @@ class _Run:
 
     def _steps(self, heads: Heads, migration: MigrationContext) -> Iterator[MigrationStep]:
         """What alembic iterates over: it runs and commits one step before it asks for the next."""
-        self._started = True
         if self._plan is None:
             self._plan = make_plan(context.script, self._command, heads, migration)
         for step in self._plan.remaining(only_version(heads)):
@@ -242,9 +245,14 @@ class _Run:
 
     def _consider(self, error: Exception) -> None:
         """Return when there is to be another try, else raise what ends the run."""
+        action = classify(error)
+        if not self._started and action is Action.RECONNECT and not isinstance(error, RunError):
+            raise Unreachable(
+                f"{self._address} went away while it was looked at ({_brief(error)}): try again "
+                "when it is back (nothing was changed)."
+            ) from error
         if not self._started:
             raise _final(error) from None
-        action = classify(error)
         if action is Action.STOP and (isinstance(error, RunError) or not self._overtaken()):
             raise _final(error) from error
         if action is not Action.RETRY:
@@ -269,6 +277,14 @@ class _Run:
                 return self._plan is not None and self._version != proof.current_version(session)
         except (LockLost, psycopg.Error, RunError):
             return True
+
+
+def _beneath(error: PendingRollbackError) -> Exception:
+    """What broke the connection: alembic's autocommit_block commits all the same, and fails."""
+    context = error.__context__
+    while context is not None and not isinstance(context, DBAPIError):
+        context = context.__context__
+    return context or error
 
 
 def _describe(step: RevisionStep) -> str:

@@ -231,7 +231,7 @@ class Cluster:
             node,
             [
                 *self.network.inside(node),
-                *(NOT_ROOT if self.network.namespaces or os.geteuid() == 0 else ()),
+                *self._not_root(),
                 *(sys.executable, "-m", "patroni", str(self.directory / node / "patroni.yml")),
             ],
             self.directory / f"{node}.log",
@@ -279,6 +279,81 @@ class Cluster:
         if pid is not None:
             self.processes.signal(pid, signal.SIGCONT, tree=True)
         self.processes.signal(node, signal.SIGCONT, tree=True)
+
+    def freeze_senders(self, node: str) -> None:
+        """What a leader writes from now on leaves it no more, and its commits wait.
+
+        For a few seconds: then its standbys give up (`wal_receiver_timeout`) and connect anew.
+        """
+        with self.connect(through=node, dbname="postgres", autocommit=True) as connection:
+            senders = connection.execute(
+                "select pid from pg_stat_replication where application_name = any (%s)",
+                [list(NODES)],
+            ).fetchall()
+        for (pid,) in senders:
+            self.processes.signal(pid, signal.SIGSTOP)
+
+    def freeze_receiver(self, node: str) -> None:
+        """A standby takes nothing from its leader any more: it waits in the buffers of the kernel.
+
+        For a few seconds: then the leader gives up (`wal_sender_timeout`).
+        """
+        with self.connect(through=node, dbname="postgres", autocommit=True) as connection:
+            receivers = connection.execute("select pid from pg_stat_wal_receiver").fetchall()
+        for (pid,) in receivers:
+            self.processes.signal(pid, signal.SIGSTOP)
+
+    def narrow_wal(self, node: str) -> None:
+        """PostgreSQL of a leader dies and comes back on a disk for WAL with no room for more.
+
+        What it has of its last segment is left. Only `widen_wal` undoes this.
+        """
+        with self.connect(through=node, dbname="postgres", autocommit=True) as connection:
+            connection.execute("checkpoint")
+            row = connection.execute(
+                "select redo_wal_file, pg_walfile_name(pg_current_wal_insert_lsn())"
+                " from pg_control_checkpoint()"
+            ).fetchone()
+        assert row is not None
+        first, last = row
+        self.signal_patroni(node, signal.SIGSTOP)
+        self.signal_postgres(node, signal.SIGKILL, everything=True)
+        wal, wide = self._wal(node)
+        self.processes.run(
+            "sh",
+            "-c",
+            f"""
+            set -e
+            mv {wal} {wide}
+            # segments that are kept for others, and those that were made ahead
+            for file in $(ls {wide} | grep -E '^[0-9A-F]{{24}}$'); do
+                if [ "$file" \\< {first} ] || [ "$file" \\> {last} ]; then rm {wide}/$file; fi
+            done
+            mkdir -m 700 {wal}
+            used=$(du -sk {wide} | cut -f1)
+            mount -t tmpfs -o mode=700,size=$((used + 64))k none {wal}
+            cp -a {wide}/. {wal}/
+            """,
+        )
+        self.signal_patroni(node, signal.SIGCONT)
+
+    def widen_wal(self, node: str) -> None:
+        """The node dies, and comes back with a new disk and none of its data."""
+        wal, wide = self._wal(node)
+        self.kill_node(node)
+        self.processes.run("sh", "-c", f"umount -l {wal}; rm -rf {wal.parent} {wide}")
+        self.start_patroni(node)
+
+    def start_alone(self, node: str) -> None:
+        """Start PostgreSQL of a dead leader as the leader it was, waiting for no standby.
+
+        Nobody told it that another one leads. HAProxy does not lead there: its Patroni is dead.
+        """
+        self._pg_ctl(node, "start", "-o", "-c synchronous_standby_names=''")
+
+    def stop_alone(self, node: str) -> None:
+        """Stop it as if for a reboot."""
+        self._pg_ctl(node, "stop", "-m", "fast")
 
     def spoil_data(self, node: str) -> None:
         """The machine dies, and PostgreSQL cannot start again: its control file is gone."""
@@ -433,6 +508,23 @@ class Cluster:
                     )
                 )
         self.wait_whole(deadline - time.monotonic())
+
+    def _wal(self, node: str) -> tuple[Path, Path]:
+        data = self.directory / SCRATCH / node
+        return data / "pg_wal", data.with_name(f"{node}.wal")
+
+    def _pg_ctl(self, node: str, *arguments: str) -> None:
+        self.processes.run(
+            *self.network.inside(node),
+            *self._not_root(),
+            str(self.bindir / "pg_ctl"),
+            *("-D", str(self.directory / SCRATCH / node), "-w", "-s"),
+            *("-l", str(self.directory / f"{node}.log")),
+            *arguments,
+        )
+
+    def _not_root(self) -> tuple[str, ...]:
+        return NOT_ROOT if self.network.namespaces or os.geteuid() == 0 else ()
 
     def _proxy(self) -> list[str]:
         own = self.directory / PROXY

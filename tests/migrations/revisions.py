@@ -13,6 +13,7 @@ TEXT = '''"""{title}"""
 from alembic import op
 
 from migrations.runner.execute import execute
+from migrations.runner.index import create_index, drop_index
 
 revision = {number!r}
 down_revision = {previous!r}
@@ -59,18 +60,27 @@ class Revisions:
         Returns:
             its number.
         """
+        block = ["with op.get_context().autocommit_block():"] if outside else []
+        indent = " " * 4 if outside else ""
+        calls = [f"{indent}execute({statement!r})" for statement in up]
+        return self._write([*block, *calls], [f"execute({statement!r})" for statement in down])
+
+    def add_index(self, name: str, on: str, *, unique: bool = False) -> str:
+        """Add a revision that builds an index concurrently; arguments as of `create_index`."""
+        return self._write(
+            [f"create_index({name!r}, {on!r}, unique={unique})"], [f"drop_index({name!r})"]
+        )
+
+    def _write(self, up: list[str], down: list[str]) -> str:
         self.count += 1
         number = f"{self.count:04}"
-        block = ["with op.get_context().autocommit_block():"] if outside else []
-        indent = 8 if outside else 4
-        calls = [" " * indent + f"execute({statement!r})" for statement in up]
         (self.versions / f"{number}_test_revision.py").write_text(
             TEXT.format(
                 title=f"Revision {number} of a test",
                 number=number,
                 previous=f"{self.count - 1:04}",
-                up="\n".join([*(" " * 4 + line for line in block), *calls]),
-                down="\n".join(f"    execute({statement!r})" for statement in down) or "    pass",
+                up="\n".join(" " * 4 + line for line in up),
+                down="\n".join(" " * 4 + line for line in down or ["pass"]),
             )
         )
         self._seal()

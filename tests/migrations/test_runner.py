@@ -247,6 +247,29 @@ def test_lock_lost_between_revisions(
     assert values(bootstrapped, "crm.seen") == [1]
 
 
+def test_a_deploy_that_waits_for_the_lock_waits_on_when_its_session_is_ended(
+    bootstrapped: Database, url: str, revisions: Revisions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in a failover: the server it waited at is gone, and nothing of it was refused."""
+    revisions.add("create table crm.seen (holders bigint)")
+    with bootstrapped.connect("gardenos_migrator", autocommit=True) as holder:
+        holder.execute("select pg_advisory_lock(%s)", [LOCK_KEY])
+
+        def interrupt() -> None:
+            wait_for(
+                bootstrapped,
+                "select exists (select from pg_stat_activity where query like '%try_advisory%'"
+                f" and application_name = '{APPLICATION_NAME}' and datname = current_database())",
+            )
+            end(bootstrapped, APPLICATION_NAME)
+            holder.close()
+
+        with meanwhile(interrupt):
+            upgrade(url, versions=revisions.versions)
+    assert "[57P01]; next try in" in caplog.text
+    assert version(bootstrapped) == "0002"
+
+
 def test_two_deploys_in_one_revision_after_a_lost_lock(
     bootstrapped: Database, url: str, revisions: Revisions
 ) -> None:

@@ -1,15 +1,34 @@
 """The fault matrix (failover.md, section 7), one module for each kind of thing that breaks."""
 
-from tests.failover.faults import network, processes, proxy, quorum, sessions, switchover
+from tests.failover.faults import (
+    commits,
+    deploy,
+    disk,
+    network,
+    processes,
+    proxy,
+    quorum,
+    rejoin,
+    replication,
+    sessions,
+    slots,
+    switchover,
+)
 from tests.failover.scene import FAULTS, Fault
 
 __all__ = [
     "FAULTS",
     "Fault",
+    "commits",
+    "deploy",
+    "disk",
     "network",
     "processes",
     "proxy",
     "quorum",
+    "rejoin",
+    "replication",
     "sessions",
+    "slots",
     "switchover",
 ]

@@ -1,0 +1,68 @@
+"""A disk for WAL that is full (F13)."""
+
+import time
+
+import psycopg
+
+from tests.failover.scene import Scene, fault
+
+RESTART_SECONDS = 30
+PANIC_SECONDS = 10
+FILL_MB = 40
+# disk_full, crash_shutdown, or a connection that ended
+CLEAN = ("53100", "57P02", None)
+
+
+@fault(
+    "F13",
+    "the WAL of the leader finds no room: a clean error or a lost connection, no half transaction,"
+    " and it refuses writes or another node leads",
+    needs_network=True,
+)
+def wal_has_no_room(scene: Scene) -> None:
+    cluster = scene.cluster
+    leader = cluster.leader()
+    cluster.configure({"primary_start_timeout": RESTART_SECONDS})
+    time.sleep(2 * cluster.times.loop_wait)
+    try:
+        moved = scene.fault(f"{leader} gets a small disk for WAL")
+        cluster.narrow_wal(leader)
+        scene.wait_for_write(moved + 1, RESTART_SECONDS)
+        assert cluster.leader() == leader, "the node did not come back as leader"
+        cluster.configure({"primary_start_timeout": 0})
+        time.sleep(2 * cluster.times.loop_wait)
+        since = scene.fault(f"the WAL of {leader} fills its disk")
+        state = _fill(scene, leader)
+        assert state in CLEAN, f"the client that filled it was told {state}"
+        scene.record("the client that filled it was told", state or "that its connection is lost")
+        if _is_led_elsewhere(scene, leader, since):
+            scene.wait_for_write(time.monotonic(), RESTART_SECONDS)
+    finally:
+        scene.note(f"{leader} gets a new disk")
+        cluster.widen_wal(leader)
+        if cluster.rest.key("leader") == leader:
+            scene.hasten()
+
+
+def _is_led_elsewhere(scene: Scene, leader: str, since: float) -> bool:
+    """Whether it died of it and another one leads; otherwise it lives and refuses all writes."""
+    try:
+        scene.wait_for_leader(leader, since, PANIC_SECONDS)
+    except AssertionError:
+        scene.record("then", "it refused all writes until there was room")
+        return False
+    scene.record("then", "it died, and another node led")
+    return True
+
+
+def _fill(scene: Scene, node: str) -> str | None:
+    """Write until the server refuses; the SQLSTATE of its refusal, None for a lost connection."""
+    try:
+        with scene.superuser(through=node) as connection:
+            for _ in range(FILL_MB):
+                connection.execute(
+                    "select pg_logical_emit_message(false, 'chaos', repeat('x', 1024 * 1024))"
+                )
+    except psycopg.OperationalError as error:
+        return error.sqlstate
+    raise AssertionError(f"{FILL_MB} MB of WAL had room on a full disk")
