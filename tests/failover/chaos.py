@@ -1,6 +1,7 @@
 """All faults in both profiles, in random sequences, for as long as one likes: `make chaos`.
 
-python -m tests.failover.chaos --minutes 20 [--seed 7] [--only F2,F6] [--bindir DIR]
+python -m tests.failover.chaos --minutes 20 [--seed 7] [--only F2,F6] [--profiles sync]
+python -m tests.failover.chaos --runs 5      until each fault was played so often in each profile
 
 Exit code 0: every invariant held after every fault; 1: one did not, and the last lines name the
 seed that plays the same sequence again; 2: it could not begin.
@@ -11,13 +12,16 @@ import random
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from math import inf
 from pathlib import Path
 
 from tests.cluster import Cluster, ClusterError
 from tests.database import ROOT
 from tests.failover import deploy
+from tests.failover.evidence import Evidence
 from tests.failover.faults import FAULTS
 from tests.failover.scene import Fault, Report, run
 from tests.failover.stand import set_stage
@@ -57,45 +61,50 @@ class Tally:
         )
 
 
-def sequence(seed: int, faults: Sequence[Fault]) -> Iterator[tuple[str, Fault]]:
-    """Profile and fault, for ever: rounds in which no fault comes twice before all have come."""
+def sequence(
+    seed: int, faults: Sequence[Fault], profiles: Sequence[str] = PROFILES
+) -> Iterator[tuple[str, Fault]]:
+    """Profile and fault, for ever: no fault comes twice in a profile before all have come."""
     chance = random.Random(seed)
-    bags: dict[str, list[Fault]] = {profile: [] for profile in PROFILES}
+    bags: dict[str, list[Fault]] = {profile: [] for profile in profiles}
     while True:
-        for profile in PROFILES:
+        for profile in profiles:
             for _ in range(ROUND):
                 if not bags[profile]:
                     bags[profile] = chance.sample(list(faults), len(faults))
                 yield profile, bags[profile].pop()
 
 
-def play(cluster: Cluster, minutes: float, seed: int, faults: Sequence[Fault]) -> Tally:
-    """Play the sequence of a seed until the time is up, or until something does not hold.
+def play(
+    cluster: Cluster, tally: Tally, steps: Iterable[tuple[str, Fault]], minutes: float
+) -> None:
+    """Play until the time is up, the steps are, or something does not hold.
 
     Raises:
         ClusterError: the cluster could not be healed.
     """
     stage = set_stage(cluster)
-    tally = Tally()
-    for profile, fault in sequence(seed, faults):
+    for profile, fault in steps:
         if time.monotonic() > tally.began + minutes * 60:
             break
         cluster.use_profile(profile)
         report = run(fault, cluster, stage, PLACE / f"{profile}-{fault.number}")
-        tally.reports.append(report)
+        # the evidence is in its file; hours of it would fill the memory
+        tally.reports.append(replace(report, evidence=Evidence()))
         print(tally.line(), flush=True)
         if not report.holds:
             print(f"\n{report}")
             break
-    return tally
 
 
 def main() -> int:
     """Play, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.failover.chaos", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--minutes", type=float, help="for so long; 20 unless --runs is given")
+    parser.add_argument("--runs", type=int, help="each fault so often")
     parser.add_argument("--seed", type=int, default=None, help="play this sequence again")
     parser.add_argument("--only", help="some faults, as F2,F6")
+    parser.add_argument("--profiles", default=",".join(PROFILES))
     parser.add_argument("--bindir", type=Path, help="PostgreSQL programs; default: the wheel's")
     arguments = parser.parse_args()
     seed = secrets.randbelow(10**6) if arguments.seed is None else arguments.seed
@@ -104,6 +113,11 @@ def main() -> int:
     if not faults:
         print(f"There is no fault {arguments.only}.", file=sys.stderr)
         return 2
+    profiles = arguments.profiles.split(",")
+    if strange := set(profiles) - set(PROFILES):
+        print(f"There is no profile {', '.join(strange)}: {', '.join(PROFILES)}.", file=sys.stderr)
+        return 2
+    minutes = arguments.minutes or (inf if arguments.runs else 20)
     try:
         cluster = Cluster.up(bindir=arguments.bindir)
     except ClusterError as error:
@@ -115,10 +129,16 @@ def main() -> int:
         if not cluster.network.namespaces:
             print("no network namespaces: the faults of the network are left out")
             faults = [each for each in faults if not each.needs_network]
-        print(f"seed {seed}, {len(faults)} faults, {arguments.minutes:g} minutes", flush=True)
-        tally = play(cluster, arguments.minutes, seed, faults)
+        steps = sequence(seed, faults, profiles)
+        if arguments.runs:
+            steps = islice(steps, arguments.runs * len(faults) * len(profiles))
+        print(f"seed {seed}, {len(faults)} faults, {minutes:g} minutes", flush=True)
+        tally = Tally()
+        try:
+            play(cluster, tally, steps, minutes)
+        finally:
+            print(f"\n{table(tally.reports)}\n\n{tally.totals()}")
         clean = all(report.holds for report in tally.reports)
-        print(f"\n{table(tally.reports)}\n\n{tally.totals()}")
     except ClusterError as error:
         print(f"\n{error}")
     finally:

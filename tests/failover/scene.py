@@ -130,14 +130,14 @@ class Fault:
         return f"{self.number} {self.sentence}"
 
 
-FAULTS: list[Fault] = []
+REGISTERED: list[Fault] = []
 
 
 def fault(number: str, sentence: str, **traits: bool) -> Callable[[Act], Act]:
     """Register a function as a fault; the traits are those of `Fault`."""
 
     def register(act: Act) -> Act:
-        FAULTS.append(Fault(number, sentence, act, **traits))
+        REGISTERED.append(Fault(number, sentence, act, **traits))
         return act
 
     return register

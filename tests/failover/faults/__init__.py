@@ -14,7 +14,9 @@ from tests.failover.faults import (
     slots,
     switchover,
 )
-from tests.failover.scene import FAULTS, Fault
+from tests.failover.scene import REGISTERED, Fault
+
+FAULTS = sorted(REGISTERED, key=lambda fault: (len(fault.number.rstrip("abcde")), fault.number))
 
 __all__ = [
     "FAULTS",
