@@ -75,7 +75,6 @@ def commit_waits_unanswered(scene: Scene) -> None:
     "F18",
     "the wait of a commit is cancelled, and its leader dies: the client takes the warning for"
     " an error, and its retry writes the row once",
-    quick=True,
 )
 def waiting_commit_is_cancelled(scene: Scene) -> None:
     cluster = scene.cluster

@@ -66,7 +66,6 @@ select exists (
     "F16",
     "the leader dies before, in and after the DDL of a revision, in ADD VALUE, in a backfill and in"
     " CREATE INDEX CONCURRENTLY: each deploy goes on by itself, and nothing is there twice",
-    quick=True,
 )
 def deploys_lose_their_leader(scene: Scene) -> None:
     cluster = scene.cluster
@@ -116,7 +115,6 @@ def deploys_lose_their_leader(scene: Scene) -> None:
     "F21",
     "two deploys, and the leader dies while the first holds the lock: the lock dies with it, both"
     " arrive, and nothing runs twice",
-    quick=True,
 )
 def deploy_lock_is_lost(scene: Scene) -> None:
     cluster = scene.cluster

@@ -6,7 +6,8 @@ from tests.failover.scene import Scene, fault
 
 
 @fault(
-    "F10a", "the proxy dies and starts: pools reconnect, no write succeeds on a replica", quick=True
+    "F10a",
+    "the proxy dies and starts: pools reconnect, no write succeeds on a replica",
 )
 def proxy_dies(scene: Scene) -> None:
     cluster = scene.cluster

@@ -10,7 +10,7 @@ from tests.failover.scene import Scene, fault
 READ_ONLY_SECONDS = 15
 
 
-@fault("F7", "the leader of etcd dies: nobody changes roles, no write fails", quick=True)
+@fault("F7", "the leader of etcd dies: nobody changes roles, no write fails")
 def etcd_leader_dies(scene: Scene) -> None:
     cluster = scene.cluster
     leader, timeline = cluster.leader(), cluster.timeline(cluster.leader())
@@ -26,7 +26,7 @@ def etcd_leader_dies(scene: Scene) -> None:
     assert (cluster.leader(), cluster.timeline(leader)) == (leader, timeline)
 
 
-@fault("F8a", "all of etcd freezes, failsafe mode on: writes go on", quick=True)
+@fault("F8a", "all of etcd freezes, failsafe mode on: writes go on")
 def etcd_freezes(scene: Scene) -> None:
     cluster = scene.cluster
     leader = cluster.leader()

@@ -64,7 +64,6 @@ def replay_is_forbidden(scene: Scene) -> None:
     "F14b",
     "a reader holds up the replay of a replica: the read port drops it, one that is synchronous is"
     " promoted, and until then a removed member reads on it",
-    quick=True,
 )
 def replay_is_held_up(scene: Scene) -> None:
     cluster = scene.cluster

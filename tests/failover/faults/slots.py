@@ -41,7 +41,6 @@ INSERTED = re.compile(r"table chaos\.ledger: INSERT: key\[uuid\]:'([0-9a-f-]{36}
     "F23a",
     "a failover slot (17 and later) is read while its leader dies: the next one has it, and its"
     " consumer sees every acknowledged change",
-    quick=True,
 )
 def failover_slot(scene: Scene) -> None:
     cluster = scene.cluster
