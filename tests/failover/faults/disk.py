@@ -15,7 +15,7 @@ from tests.failover.scene import Scene, fault
 RESTART_SECONDS = 30
 PANIC_SECONDS = 10
 STALL_SECONDS = 6
-FILL_MB = 40
+FILL_MB = 60
 # disk_full, crash_shutdown, or a connection that ended
 CLEAN = ("53100", "57P02", None)
 
@@ -37,7 +37,7 @@ def wal_has_no_room(scene: Scene) -> None:
         scene.wait_for_write(moved + 1, RESTART_SECONDS)
         assert cluster.leader() == leader, "the node did not come back as leader"
         cluster.configure({"primary_start_timeout": 0})
-        time.sleep(2 * cluster.times.loop_wait)
+        _wait_until_promotable(scene)
         since = scene.fault(f"the WAL of {leader} fills its disk")
         state = _fill(scene, leader)
         assert state in CLEAN, f"the client that filled it was told {state}"
@@ -47,8 +47,14 @@ def wal_has_no_room(scene: Scene) -> None:
     finally:
         scene.note(f"{leader} gets a new disk")
         cluster.widen_wal(leader)
-        if cluster.rest.key("leader") == leader:
-            scene.hasten()
+
+
+def _wait_until_promotable(scene: Scene) -> None:
+    """Wait until Patroni names a standby again: a leader that restarted has none at first."""
+    deadline = time.monotonic() + RESTART_SECONDS
+    while missing := scene.cluster.why_not_whole():
+        assert time.monotonic() < deadline, missing
+        time.sleep(0.1)
 
 
 def _is_led_elsewhere(scene: Scene, leader: str, since: float) -> bool:
