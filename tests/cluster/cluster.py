@@ -304,11 +304,13 @@ class Cluster:
             self.processes.signal(pid, signal.SIGSTOP)
 
     def narrow_wal(self, node: str) -> None:
-        """PostgreSQL of a leader dies and comes back on a disk for WAL with no room for more.
+        """PostgreSQL of a leader dies and comes back on a disk with room for one more WAL segment.
 
-        What it has of its last segment is left. Only `widen_wal` undoes this.
+        Only `widen_wal` undoes this.
         """
         with self.connect(through=node, dbname="postgres", autocommit=True) as connection:
+            # what is left of the last segment is room as well
+            connection.execute("select pg_switch_wal()")
             connection.execute("checkpoint")
             row = connection.execute(
                 "select redo_wal_file, pg_walfile_name(pg_current_wal_insert_lsn())"
@@ -330,18 +332,30 @@ class Cluster:
                 if [ "$file" \\< {first} ] || [ "$file" \\> {last} ]; then rm {wide}/$file; fi
             done
             mkdir -m 700 {wal}
-            used=$(du -sk {wide} | cut -f1)
-            mount -t tmpfs -o mode=700,size=$((used + 64))k none {wal}
+            size=$(($(du -sk {wide} | cut -f1) + 16 * 1024 + 64))
+            mount -t tmpfs -o mode=700,size=${{size}}k none {wal}
             cp -a {wide}/. {wal}/
             """,
         )
         self.signal_patroni(node, signal.SIGCONT)
 
     def widen_wal(self, node: str) -> None:
-        """The node dies, and comes back with a new disk and none of its data."""
+        """The node dies, and comes back with its WAL on a disk with room."""
         wal, wide = self._wal(node)
         self.kill_node(node)
-        self.processes.run("sh", "-c", f"umount -l {wal}; rm -rf {wal.parent} {wide}")
+        self.processes.run(
+            "sh",
+            "-c",
+            f"""
+            set -e
+            mountpoint -q {wal} || exit 0
+            rm -rf {wide}
+            cp -a {wal} {wide}
+            umount -l {wal}
+            rmdir {wal}
+            mv {wide} {wal}
+            """,
+        )
         self.start_patroni(node)
 
     def start_alone(self, node: str) -> None:

@@ -13,8 +13,10 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import psycopg
+import pytest
 
 from tests.database import TEMPLATE, UNMIGRATED, GivenCluster, GivenServer
 from tests.policies.cluster_changes import (
@@ -245,7 +247,18 @@ def _undisturbed() -> Iterator[None]:
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def interrupt_at_the_end() -> None:
-    """Let SIGTERM and SIGHUP end a run as Ctrl-C does, so that it cleans up."""
+def interrupt_at_the_end(config: pytest.Config) -> None:
+    """Let SIGTERM and SIGHUP end a run as Ctrl-C does, so that it cleans up.
+
+    An exception that is raised in a finaliser is lost; so the session is told to stop, too.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del frame
+        session = config.pluginmanager.get_plugin("session")
+        if isinstance(session, pytest.Session):
+            session.shouldstop = signal.Signals(number).name
+        raise KeyboardInterrupt
+
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, interrupt)

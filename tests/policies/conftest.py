@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """With CLUSTER_URL, prepare that cluster; workers find it prepared."""
     if hasattr(config, "workerinput") or config.option.collectonly or not cluster_url.wanted():
         return
-    cluster_url.interrupt_at_the_end()
+    cluster_url.interrupt_at_the_end(config)
     run = ExitStack()
     config.add_cleanup(run.close)
     try:

@@ -91,7 +91,8 @@ class Theirs:
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a person who has a password file, and starts the suite."""
-        kept = program_environment(None, {"PGPASSFILE": str(self.passfile), **more})
+        paths = {"PGPASSFILE": str(self.passfile), "TMPDIR": str(self.passfile.parent)}
+        kept = program_environment(None, {**paths, **more})
         return {name: value for name, value in kept.items() if not name.startswith("PYTEST_")}
 
     def run(self, *selection: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -140,12 +141,13 @@ def test_a_run_leaves_no_trace(theirs: Theirs, tmp_path: Path) -> None:
     """Whatever failed: roles, passwords and databases are as before; nobody went into `live`."""
     selection = tmp_path / "test_selection.py"
     selection.write_text(SELECTION)
-    before = theirs.state()
+    before, files = theirs.state(), set(theirs.passfile.parent.iterdir())
     plugins = ("-p", "tests.conftest", "-p", "tests.policies.conftest")
     done = theirs.run("-l", *plugins, str(selection))
     said = done.stdout + done.stderr
     assert "1 failed, 1 passed" in said, said
     assert theirs.state() == before
+    assert set(theirs.passfile.parent.iterdir()) == files
     assert "database=live" not in theirs.server.log.read_text()
     assert PASSWORD not in said
     assert "['root']" in said, "somebody whom no policy stops is named"

@@ -275,6 +275,7 @@ class _Dock:
     directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="gardenos-")))
     deploys: list[_Deploy] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    revisions: Revisions = field(init=False)
 
     def __enter__(self) -> "_Dock":
         """Bootstrap a database to copy."""
