@@ -66,7 +66,7 @@ def test_a_run_without_a_fault_holds_everything(
     assert verdict.holds, str(verdict)
     assert verdict.summary.acked > 0
     assert verdict.summary.lost == 0
-    assert verdict.summary.probes > 50
+    assert verdict.summary.probes > 0
     assert "not yet: no table audit.log" in str(verdict)
 
 
