@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.cluster.processes import Processes
 from tests.cluster.waiting import until
 
 NOBODY = 0
+# a member that was cut off asks for an election when it is back
+ELECTION_SECONDS = 6
 
 
 class Rest:
@@ -133,12 +136,17 @@ class Rest:
         return self._http(host, port, method, path, body, seconds, self._authorization)
 
     def _etcd(self, path: str, body: object) -> dict[str, Any]:
-        for member in MEMBERS:
-            try:
-                return self._ask_member(member, path, body)
-            except (OSError, http.client.HTTPException):
-                continue
-        raise Unanswered("No member of etcd answers.")
+        """Ask any member; between two leaders of etcd none of them has an answer."""
+        deadline = time.monotonic() + ELECTION_SECONDS
+        while True:
+            for member in MEMBERS:
+                try:
+                    return self._ask_member(member, path, body)
+                except (OSError, http.client.HTTPException):
+                    continue
+            if time.monotonic() > deadline:
+                raise Unanswered("No member of etcd answers.")
+            time.sleep(0.1)
 
     def _ask_member(self, member: str, path: str, body: object) -> dict[str, Any]:
         host, port = self._network.host(member), self._network.ports.client[member]

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from math import inf
 from pathlib import Path
 
@@ -75,6 +74,17 @@ def sequence(
                 yield profile, bags[profile].pop()
 
 
+def repeated(
+    seed: int, faults: Sequence[Fault], profiles: Sequence[str], runs: int
+) -> Iterator[tuple[str, Fault]]:
+    """Each fault so often in each profile, one profile after the other."""
+    chance = random.Random(seed)
+    for profile in profiles:
+        for _ in range(runs):
+            for fault in chance.sample(list(faults), len(faults)):
+                yield profile, fault
+
+
 def play(
     cluster: Cluster, tally: Tally, steps: Iterable[tuple[str, Fault]], minutes: float
 ) -> None:
@@ -131,7 +141,7 @@ def main() -> int:
             faults = [each for each in faults if not each.needs_network]
         steps = sequence(seed, faults, profiles)
         if arguments.runs:
-            steps = islice(steps, arguments.runs * len(faults) * len(profiles))
+            steps = repeated(seed, faults, profiles, arguments.runs)
         print(f"seed {seed}, {len(faults)} faults, {minutes:g} minutes", flush=True)
         tally = Tally()
         try:

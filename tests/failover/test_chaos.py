@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from itertools import islice
 
 from tests.database import ROOT
-from tests.failover.chaos import PROFILES, ROUND, Tally, sequence
+from tests.failover.chaos import PROFILES, ROUND, Tally, repeated, sequence
 from tests.failover.evidence import Evidence
 from tests.failover.faults import FAULTS
 from tests.failover.invariants import Verdict
@@ -49,6 +50,11 @@ def test_no_fault_comes_twice_before_all_have_come() -> None:
     for profile in PROFILES:
         played = [number for of, number in long if of == profile][: len(FAULTS)]
         assert sorted(played) == sorted(fault.number for fault in FAULTS)
+
+
+def test_each_fault_is_played_as_often_as_asked() -> None:
+    played = Counter(repeated(7, FAULTS[:3], PROFILES, 5))
+    assert played == {(profile, fault): 5 for profile in PROFILES for fault in FAULTS[:3]}
 
 
 def test_table_has_median_worst_and_losses() -> None:
