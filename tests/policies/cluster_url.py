@@ -8,15 +8,12 @@ Nothing is done inside a database that the run did not create.
 import json
 import os
 import secrets
-import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 import psycopg
-import pytest
 
 from tests.database import TEMPLATE, UNMIGRATED, GivenCluster, GivenServer
 from tests.policies.cluster_changes import (
@@ -40,6 +37,7 @@ from tests.policies.cluster_refusals import (
     refuse_unsuitable,
     refuse_without_logins,
 )
+from tests.policies.interruption import undisturbed
 
 READ_ONLY_URL = "CLUSTER_RO_URL"
 NODE_URLS = "CLUSTER_NODE_URLS"
@@ -135,7 +133,7 @@ def prepared() -> Iterator[None]:
         _set(undo, {RUN: run, STRANGERS: json.dumps(strangers)})
         yield
     finally:
-        with _undisturbed():
+        with undisturbed():
             undo.close()
 
 
@@ -231,34 +229,3 @@ class _Passfile:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace(":", "\\:")
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Cleaning up is not interrupted; a second Ctrl-C would leave half of it."""
-    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDINGS}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def interrupt_at_the_end(config: pytest.Config) -> None:
-    """Let SIGTERM and SIGHUP end a run as Ctrl-C does, so that it cleans up.
-
-    An exception that is raised in a finaliser is lost; so the session is told to stop, too.
-    """
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        del frame
-        session = config.pluginmanager.get_plugin("session")
-        if isinstance(session, pytest.Session):
-            session.shouldstop = signal.Signals(number).name
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)

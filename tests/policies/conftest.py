@@ -14,6 +14,7 @@ from tests.database import Database, Databases
 from tests.policies import cluster_url
 from tests.policies.access import Connection
 from tests.policies.cluster_login import Refused
+from tests.policies.interruption import Interruption
 from tests.policies.matrix import Matrix
 from tests.policies.town import Stage, Town
 from tests.policies.world import World, build
@@ -23,13 +24,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """With CLUSTER_URL, prepare that cluster; workers find it prepared."""
     if hasattr(config, "workerinput") or config.option.collectonly or not cluster_url.wanted():
         return
-    cluster_url.interrupt_at_the_end(config)
+    interruption = Interruption(config)
     run = ExitStack()
     config.add_cleanup(run.close)
     try:
         run.enter_context(cluster_url.prepared())
     except Refused as refusal:
         raise pytest.UsageError(str(refusal)) from None
+    interruption.allow()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
