@@ -25,6 +25,7 @@ from tests.failover.witnesses import Witnesses
 SETTLE_SECONDS = 60
 # Writes before the fault and after the healing, so that the picture shows what a gap is.
 CALM_SECONDS = 0.6
+PROXY_SECONDS = 3
 
 
 @dataclass
@@ -96,9 +97,29 @@ class Scene:
         self.cluster.rest.delete_key("leader")
 
     @contextmanager
+    def login(
+        self, role: str, through: str = "rw", **options: Any
+    ) -> Iterator[psycopg.Connection[Any]]:
+        """A connection; options go to `psycopg.connect`.
+
+        For a moment after a failover the proxy may still send every other client to the dead node.
+        """
+        deadline = time.monotonic() + (PROXY_SECONDS if through in ("rw", "ro") else 0)
+        while True:
+            try:
+                connection = self.cluster.connect(role, through=through, **options)
+                break
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        with connection:
+            yield connection
+
+    @contextmanager
     def superuser(self, through: str = "rw", **options: Any) -> Iterator[psycopg.Connection[Any]]:
         """A connection of the superuser, in autocommit unless told otherwise."""
-        with self.cluster.connect(through=through, **{"autocommit": True, **options}) as connection:
+        with self.login("postgres", through, **{"autocommit": True, **options}) as connection:
             yield connection
 
 

@@ -12,7 +12,9 @@ def table(reports: Iterable[Report]) -> str:
     """Markdown: a line for each fault and profile; gaps in seconds, as the writers saw them."""
     groups: dict[tuple[str, str], list[Report]] = {}
     for report in reports:
-        groups.setdefault((str(report.fault), report.profile), []).append(report)
+        # what happens; what must hold stands after the colon
+        name = str(report.fault).partition(":")[0]
+        groups.setdefault((name, report.profile), []).append(report)
     lines = [HEAD, ("---",) * len(HEAD)]
     for (name, profile), group in sorted(groups.items(), key=lambda each: _order(each[0])):
         summaries = [report.verdict.summary for report in group]

@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from signal import SIGCONT, SIGKILL
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,6 +18,8 @@ from tests.failover.writers import write_row
 APPLICATION = "waiting writer"
 WAIT_SECONDS = 3
 PATIENCE_SECONDS = 20
+
+ROW = "select id, written_at from chaos.ledger where key = %s"
 
 WAITING = """
 select pid
@@ -110,8 +113,8 @@ class _Write:
     agency: Agency
     key: UUID = field(default_factory=uuid4)
     tries: list[Try] = field(default_factory=list)
-    # the id that each try saw its row get
-    ids: list[int] = field(default_factory=list)
+    # the id and time that each try saw its row get; an id alone may be given again after a failover
+    ids: list[tuple[int, datetime]] = field(default_factory=list)
     error: BaseException | None = None
     _thread: threading.Thread = field(default_factory=threading.Thread)
 
@@ -156,7 +159,8 @@ class _Write:
 
     def _write(self, connection: Connection[Any]) -> None:
         become(connection, "authenticated", self.agency.claims(self.agency.owner))
-        self.ids.append(write_row(connection, self.agency.id, self.key)["ledger_id"])
+        write_row(connection, self.agency.id, self.key)
+        self.ids += connection.execute(ROW, [self.key]).fetchall()
 
     def _watch(self, attempt: Try) -> None:
         if attempt not in self.tries:
@@ -176,11 +180,11 @@ def _wait_for_wait(scene: Scene, node: str, other_than: int = 0) -> int:
 
 
 def _is_there_once(scene: Scene, write: _Write) -> None:
-    """One row in each table, under the id that the acknowledged try saw."""
+    """One row in each table, as the acknowledged try saw it."""
     with scene.superuser() as connection:
-        row = connection.execute(
-            "select (select array_agg(id) from chaos.ledger where key = %(key)s),"
-            " (select count(*) from tenancy.teams where id = %(key)s)",
-            {"key": write.key},
+        rows = connection.execute(ROW, [write.key]).fetchall()
+        teams = connection.execute(
+            "select count(*) from tenancy.teams where id = %s", [write.key]
         ).fetchone()
-    assert row == ([write.ids[-1]], 1), f"acked with id {write.ids[-1]}, and there is {row}"
+    assert rows == [write.ids[-1]], f"acked as {write.ids[-1]}, and there is {rows}"
+    assert teams == (1,), f"{teams} rows of the other table"

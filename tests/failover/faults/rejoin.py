@@ -30,7 +30,7 @@ def old_leader_writes_alone(scene: Scene) -> None:
     rewound = _times_rewound(cluster, leader)
     started = scene.note(f"postgres of {leader} starts alone")
     cluster.start_alone(leader)
-    with cluster.connect("authenticator", through=leader) as connection:
+    with scene.login("authenticator", through=leader) as connection:
         become(connection, "authenticated", agency.claims(agency.owner))
         written = write_row(connection, agency.id, key)
     assert written["timeline"] == timeline, f"{leader} writes on timeline {written['timeline']}"

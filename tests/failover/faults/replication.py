@@ -125,7 +125,7 @@ def _suspend(scene: Scene, agency: Agency) -> float:
 
 
 def _set_status(scene: Scene, agency: Agency, status: str) -> None:
-    with scene.cluster.connect("authenticator") as connection:
+    with scene.login("authenticator") as connection:
         become(connection, "authenticated", agency.claims(agency.owner))
         changed = connection.execute(
             "update tenancy.memberships set status = %s where agency_id = %s and user_id = %s",
@@ -156,7 +156,7 @@ def _held_up(scene: Scene, nodes: list[str]) -> Iterator[None]:
 
 def _member_reads(scene: Scene, agency: Agency, through: str) -> tuple[str, bool]:
     """The node that answers, and whether the member still sees anything there."""
-    with scene.cluster.connect("authenticator", through=through) as connection:
+    with scene.login("authenticator", through=through) as connection:
         become(connection, "authenticated", agency.claims(agency.member))
         row = connection.execute(
             "select current_setting('port')::integer, exists (select from tenancy.memberships)"

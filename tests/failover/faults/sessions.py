@@ -45,7 +45,7 @@ def pooled_session_is_lost(scene: Scene) -> None:
     leader = cluster.leader()
     agency = scene.stage.agencies[0]
     claims = json.dumps(agency.claims(agency.owner))
-    with cluster.connect("authenticator", autocommit=True) as careless:
+    with scene.login("authenticator", autocommit=True) as careless:
         careless.execute("select set_config('request.jwt.claims', %s, false)", [claims])
         careless.execute("set role authenticated")
         row = careless.execute("select count(*) from tenancy.teams").fetchone()
@@ -60,7 +60,7 @@ def pooled_session_is_lost(scene: Scene) -> None:
             pass
         else:
             raise AssertionError("a session survived the end of its node")
-    with cluster.connect("authenticator", autocommit=True) as fresh:
+    with scene.login("authenticator", autocommit=True) as fresh:
         assert _sees(fresh, None) == 0
         assert _sees(fresh, "") == 0
         assert _sees(fresh, claims) > 0

@@ -15,7 +15,7 @@ def planned(scene: Scene) -> None:
     cluster = scene.cluster
     leader = cluster.leader()
     agency = scene.stage.agencies[0]
-    with cluster.connect("authenticator") as connection:
+    with scene.login("authenticator") as connection:
         connection.execute(
             "select set_config('role', 'authenticated', true),"
             " set_config('request.jwt.claims', %s, true)",
@@ -32,7 +32,7 @@ def planned(scene: Scene) -> None:
             pass
         else:
             raise AssertionError("a transaction survived the end of its node")
-    with cluster.connect("authenticator") as connection:
+    with scene.login("authenticator") as connection:
         row = connection.execute(
             "select current_user::text, nullif(current_setting('request.jwt.claims', true), '')"
         ).fetchone()
