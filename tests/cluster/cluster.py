@@ -44,6 +44,8 @@ class Cluster:
         self.directory = directory
         self.bindir = state.bindir
         self.profile = state.profile
+        # since the last healing
+        self.is_etcd_disturbed = False
         self.times = state.times
         self.processes = Processes(directory)
         self.network = Network(self.processes, state.ports, namespaces=state.namespaces)
@@ -404,6 +406,7 @@ class Cluster:
 
     def signal_members(self, number: signal.Signals, members: Iterable[str] = MEMBERS) -> None:
         """Signal members of etcd."""
+        self.is_etcd_disturbed = True
         for member in members:
             self.processes.signal(member, number)
 

@@ -3,8 +3,10 @@
 import contextlib
 import itertools
 import json
+import secrets
 import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 ROUND_SECONDS = 5
 PATIENT_ROUNDS = 3
+INFORMED_SECONDS = 45
+# Patroni keeps keys that it does not know
+MARK = "gardenos_mark"
 
 
 def heal(cluster: "Cluster", seconds: float) -> None:
@@ -50,7 +55,27 @@ def heal(cluster: "Cluster", seconds: float) -> None:
             if done == 1 or done % PATIENT_ROUNDS == 0:
                 _reinitialise(cluster, all_idle=done > 1)
         else:
-            return
+            break
+    if cluster.is_etcd_disturbed or cluster.network.was_cut:
+        _wait_informed(cluster)
+        cluster.is_etcd_disturbed = cluster.network.was_cut = False
+
+
+def _wait_informed(cluster: "Cluster") -> None:
+    """Wait until every Patroni hears etcd again.
+
+    After an outage a Patroni may go on with what it knew for some ten seconds: its watch of the
+    keys looks alive and tells nothing (seen with 4.1.5). Its node would not join an election.
+    """
+    mark = secrets.token_hex(4)
+    cluster.configure({MARK: mark})
+
+    def heard(node: str) -> bool:
+        return bool(json.loads(cluster.rest.ask(node, "GET", "/config")).get(MARK) == mark)
+
+    for node in NODES:
+        until(partial(heard, node), INFORMED_SECONDS, f"Patroni of {node} does not hear etcd")
+    cluster.configure({MARK: None})
 
 
 def _restore_configuration(cluster: "Cluster") -> None:
