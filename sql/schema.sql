@@ -35,6 +35,17 @@ CREATE SCHEMA tenancy;
 
 ALTER SCHEMA tenancy OWNER TO gardenos_owner;
 
+CREATE TYPE app.actor_kind AS ENUM (
+    'user',
+    'agent',
+    'api_key',
+    'system'
+);
+
+ALTER TYPE app.actor_kind OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.actor_kind IS 'Who changed a row: a person, an agent, a key, or a service.';
+
 CREATE TYPE app.agency_role AS ENUM (
     'owner',
     'admin',
@@ -58,6 +69,17 @@ CREATE TYPE app.agency_status AS ENUM (
 ALTER TYPE app.agency_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.agency_status IS 'Any other status than active stops every claim of the agency at once.';
+
+CREATE TYPE app.audit_op AS ENUM (
+    'insert',
+    'update',
+    'delete',
+    'redact'
+);
+
+ALTER TYPE app.audit_op OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.audit_op IS 'What happened to a row; redact: its values were erased from the trail.';
 
 CREATE DOMAIN app.currency AS character(3)
 	CONSTRAINT currency_form CHECK ((VALUE ~ '^[A-Z]{3}$'::text));
@@ -1752,6 +1774,297 @@ ALTER FUNCTION app.uuid_v7() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.uuid_v7() IS 'A new row id: uuid version 7, ordered by time.';
 
+CREATE FUNCTION app.uuid_v7_floor(at timestamp with time zone) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select encode(
+        substring(int8send(floor(extract(epoch from at) * 1000)::bigint) from 3) || '\x70008000000000000000'::bytea,
+        'hex'
+    )::uuid;
+$$;
+
+ALTER FUNCTION app.uuid_v7_floor(at timestamp with time zone) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) IS 'The smallest uuid version 7 of this millisecond.';
+
+CREATE FUNCTION audit.make_partitions(months integer DEFAULT 24) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    this_month timestamp := date_trunc('month', now() at time zone 'UTC');
+    month timestamp;
+    partition text;
+    made integer := 0;
+begin
+    if months is null or months not between 0 and 120 then
+        raise exception 'Between 0 and 120 months can be made ahead, not %.', coalesce(months::text, 'null')
+            using errcode = '22023';
+    end if;
+    for month in
+        select generate_series(this_month, this_month + make_interval(months => make_partitions.months), '1 month')
+    loop
+        partition := to_char(month, '"log_"YYYY_MM');
+        continue when exists (
+            select 1
+              from pg_inherits as i
+             where i.inhparent = 'audit.log'::regclass
+               and i.inhrelid = to_regclass('audit.' || partition)
+        );
+        if to_regclass('audit.' || partition) is not null then
+            raise exception 'audit.% is there, but is no partition of audit.log.', partition
+                using errcode = '55000',
+                hint = 'Attach it again, or rename it.';
+        end if;
+        execute format(
+            'create table audit.%I (like audit.log including defaults including constraints'
+            || ' including storage including comments)',
+            partition
+        );
+        execute format('alter table audit.%I enable row level security', partition);
+        execute format('alter table audit.%I force row level security', partition);
+        execute format('comment on table audit.%I is %L', partition, 'A month of audit.log, for nobody to touch.');
+        execute format(
+            'alter table audit.log attach partition audit.%I for values from (%L) to (%L)',
+            partition,
+            app.uuid_v7_floor(month at time zone 'UTC'),
+            app.uuid_v7_floor((month + interval '1 month') at time zone 'UTC')
+        );
+        made := made + 1;
+    end loop;
+    return made;
+end;
+$$;
+
+ALTER FUNCTION audit.make_partitions(months integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.make_partitions(months integer) IS 'Makes the months of audit.log that are missing, this one and so many ahead; returns how many it made.';
+
+CREATE FUNCTION audit.months_ahead() RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with recursive present as (
+        select date_trunc('month', now() at time zone 'UTC') as month
+        union all
+        select p.month + interval '1 month'
+          from present as p
+         where exists (
+            select 1
+              from pg_inherits as i
+             where i.inhparent = 'audit.log'::regclass
+               and not i.inhdetachpending
+               and i.inhrelid = to_regclass(to_char(p.month, '"audit.log_"YYYY_MM'))
+         )
+    )
+    select count(*)::integer - 2
+      from present;
+$$;
+
+ALTER FUNCTION audit.months_ahead() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.months_ahead() IS 'How many months ahead audit.log has partitions for; below 6 is an alarm, -1 means that writes fail now.';
+
+CREATE TABLE audit.log (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    seq bigint NOT NULL,
+    at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    schema_name text NOT NULL,
+    table_name text NOT NULL,
+    record_id uuid NOT NULL,
+    op app.audit_op NOT NULL,
+    changed text[] DEFAULT '{}'::text[] NOT NULL,
+    old_values jsonb,
+    new_values jsonb,
+    salt bytea,
+    values_hash app.sha256,
+    actor_kind app.actor_kind NOT NULL,
+    actor_user_id uuid,
+    actor_membership_id uuid,
+    on_behalf_of_id uuid,
+    agency_role text,
+    db_role text NOT NULL,
+    request_id text,
+    ip inet,
+    xid xid8 NOT NULL,
+    epoch integer NOT NULL,
+    timeline integer NOT NULL,
+    CONSTRAINT log_is_bounded CHECK (((octet_length(schema_name) <= 63) AND (octet_length(table_name) <= 63) AND (octet_length(agency_role) <= 63) AND (octet_length(db_role) <= 63) AND (octet_length(request_id) <= 200) AND (octet_length(salt) = 16) AND (cardinality(changed) <= 1600) AND (jsonb_typeof(old_values) = 'object'::text) AND (jsonb_typeof(new_values) = 'object'::text)))
+)
+PARTITION BY RANGE (id);
+
+ALTER TABLE ONLY audit.log FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.log OWNER TO gardenos_owner;
+
+COMMENT ON TABLE audit.log IS 'The trail: one row for each changed row, in the same transaction. Append-only, sealed, without foreign keys: it outlives everything.';
+
+COMMENT ON COLUMN audit.log.agency_id IS 'The agency of the changed row; all zeros for a table that belongs to no agency.';
+
+COMMENT ON COLUMN audit.log.id IS 'The id of the row, a uuid v7; its month is the partition.';
+
+COMMENT ON COLUMN audit.log.seq IS 'With epoch and timeline, the order; gaps mean nothing.';
+
+COMMENT ON COLUMN audit.log.at IS 'When the statement began, for people; never an order.';
+
+COMMENT ON COLUMN audit.log.schema_name IS 'The schema of the changed row.';
+
+COMMENT ON COLUMN audit.log.table_name IS 'The table of the changed row.';
+
+COMMENT ON COLUMN audit.log.record_id IS 'The id of the changed row.';
+
+COMMENT ON COLUMN audit.log.op IS 'What happened.';
+
+COMMENT ON COLUMN audit.log.changed IS 'The columns that an update changed.';
+
+COMMENT ON COLUMN audit.log.old_values IS 'personal: What the row held: all columns for a delete, the changed ones for an update; null at level keys and after redaction.';
+
+COMMENT ON COLUMN audit.log.new_values IS 'personal: What the row holds: all columns for an insert, the changed ones for an update; null at level keys and after redaction.';
+
+COMMENT ON COLUMN audit.log.salt IS 'Keeps values_hash from being guessed; goes with the values.';
+
+COMMENT ON COLUMN audit.log.values_hash IS 'sha256 of salt, old and new values; it stays when they are erased. Null at level keys.';
+
+COMMENT ON COLUMN audit.log.actor_kind IS 'Who changed the row, by database role first.';
+
+COMMENT ON COLUMN audit.log.actor_user_id IS 'The user, or the agent.';
+
+COMMENT ON COLUMN audit.log.actor_membership_id IS 'Their membership in the agency that they acted in.';
+
+COMMENT ON COLUMN audit.log.on_behalf_of_id IS 'The user whom an agent acted for.';
+
+COMMENT ON COLUMN audit.log.agency_role IS 'The role that the membership had then.';
+
+COMMENT ON COLUMN audit.log.db_role IS 'The database role that the statement ran as.';
+
+COMMENT ON COLUMN audit.log.request_id IS 'The id that the gateway gave the request; a client can choose it.';
+
+COMMENT ON COLUMN audit.log.ip IS 'The address of the client, as the gateway saw it.';
+
+COMMENT ON COLUMN audit.log.xid IS 'The transaction.';
+
+COMMENT ON COLUMN audit.log.epoch IS 'The life of the data that the transaction belongs to; see migration.epochs.';
+
+COMMENT ON COLUMN audit.log.timeline IS 'The timeline of the primary that wrote it.';
+
+ALTER TABLE audit.log ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME audit.log_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE audit.retired (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    month date NOT NULL,
+    row_count bigint NOT NULL,
+    first_seal bigint NOT NULL,
+    last_seal bigint NOT NULL,
+    head_hash app.sha256 NOT NULL,
+    export_rows bigint NOT NULL,
+    export_sha256 app.sha256 NOT NULL,
+    retired_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    retired_by text NOT NULL,
+    CONSTRAINT retired_by_length CHECK ((octet_length(retired_by) <= 63)),
+    CONSTRAINT retired_counts CHECK (((row_count > 0) AND (export_rows >= row_count) AND ((first_seal >= 1) AND (first_seal <= last_seal)))),
+    CONSTRAINT retired_month_first CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+
+ALTER TABLE ONLY audit.retired FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.retired OWNER TO gardenos_owner;
+
+COMMENT ON TABLE audit.retired IS 'Months of an agency that left the trail after export; their seals stay.';
+
+COMMENT ON COLUMN audit.retired.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN audit.retired.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN audit.retired.month IS 'The month of audit.log that left.';
+
+COMMENT ON COLUMN audit.retired.row_count IS 'How many rows of the agency left with it.';
+
+COMMENT ON COLUMN audit.retired.first_seal IS 'The number of the first seal of that month.';
+
+COMMENT ON COLUMN audit.retired.last_seal IS 'The number of the last seal of that month.';
+
+COMMENT ON COLUMN audit.retired.head_hash IS 'The hash of its last seal.';
+
+COMMENT ON COLUMN audit.retired.export_rows IS 'How many rows the exported file has, of all agencies.';
+
+COMMENT ON COLUMN audit.retired.export_sha256 IS 'sha256 of the exported file.';
+
+COMMENT ON COLUMN audit.retired.retired_at IS 'When it left.';
+
+COMMENT ON COLUMN audit.retired.retired_by IS 'The login that retired it.';
+
+CREATE TABLE audit.seals (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    seq bigint NOT NULL,
+    month date NOT NULL,
+    epoch integer NOT NULL,
+    timeline integer NOT NULL,
+    from_xid xid8 NOT NULL,
+    to_xid xid8 NOT NULL,
+    row_count bigint NOT NULL,
+    rows_hash app.sha256 NOT NULL,
+    row_marks bytea NOT NULL,
+    revision text NOT NULL,
+    machinery app.sha256 NOT NULL,
+    prev_hash app.sha256,
+    seal_hash app.sha256 NOT NULL,
+    sealed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT seals_chain CHECK (((seq = 1) = (prev_hash IS NULL))),
+    CONSTRAINT seals_month_first CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+    CONSTRAINT seals_range CHECK (((from_xid < to_xid) AND (row_count > 0))),
+    CONSTRAINT seals_revision_length CHECK ((octet_length(revision) <= 32)),
+    CONSTRAINT seals_row_marks_length CHECK ((octet_length(row_marks) = (4 * row_count)))
+);
+
+ALTER TABLE ONLY audit.seals FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.seals OWNER TO gardenos_owner;
+
+COMMENT ON TABLE audit.seals IS 'The chain over the trail, one for each agency: a row for each batch that no transaction can add to.';
+
+COMMENT ON COLUMN audit.seals.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN audit.seals.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN audit.seals.seq IS '1, 2, 3 … without a gap.';
+
+COMMENT ON COLUMN audit.seals.month IS 'The month of audit.log that its rows lie in.';
+
+COMMENT ON COLUMN audit.seals.epoch IS 'Of its rows; both ends are transactions of this epoch.';
+
+COMMENT ON COLUMN audit.seals.timeline IS 'Of the primary that sealed.';
+
+COMMENT ON COLUMN audit.seals.from_xid IS 'The first transaction of the batch.';
+
+COMMENT ON COLUMN audit.seals.to_xid IS 'The first transaction after the batch.';
+
+COMMENT ON COLUMN audit.seals.row_count IS 'How many rows the batch has.';
+
+COMMENT ON COLUMN audit.seals.rows_hash IS 'sha256 over the hashes of its rows, in their order.';
+
+COMMENT ON COLUMN audit.seals.row_marks IS 'The first four bytes of the hash of each row: they say which row was touched.';
+
+COMMENT ON COLUMN audit.seals.revision IS 'The revision of the database when it sealed.';
+
+COMMENT ON COLUMN audit.seals.machinery IS 'What recorded then: the hash of functions and triggers, see migration.machinery.';
+
+COMMENT ON COLUMN audit.seals.prev_hash IS 'The seal before.';
+
+COMMENT ON COLUMN audit.seals.seal_hash IS 'sha256 of all of these but id.';
+
+COMMENT ON COLUMN audit.seals.sealed_at IS 'When it sealed.';
+
 CREATE TABLE migration.alembic_version (
     version_num character varying(32) NOT NULL
 );
@@ -1772,6 +2085,25 @@ ALTER TABLE migration.epochs OWNER TO gardenos_owner;
 COMMENT ON TABLE migration.epochs IS 'One row for each life of the data: a restore into a new cluster begins the next epoch, because timelines and transaction ids start again there. A failover does not.';
 
 COMMENT ON COLUMN migration.epochs.system_identifier IS 'Of the cluster, from pg_control_system(); null where the owner may not call that.';
+
+CREATE TABLE migration.machinery (
+    machinery app.sha256 NOT NULL,
+    revision text NOT NULL,
+    objects jsonb NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE migration.machinery OWNER TO gardenos_owner;
+
+COMMENT ON TABLE migration.machinery IS 'What recorded the trail: each state of functions and triggers that sealing found.';
+
+COMMENT ON COLUMN migration.machinery.machinery IS 'sha256 of objects.';
+
+COMMENT ON COLUMN migration.machinery.revision IS 'The revision at which it was first seen.';
+
+COMMENT ON COLUMN migration.machinery.objects IS 'Name to hash, of each function and trigger.';
+
+COMMENT ON COLUMN migration.machinery.seen_at IS 'When it was first seen.';
 
 CREATE TABLE migration.revisions (
     revision text NOT NULL,
@@ -2286,11 +2618,29 @@ COMMENT ON COLUMN tenancy.users.updated_at IS 'When the row was last changed.';
 
 COMMENT ON COLUMN tenancy.users.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
 
+ALTER TABLE ONLY audit.log
+    ADD CONSTRAINT log_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY audit.retired
+    ADD CONSTRAINT retired_month_key UNIQUE (agency_id, month);
+
+ALTER TABLE ONLY audit.retired
+    ADD CONSTRAINT retired_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY audit.seals
+    ADD CONSTRAINT seals_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY audit.seals
+    ADD CONSTRAINT seals_seq_key UNIQUE (agency_id, seq);
+
 ALTER TABLE ONLY migration.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
 ALTER TABLE ONLY migration.epochs
     ADD CONSTRAINT epochs_pkey PRIMARY KEY (epoch);
+
+ALTER TABLE ONLY migration.machinery
+    ADD CONSTRAINT machinery_pkey PRIMARY KEY (machinery);
 
 ALTER TABLE ONLY migration.revisions
     ADD CONSTRAINT revisions_pkey PRIMARY KEY (revision);
@@ -2357,6 +2707,12 @@ ALTER TABLE ONLY tenancy.user_identities
 
 ALTER TABLE ONLY tenancy.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+CREATE INDEX log_record_idx ON ONLY audit.log USING btree (agency_id, table_name, record_id, epoch, timeline, seq);
+
+CREATE INDEX log_xid_idx ON ONLY audit.log USING btree (agency_id, epoch, xid);
+
+CREATE INDEX seals_month_idx ON audit.seals USING btree (agency_id, month, seq);
 
 CREATE UNIQUE INDEX seal_keys_login_key ON migration.seal_keys USING btree (login) WHERE (expires_at IS NULL);
 
@@ -2499,6 +2855,44 @@ ALTER TABLE ONLY tenancy.user_identities
 
 ALTER TABLE ONLY tenancy.users
     ADD CONSTRAINT users_active_agency_id_fkey FOREIGN KEY (active_agency_id) REFERENCES tenancy.agencies(id) ON DELETE SET NULL;
+
+ALTER TABLE audit.log ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "owners and admins read the seals of their agency" ON audit.seals FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.seals:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins read the trail of their agency" ON audit.log FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.log:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins read what was retired of their agency" ON audit.retired FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.retired:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "redaction empties values" ON audit.log FOR UPDATE TO gardenos_audit_redactor USING (true) WITH CHECK (((old_values IS NULL) AND (new_values IS NULL) AND (salt IS NULL)));
+
+CREATE POLICY "redaction is recorded" ON audit.log FOR INSERT TO gardenos_audit_redactor WITH CHECK ((op = 'redact'::app.audit_op));
+
+CREATE POLICY "redaction reads" ON audit.log FOR SELECT TO gardenos_audit_redactor USING (true);
+
+ALTER TABLE audit.retired ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "sealing reads" ON audit.log FOR SELECT TO gardenos_audit_sealer USING (true);
+
+CREATE POLICY "sealing reads and appends" ON audit.retired TO gardenos_audit_sealer USING (true) WITH CHECK (true);
+
+CREATE POLICY "sealing reads and appends" ON audit.seals TO gardenos_audit_sealer USING (true) WITH CHECK (true);
+
+ALTER TABLE audit.seals ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "tenant floor" ON audit.log AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON audit.retired AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON audit.seals AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the auditor reads everything" ON audit.log FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON audit.retired FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON audit.seals FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the triggers append" ON audit.log FOR INSERT TO gardenos_audit_writer WITH CHECK (true);
 
 ALTER TABLE migration.seal_keys ENABLE ROW LEVEL SECURITY;
 
@@ -2661,11 +3055,19 @@ GRANT ALL ON SCHEMA app TO gardenos_membership_reader;
 GRANT ALL ON SCHEMA app TO gardenos_tenancy_writer;
 GRANT ALL ON SCHEMA app TO gardenos_sealer;
 GRANT ALL ON SCHEMA app TO gardenos_search;
+GRANT ALL ON SCHEMA app TO gardenos_audit_writer;
+GRANT ALL ON SCHEMA app TO gardenos_audit_sealer;
+GRANT ALL ON SCHEMA app TO gardenos_audit_redactor;
+GRANT USAGE ON SCHEMA app TO gardenos_monitor;
 
 GRANT USAGE ON SCHEMA audit TO authenticated;
 GRANT USAGE ON SCHEMA audit TO service_role;
 GRANT USAGE ON SCHEMA audit TO gardenos_worker;
 GRANT USAGE ON SCHEMA audit TO gardenos_auditor;
+GRANT ALL ON SCHEMA audit TO gardenos_audit_writer;
+GRANT ALL ON SCHEMA audit TO gardenos_audit_sealer;
+GRANT ALL ON SCHEMA audit TO gardenos_audit_redactor;
+GRANT USAGE ON SCHEMA audit TO gardenos_monitor;
 
 GRANT USAGE ON SCHEMA crm TO authenticated;
 GRANT USAGE ON SCHEMA crm TO service_role;
@@ -2688,6 +3090,8 @@ GRANT USAGE ON SCHEMA langgraph TO gardenos_worker;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_auditor;
 
 GRANT USAGE ON SCHEMA migration TO gardenos_sealer;
+GRANT USAGE ON SCHEMA migration TO gardenos_audit_writer;
+GRANT USAGE ON SCHEMA migration TO gardenos_audit_sealer;
 
 GRANT USAGE ON SCHEMA tenancy TO authenticated;
 GRANT USAGE ON SCHEMA tenancy TO service_role;
@@ -2697,6 +3101,9 @@ GRANT USAGE ON SCHEMA tenancy TO gardenos_membership_reader;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_tenancy_writer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_sealer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_search;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_writer;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_sealer;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_redactor;
 
 REVOKE ALL ON FUNCTION app.accept_invitation(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.accept_invitation(token text) TO authenticated;
@@ -2895,6 +3302,52 @@ GRANT ALL ON FUNCTION app.uuid_v7() TO service_role;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_sealer;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_worker;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_auditor;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_redactor;
+
+REVOKE ALL ON FUNCTION audit.make_partitions(months integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.make_partitions(months integer) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION audit.months_ahead() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.months_ahead() TO gardenos_worker;
+GRANT ALL ON FUNCTION audit.months_ahead() TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.months_ahead() TO gardenos_monitor;
+
+GRANT SELECT ON TABLE audit.log TO authenticated;
+GRANT SELECT ON TABLE audit.log TO service_role;
+GRANT SELECT ON TABLE audit.log TO gardenos_auditor;
+GRANT SELECT ON TABLE audit.log TO gardenos_audit_sealer;
+GRANT SELECT,INSERT ON TABLE audit.log TO gardenos_audit_redactor;
+GRANT INSERT ON TABLE audit.log TO gardenos_audit_writer;
+
+GRANT UPDATE(old_values) ON TABLE audit.log TO gardenos_audit_redactor;
+
+GRANT UPDATE(new_values) ON TABLE audit.log TO gardenos_audit_redactor;
+
+GRANT UPDATE(salt) ON TABLE audit.log TO gardenos_audit_redactor;
+
+GRANT SELECT ON TABLE audit.retired TO authenticated;
+GRANT SELECT ON TABLE audit.retired TO service_role;
+GRANT SELECT ON TABLE audit.retired TO gardenos_auditor;
+GRANT SELECT,INSERT ON TABLE audit.retired TO gardenos_audit_sealer;
+
+GRANT SELECT ON TABLE audit.seals TO authenticated;
+GRANT SELECT ON TABLE audit.seals TO service_role;
+GRANT SELECT ON TABLE audit.seals TO gardenos_auditor;
+GRANT SELECT,INSERT ON TABLE audit.seals TO gardenos_audit_sealer;
+
+GRANT SELECT ON TABLE migration.alembic_version TO gardenos_audit_sealer;
+
+GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_writer;
+GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_sealer;
+
+GRANT SELECT,INSERT ON TABLE migration.machinery TO gardenos_audit_sealer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE migration.seal_keys TO gardenos_sealer;
 

@@ -61,6 +61,9 @@ UNBOUND_ROLES = {
     "gardenos_membership_reader": "owns the functions that prove claims: the floor asks them",
     "gardenos_tenancy_writer": "owns invitations, new agencies, API keys, last owner",
     "gardenos_auditor": "reads everything, read-only",
+    "gardenos_audit_writer": "owns the triggers that append to the trail; reads nothing",
+    "gardenos_audit_sealer": "owns sealing: reads the trail, appends seals",
+    "gardenos_audit_redactor": "owns redaction: empties values of the trail, recorded",
     "gardenos_owner": "owns the tables; FORCE RLS and no policy: it sees no row",
 }
 # Roles that no login may become but superusers and, for DDL, the migrator.
@@ -70,7 +73,14 @@ CLOSED_ROLES = {
     "gardenos_tenancy_writer",
     "gardenos_sealer",
     "gardenos_search",
+    "gardenos_audit_writer",
+    "gardenos_audit_sealer",
+    "gardenos_audit_redactor",
 }
+
+AUDITING = {"gardenos_audit_writer", "gardenos_audit_sealer", "gardenos_audit_redactor"}
+# Who looks into schema migration: for the keys of seals, and for the epoch.
+IN_MIGRATION = {"gardenos_sealer", "gardenos_audit_writer", "gardenos_audit_sealer"}
 
 ASKING = ["authenticated", "service_role", "gardenos_worker"]
 NARROW_ASKING = ["gardenos_membership_reader", "gardenos_tenancy_writer"]
@@ -862,10 +872,12 @@ def check_schema_privileges(connection: Connection) -> list[str]:
         what = f"schema {row['name']}: {row['privilege']} for {row['grantee']}"
         creates = row["privilege"] == "CREATE"
         if row["grantee"] in ("public", "anon") or (
-            creates and not (row["name"] == "app" and row["grantee"] in narrow)
+            creates
+            and not (row["name"] == "app" and row["grantee"] in narrow)
+            and not (row["name"] == "audit" and row["grantee"] in AUDITING)
         ):
             violations.append(what)
-        if row["name"] == "migration" and row["grantee"] != "gardenos_sealer":
+        if row["name"] == "migration" and row["grantee"] not in IN_MIGRATION:
             violations.append(what)
     return violations
 
