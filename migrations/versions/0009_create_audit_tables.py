@@ -87,6 +87,7 @@ def upgrade() -> None:
             actor_user_id uuid,
             actor_membership_id uuid,
             on_behalf_of_id uuid,
+            api_key_id uuid,
             agency_role text,
             db_role text not null,
             request_id text,
@@ -192,6 +193,7 @@ def upgrade() -> None:
         comment on column audit.log.actor_user_id is 'The user, or the agent.';
         comment on column audit.log.actor_membership_id is 'Their membership in the agency that they acted in.';
         comment on column audit.log.on_behalf_of_id is 'The user whom an agent acted for.';
+        comment on column audit.log.api_key_id is 'The key that they came with.';
         comment on column audit.log.agency_role is 'The role that the membership had then.';
         comment on column audit.log.db_role is 'The database role that the statement ran as.';
         comment on column audit.log.request_id is 'The id that the gateway gave the request; a client can choose it.';
