@@ -26,6 +26,7 @@ begin
          where n.nspname = audited_table.schema_name
            and c.relname = audited_table.table_name
            and h.nspname = 'audit'
+           and starts_with(p.proname, 'record_')
     ) or exists (
         select 1
           from audit.log as l

@@ -93,6 +93,16 @@ def new_trail(connection: Connection, agency: UUID, table: str = "tenancy.teams"
     return Trail(connection, agency, uuid4(), table)
 
 
+def forget(trail: Trail) -> None:
+    """Take what is recorded of it out of the trail, as if it had been retired."""
+    with trail.connection.transaction():
+        trail.connection.execute("set local session_replication_role = replica")
+        trail.connection.execute(
+            "delete from audit.log where agency_id = %s and record_id = %s",
+            [trail.agency, trail.record],
+        )
+
+
 def make_month(connection: Connection, month: datetime) -> str:
     """Make and attach a month of the past, as audit.make_partitions made it then."""
     name = f"log_{month:%Y_%m}"

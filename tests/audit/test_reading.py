@@ -2,16 +2,16 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tests.audit.entries import NOON, Trail, new_trail
+from tests.audit.entries import NOON, Trail, forget, new_trail
+from tests.bench import audit_reading
 from tests.database import Database, Databases
 from tests.policies.access import Connection, Row, acting, attempt
 from tests.policies.world import World, build
@@ -306,9 +306,7 @@ def test_the_pages_of_a_history_are_the_history(ask: Any, trail: Trail) -> None:
 
 
 def as_of(ask: Any, trail: Trail, moment: datetime) -> Any:
-    ((answer),) = ask(
-        "select audit.as_of(%s, %s, %s) as row", trail.table, trail.record, moment
-    )
+    ((answer),) = ask("select audit.as_of(%s, %s, %s) as row", trail.table, trail.record, moment)
     return answer["row"]
 
 
@@ -343,15 +341,40 @@ def test_a_record_is_rebuilt_at_every_moment_of_many_random_lives(
                 assert as_of(ask, trail, moment) == expected, (seed, at)
 
 
+def test_what_the_triggers_write_rebuilds_what_the_table_held(
+    client: Connection, ask: Any, world: World
+) -> None:
+    claims = world.a.members["owner"].claims()
+
+    def change(statement: str, *parameters: Any) -> Row:
+        with acting(client, claims, keep=True):
+            row = client.execute(
+                f"with changed as ({statement} returning *) select clock_timestamp() as at,"
+                " to_jsonb(c) as row from changed as c".encode(),
+                parameters,
+            ).fetchone()
+        assert row is not None
+        return row
+
+    made = change("insert into tenancy.teams (name) values ('First')")
+    team = UUID(made["row"]["id"])
+    states = [made]
+    for column, value in (("name", "Second"), ("description", "cold"), ("name", "Third")):
+        states.append(change(f"update tenancy.teams set {column} = %s where id = %s", value, team))
+    for state in states:
+        ((answer),) = ask("select audit.as_of('tenancy.teams', %s, %s) as row", team, state["at"])
+        assert answer["row"] == state["row"]
+    before = made["at"] - timedelta(minutes=1)
+    ((answer),) = ask("select audit.as_of('tenancy.teams', %s, %s) as row", team, before)
+    assert answer["row"] is None
+
+
 def test_a_live_record_older_than_the_trail_is_rebuilt_from_today(
     ask: Any, superuser: Connection, world: World
 ) -> None:
     team = world.a.teams["South"]
-    superuser.execute(
-        "delete from audit.log where agency_id = %s and record_id = %s", [world.a.id, team]
-    )
-    superuser.execute("update tenancy.teams set created_at = %s where false", [NOON])
     trail = Trail(superuser, world.a.id, team)
+    forget(trail)
     now = ask("select now() as now")[0]["now"]
     live = as_of(ask, trail, now)
     assert live["name"] == "South"
@@ -444,7 +467,7 @@ def busy(superuser: Connection, world: World) -> list[Row]:
             "record_id": entry.record,
         }
         row["id"] = entry.add(
-            row["op"], {"name": 1}, {"name": 2}, at=at, actor_user_id=row["actor_user_id"]
+            str(row["op"]), {"name": 1}, {"name": 2}, at=at, actor_user_id=row["actor_user_id"]
         )
         entries.append(row)
     return entries
@@ -491,11 +514,11 @@ def test_filters_and_pages_answer_what_a_list_of_all_entries_answers(
     assert seen == expected
 
 
-def test_a_page_names_who_did_what_to_which_record(
-    ask: Any, world: World, busy: list[Row]
-) -> None:
+def test_a_page_names_who_did_what_to_which_record(ask: Any, world: World, busy: list[Row]) -> None:
     last = busy[-1]
-    ((row),) = ask("select * from audit.activity(since => %s, until => %s, page_size => 1)", FROM, TO)
+    ((row),) = ask(
+        "select * from audit.activity(since => %s, until => %s, page_size => 1)", FROM, TO
+    )
     assert row["id"] == last["id"]
     assert row["table_name"] == last["table_name"]
     assert row["record_id"] == last["record_id"]
@@ -523,14 +546,81 @@ def test_rows_written_between_two_pages_move_nothing(
 
 # --- plans at scale -------------------------------------------------------------------------------
 
-PLANS = {
-    "activity: newest": "select * from audit.activity()",
-    "activity: a page long ago": "select * from audit.activity(before => %(middle)s)",
-    "activity: a busy actor": "select * from audit.activity(actor => %(busy)s)",
-    "activity: a rare actor": "select * from audit.activity(actor => %(rare)s)",
-    "activity: a busy table": "select * from audit.activity(in_table => 'tenancy.teams')",
-    "activity: a rare table": "select * from audit.activity(in_table => 'tenancy.api_keys')",
-    "activity: a day": "select * from audit.activity(since => %(since)s, until => %(until)s)",
-    "history": "select * from audit.history('tenancy.teams', %(record)s)",
-    "as_of": "select audit.as_of('tenancy.teams', %(record)s, %(since)s)",
-}
+# Blocks of 8 kB that an answer may read of the trail: some for each month, and a page of rows.
+BLOCKS = 300
+
+
+@pytest.fixture(scope="module")
+def long_trail(cluster: Databases) -> Iterator[Database]:
+    """A hundred thousand entries of two years, a fifth of them in one agency."""
+    with cluster.migrated() as made:
+        audit_reading.prepare(made)
+        audit_reading.add_rows(made, 1, 100_000)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def facts(long_trail: Database) -> dict[str, Any]:
+    """Ids that the questions ask for."""
+    return audit_reading.facts(long_trail)
+
+
+def plans(database: Database, question: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The plans of all statements that an owner's question runs, functions included."""
+    notices: list[str] = []
+    with database.connect() as connection:
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+        connection.execute("load 'auto_explain'")
+        for setting, value in (
+            ("log_min_duration", "0"),
+            ("log_nested_statements", "on"),
+            ("log_analyze", "on"),
+            ("log_buffers", "on"),
+            ("log_timing", "off"),
+            ("log_format", "json"),
+            ("log_level", "notice"),
+        ):
+            connection.execute(f"set local auto_explain.{setting} = '{value}'".encode())
+        audit_reading.enter(connection)
+        notices.clear()
+        connection.execute(question.encode(), values).fetchall()
+    found = [json.loads(notice[notice.index("{") :])["Plan"] for notice in notices if "{" in notice]
+    return [node for plan in found for node in nodes(plan)]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The node and all below it."""
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", audit_reading.QUESTIONS)
+def test_no_question_reads_a_month_from_end_to_end(
+    long_trail: Database, facts: dict[str, Any], name: str
+) -> None:
+    found = plans(long_trail, audit_reading.QUESTIONS[name], facts)
+    of_log = [node for node in found if node.get("Relation Name", "").startswith("log_20")]
+    assert of_log, "the plans of the functions are missing"
+    blocks = {
+        (node["Relation Name"], node["Node Type"]): node["Shared Hit Blocks"]
+        + node["Shared Read Blocks"]
+        for node in of_log
+    }
+    # an empty month, and the first days of one, are read as they are
+    assert not {place for place, read in blocks.items() if place[1] == "Seq Scan" and read > 4}
+    assert sum(blocks.values()) < BLOCKS, blocks
+
+
+@pytest.mark.slow
+def test_time_and_cursor_leave_other_months_out_of_the_plan(
+    long_trail: Database, facts: dict[str, Any]
+) -> None:
+    found = plans(long_trail, audit_reading.QUESTIONS["activity: one day a year ago"], facts)
+    months = {
+        node["Relation Name"]
+        for node in found
+        if node.get("Relation Name", "").startswith("log_20")
+    }
+    assert len(months) in (1, 2)
