@@ -1840,6 +1840,50 @@ ALTER FUNCTION app.uuid_v7_floor(at timestamp with time zone) OWNER TO gardenos_
 
 COMMENT ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) IS 'The smallest uuid version 7 of this millisecond.';
 
+CREATE FUNCTION audit.agencies() RETURNS SETOF uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with recursive logged as (
+        (select l.agency_id from audit.log as l order by l.agency_id limit 1)
+        union all
+        select (
+            select l.agency_id
+              from audit.log as l
+             where l.agency_id > p.agency_id
+             order by l.agency_id
+             limit 1
+        )
+          from logged as p
+         where p.agency_id is not null
+    ),
+    sealed as (
+        (select s.agency_id from audit.seals as s order by s.agency_id limit 1)
+        union all
+        select (
+            select s.agency_id
+              from audit.seals as s
+             where s.agency_id > p.agency_id
+             order by s.agency_id
+             limit 1
+        )
+          from sealed as p
+         where p.agency_id is not null
+    )
+    select l.agency_id
+      from logged as l
+     where l.agency_id is not null
+    union
+    select s.agency_id
+      from sealed as s
+     where s.agency_id is not null
+     order by 1;
+$$;
+
+ALTER FUNCTION audit.agencies() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.agencies() IS 'Every agency with rows in the trail or seals, as far as the caller sees.';
+
 CREATE FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1876,6 +1920,208 @@ $$;
 ALTER FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) IS 'What the trail notes of every row of one statement: who, in which role, request and transaction.';
+
+CREATE FUNCTION audit.defects() RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select format('trigger %s on %s is %s', w.name, c.oid::regclass, case
+        when t.oid is null then 'missing'
+        when t.tgenabled <> 'O' then 'switched off'
+        else 'not the one that records'
+    end)
+      from pg_class as c
+      join pg_namespace as n
+        on n.oid = c.relnamespace
+      join pg_proc as p
+        on p.proname = 'record_' || n.nspname || '_' || c.relname
+     cross join (
+        values ('audit_insert'), ('audit_update'), ('audit_delete'), ('audit_truncate')
+     ) as w (name)
+      left join pg_trigger as t
+        on t.tgrelid = c.oid
+       and t.tgname = w.name
+     where p.pronamespace = 'audit'::regnamespace
+       and c.relkind in ('r', 'p')
+       and (
+           t.oid is null
+           or t.tgenabled <> 'O'
+           or t.tgfoid <> case
+               when w.name = 'audit_truncate' then 'audit.forbid_truncate()'::regprocedure::oid
+               else p.oid
+           end
+       )
+    union all
+    select format('row-level security of %s is off or not forced', c.oid::regclass)
+      from pg_class as c
+     where c.relnamespace = 'audit'::regnamespace
+       and c.relkind in ('r', 'p')
+       and not (c.relrowsecurity and c.relforcerowsecurity)
+    union all
+    select format('trigger forbid_change of audit.%s is missing or switched off', w.name)
+      from (
+        values ('log'), ('seals'), ('retired')
+      ) as w (name)
+     where not exists (
+        select 1
+          from pg_trigger as t
+         where t.tgrelid = ('audit.' || w.name)::regclass
+           and t.tgfoid = 'audit.forbid_change()'::regprocedure
+           and t.tgenabled = 'O'
+     )
+    union all
+    select format('month %s is not attached to audit.log', to_char(g.month, 'YYYY-MM'))
+      from (
+            select
+                min(audit.month_of(i.inhrelid)) as earliest,
+                max(audit.month_of(i.inhrelid)) as latest
+              from pg_inherits as i
+             where i.inhparent = 'audit.log'::regclass
+      ) as m
+     cross join generate_series(m.earliest::timestamp, m.latest::timestamp, '1 month') as g (month)
+     where not exists (
+        select 1
+          from pg_inherits as i
+         where i.inhparent = 'audit.log'::regclass
+           and audit.month_of(i.inhrelid) = g.month::date
+     );
+$$;
+
+ALTER FUNCTION audit.defects() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.defects() IS 'What is wrong with the trail itself: triggers, protection, months; no row when nothing is.';
+
+CREATE TABLE audit.seals (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    seq bigint NOT NULL,
+    month date NOT NULL,
+    epoch integer NOT NULL,
+    timeline integer NOT NULL,
+    from_xid xid8 NOT NULL,
+    to_xid xid8 NOT NULL,
+    row_count bigint NOT NULL,
+    rows_hash app.sha256 NOT NULL,
+    row_marks bytea NOT NULL,
+    revision text NOT NULL,
+    machinery app.sha256 NOT NULL,
+    prev_hash app.sha256,
+    seal_hash app.sha256 NOT NULL,
+    sealed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT seals_chain CHECK (((seq = 1) = (prev_hash IS NULL))),
+    CONSTRAINT seals_month_first CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+    CONSTRAINT seals_range CHECK (((from_xid < to_xid) AND (row_count > 0))),
+    CONSTRAINT seals_revision_length CHECK ((octet_length(revision) <= 32)),
+    CONSTRAINT seals_row_marks_length CHECK ((octet_length(row_marks) = (4 * row_count)))
+);
+
+ALTER TABLE ONLY audit.seals FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.seals OWNER TO gardenos_owner;
+
+COMMENT ON TABLE audit.seals IS 'The chain over the trail, one for each agency: a row for each batch that no transaction can add to.';
+
+COMMENT ON COLUMN audit.seals.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN audit.seals.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN audit.seals.seq IS '1, 2, 3 … without a gap.';
+
+COMMENT ON COLUMN audit.seals.month IS 'The month of audit.log that its rows lie in.';
+
+COMMENT ON COLUMN audit.seals.epoch IS 'Of its rows; both ends are transactions of this epoch.';
+
+COMMENT ON COLUMN audit.seals.timeline IS 'Of the primary that sealed.';
+
+COMMENT ON COLUMN audit.seals.from_xid IS 'The first transaction of the batch.';
+
+COMMENT ON COLUMN audit.seals.to_xid IS 'The first transaction after the batch.';
+
+COMMENT ON COLUMN audit.seals.row_count IS 'How many rows the batch has.';
+
+COMMENT ON COLUMN audit.seals.rows_hash IS 'sha256 over the hashes of its rows, in their order.';
+
+COMMENT ON COLUMN audit.seals.row_marks IS 'The first four bytes of the hash of each row: they say which row was touched.';
+
+COMMENT ON COLUMN audit.seals.revision IS 'The revision of the database when it sealed.';
+
+COMMENT ON COLUMN audit.seals.machinery IS 'What recorded then: the hash of functions and triggers, see migration.machinery.';
+
+COMMENT ON COLUMN audit.seals.prev_hash IS 'The seal before.';
+
+COMMENT ON COLUMN audit.seals.seal_hash IS 'sha256 of all of these but id.';
+
+COMMENT ON COLUMN audit.seals.sealed_at IS 'When it sealed.';
+
+CREATE FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    present bigint;
+    place bigint;
+    before uuid;
+begin
+    if not exists (
+        select 1
+          from pg_inherits as i
+         where i.inhparent = 'audit.log'::regclass
+           and audit.month_of(i.inhrelid) = sealed.month
+    ) then
+        problem := format('all %s rows are gone: %s was detached and not retired', sealed.row_count, sealed.month);
+        return;
+    end if;
+
+    select count(*)
+      into present
+      from audit.row_hashes as r
+     where r.agency_id = sealed.agency_id
+       and r.epoch = sealed.epoch
+       and r.xid >= sealed.from_xid
+       and r.xid < sealed.to_xid
+       and audit.month_of(r.partition) = sealed.month;
+    if present = 0 then
+        problem := format('all %s rows of %s are gone', sealed.row_count, sealed.month);
+        return;
+    end if;
+
+    select f.id, f.place, f.before
+      into log_id, place, before
+      from (
+            select
+                r.id,
+                r.row_hash,
+                row_number() over in_order as place,
+                lag(r.id) over in_order as before
+              from audit.row_hashes as r
+             where r.agency_id = sealed.agency_id
+               and r.epoch = sealed.epoch
+               and r.xid >= sealed.from_xid
+               and r.xid < sealed.to_xid
+               and audit.month_of(r.partition) = sealed.month
+            window in_order as (order by r.timeline, r.seq)
+      ) as f
+     where substring(f.row_hash from 1 for 4)
+        is distinct from nullif(substring(sealed.row_marks from (f.place * 4 - 3)::integer for 4), ''::bytea)
+     order by f.place
+     limit 1;
+    if place is null then
+        problem := format('the last %s of its %s rows are gone', sealed.row_count - present, sealed.row_count);
+        return;
+    end if;
+    problem := case
+        when present < sealed.row_count then
+            format('%s of its %s rows are gone, the first before this one', sealed.row_count - present, sealed.row_count)
+        when present > sealed.row_count then
+            format('%s rows were added to its %s, this one first', present - sealed.row_count, sealed.row_count)
+        else 'this row was changed, or is in another place'
+    end;
+end;
+$$;
+
+ALTER FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) IS 'The first row of a sealed batch that is not as it was, and what is wrong with it.';
 
 CREATE FUNCTION audit.forbid_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -1915,6 +2161,142 @@ $$;
 ALTER FUNCTION audit.forbid_truncate() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.forbid_truncate() IS 'Refuses to truncate an audited table.';
+
+CREATE FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) RETURNS record
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select
+        s.seq,
+        encode(s.seal_hash, 'hex'),
+        s.sealed_at
+      from audit.seals as s
+     where s.agency_id = head.agency
+     order by s.seq desc
+     limit 1;
+$$;
+
+ALTER FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) IS 'The last seal of an agency: number, hash and time, to be kept outside.';
+
+CREATE FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select exists (
+        select 1
+          from audit.seals as s
+         where s.agency_id = holds.agency
+           and s.seq = holds.seal
+           and encode(s.seal_hash, 'hex') = holds.seal_hash
+    );
+$$;
+
+ALTER FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) IS 'True when this seal, as exported by audit.head, is still in the chain.';
+
+CREATE FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    select jsonb_object_agg(o.name, encode(substring(sha256(convert_to(o.definition, 'UTF8')) from 1 for 8), 'hex'))
+      into objects
+      from (
+            select
+                'function ' || p.oid::regprocedure as name,
+                json_build_array(
+                    p.prosrc,
+                    p.proconfig,
+                    p.prosecdef,
+                    p.proowner::regrole,
+                    p.prolang,
+                    p.provolatile
+                )::text as definition
+              from pg_proc as p
+             where p.pronamespace in ('app'::regnamespace, 'audit'::regnamespace)
+            union all
+            select
+                format('trigger %I on %s', t.tgname, t.tgrelid::regclass),
+                json_build_array(
+                    t.tgenabled,
+                    t.tgtype,
+                    t.tgfoid::regprocedure,
+                    encode(t.tgargs, 'hex'),
+                    t.tgattr::text,
+                    t.tgoldtable,
+                    t.tgnewtable,
+                    t.tgqual is null
+                )::text
+              from pg_trigger as t
+              join pg_class as c
+                on c.oid = t.tgrelid
+              join pg_namespace as n
+                on n.oid = c.relnamespace
+             where n.nspname in (
+                'tenancy', 'crm', 'ai', 'langgraph', 'integration', 'governance', 'audit'
+             )
+               and not t.tgisinternal
+               and t.tgparentid = 0
+            union all
+            select
+                'table ' || c.oid::regclass,
+                json_build_array(c.relrowsecurity, c.relforcerowsecurity, c.relowner::regrole)::text
+              from pg_class as c
+             where c.oid in ('audit.log'::regclass, 'audit.seals'::regclass, 'audit.retired'::regclass)
+      ) as o;
+    machinery := sha256(convert_to(objects::text, 'UTF8'));
+    select v.version_num
+      into revision
+      from migration.alembic_version as v;
+    revision := coalesce(revision, '');
+end;
+$$;
+
+ALTER FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) IS 'What records now: a hash of all functions and triggers, the revision, and the hash of each.';
+
+CREATE FUNCTION audit.machinery_changes(earlier bytea, later bytea) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    present record := audit.machinery();
+    before jsonb;
+    after jsonb;
+begin
+    select m.objects into before from migration.machinery as m where m.machinery = earlier;
+    select m.objects into after from migration.machinery as m where m.machinery = later;
+    if after is null and later = present.machinery then
+        after := present.objects;
+    end if;
+    if before is null or after is null then
+        return 'a state that was not kept';
+    end if;
+    return (
+        select string_agg(
+            case
+                when a.key is null then b.key || ' is gone'
+                when b.key is null then a.key || ' is new'
+                else a.key || ' was changed'
+            end,
+            ', '
+            order by coalesce(a.key, b.key)
+        )
+          from jsonb_each_text(before) as b
+          full join jsonb_each_text(after) as a
+            on a.key = b.key
+         where a.value is distinct from b.value
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.machinery_changes(earlier bytea, later bytea) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.machinery_changes(earlier bytea, later bytea) IS 'The functions and triggers that differ between two states of the machinery.';
 
 CREATE FUNCTION audit.make_partitions(months integer DEFAULT 24) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1968,6 +2350,18 @@ $$;
 ALTER FUNCTION audit.make_partitions(months integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.make_partitions(months integer) IS 'Makes the months of audit.log that are missing, this one and so many ahead; returns how many it made.';
+
+CREATE FUNCTION audit.month_of(partition regclass) RETURNS date
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    select to_date(right(partition::text, 7), 'YYYY_MM')
+     where partition::text ~ '^audit\.log_[0-9]{4}_(0[1-9]|1[0-2])$';
+$_$;
+
+ALTER FUNCTION audit.month_of(partition regclass) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.month_of(partition regclass) IS 'The month of a partition of audit.log, or null.';
 
 CREATE FUNCTION audit.months_ahead() RETURNS integer
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -4705,6 +5099,72 @@ ALTER FUNCTION audit.record_tenancy_users() OWNER TO gardenos_audit_writer;
 
 COMMENT ON FUNCTION audit.record_tenancy_users() IS 'Appends the changes of tenancy.users to the trail.';
 
+CREATE FUNCTION audit.redact(agency uuid, record_table text, record uuid) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    emptied bigint;
+    context constant record := audit.context();
+begin
+    update audit.log as l
+       set old_values = null,
+           new_values = null,
+           salt = null
+     where l.agency_id = redact.agency
+       and l.schema_name = split_part(redact.record_table, '.', 1)
+       and l.table_name = split_part(redact.record_table, '.', 2)
+       and l.record_id = redact.record
+       and l.salt is not null;
+    get diagnostics emptied = row_count;
+    if emptied > 0 then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        values (
+            redact.agency,
+            split_part(redact.record_table, '.', 1),
+            split_part(redact.record_table, '.', 2),
+            redact.record,
+            'redact',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+        );
+    end if;
+    return emptied;
+end;
+$$;
+
+ALTER FUNCTION audit.redact(agency uuid, record_table text, record uuid) OWNER TO gardenos_audit_redactor;
+
+COMMENT ON FUNCTION audit.redact(agency uuid, record_table text, record uuid) IS 'Erases the values that the trail holds of one record, and records that; returns how many rows it emptied.';
+
 CREATE FUNCTION audit.request(OUT request_id text, OUT ip inet) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4735,6 +5195,390 @@ $$;
 ALTER FUNCTION audit.request(OUT request_id text, OUT ip inet) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.request(OUT request_id text, OUT ip inet) IS 'The request id and the address of the client, as far as headers tell. Never raises.';
+
+CREATE FUNCTION audit.seal(agency uuid DEFAULT NULL::uuid, batch_rows integer DEFAULT 100000) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    horizon constant xid8 := pg_snapshot_xmin(pg_current_snapshot());
+    present constant record := audit.machinery();
+    this_epoch constant integer := (select max(e.epoch) from migration.epochs as e);
+    one uuid;
+    last audit.seals;
+    next audit.seals;
+    rows_epoch integer;
+    first_xid xid8;
+    end_xid xid8;
+    part record;
+    sealed bigint := 0;
+begin
+    if batch_rows is null or batch_rows < 1 then
+        raise exception 'A batch has at least one row, not %.', coalesce(batch_rows::text, 'null')
+            using errcode = '22023';
+    end if;
+    insert into migration.machinery (machinery, revision, objects)
+    values (present.machinery, present.revision, present.objects)
+    on conflict (machinery) do nothing;
+
+    <<agencies>>
+    for one in
+        select a.id
+          from audit.agencies() as a (id)
+         where seal.agency is null
+            or a.id = seal.agency
+    loop
+        loop
+            last := null;
+            select *
+              into last
+              from audit.seals as s
+             where s.agency_id = one
+             order by s.seq desc
+             limit 1;
+
+            select l.epoch, l.xid
+              into rows_epoch, first_xid
+              from audit.log as l
+             where l.agency_id = one
+               and (
+                   last.epoch is null
+                   or l.epoch > last.epoch
+                   or (l.epoch = last.epoch and l.xid >= last.to_xid)
+               )
+             order by l.epoch, l.xid
+             limit 1;
+            exit when first_xid is null or (rows_epoch = this_epoch and first_xid >= horizon);
+
+            select l.xid
+              into end_xid
+              from audit.log as l
+             where l.agency_id = one
+               and l.epoch = rows_epoch
+               and l.xid >= first_xid
+             order by l.xid
+            offset batch_rows
+             limit 1;
+            if end_xid = first_xid then
+                -- one transaction wrote more than a batch: it is sealed whole
+                select l.xid
+                  into end_xid
+                  from audit.log as l
+                 where l.agency_id = one
+                   and l.epoch = rows_epoch
+                   and l.xid > first_xid
+                 order by l.xid
+                 limit 1;
+            end if;
+            if rows_epoch = this_epoch then
+                end_xid := least(end_xid, horizon);
+            elsif end_xid is null then
+                select (max(l.xid::text::bigint) + 1)::text::xid8
+                  into end_xid
+                  from audit.log as l
+                 where l.agency_id = one
+                   and l.epoch = rows_epoch;
+            end if;
+
+            next.agency_id := one;
+            next.epoch := rows_epoch;
+            next.timeline := ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer;
+            next.from_xid := case when last.epoch = rows_epoch then last.to_xid else '0' end;
+            next.to_xid := end_xid;
+            next.revision := present.revision;
+            next.machinery := present.machinery;
+            for part in
+                select
+                    audit.month_of(r.partition) as month,
+                    count(*) as row_count,
+                    sha256(string_agg(r.row_hash, ''::bytea order by r.timeline, r.seq)) as rows_hash,
+                    string_agg(substring(r.row_hash from 1 for 4), ''::bytea order by r.timeline, r.seq) as row_marks
+                  from audit.row_hashes as r
+                 where r.agency_id = one
+                   and r.epoch = rows_epoch
+                   and r.xid >= next.from_xid
+                   and r.xid < next.to_xid
+                 group by r.partition
+                 order by 1
+            loop
+                next.id := app.uuid_v7();
+                next.seq := coalesce(last.seq, 0) + 1;
+                next.month := part.month;
+                next.row_count := part.row_count;
+                next.rows_hash := part.rows_hash;
+                next.row_marks := part.row_marks;
+                next.prev_hash := last.seal_hash;
+                next.sealed_at := clock_timestamp();
+                next.seal_hash := audit.seal_hash(next);
+                insert into audit.seals
+                select next.*
+                on conflict (agency_id, seq) do nothing;
+                if not found then
+                    continue agencies;
+                end if;
+                last := next;
+                sealed := sealed + part.row_count;
+            end loop;
+        end loop;
+    end loop;
+    return sealed;
+end;
+$$;
+
+ALTER FUNCTION audit.seal(agency uuid, batch_rows integer) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.seal(agency uuid, batch_rows integer) IS 'Seals what no transaction can add to any more, of one agency or of all; returns how many rows it sealed.';
+
+CREATE FUNCTION audit.seal_hash(seal audit.seals) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select sha256(
+        convert_to(
+            json_build_array(
+                seal.agency_id,
+                seal.seq,
+                to_char(seal.month, 'YYYY-MM-DD'),
+                seal.epoch,
+                seal.timeline,
+                seal.from_xid::text,
+                seal.to_xid::text,
+                seal.row_count,
+                encode(seal.rows_hash, 'hex'),
+                encode(seal.row_marks, 'hex'),
+                seal.revision,
+                encode(seal.machinery, 'hex'),
+                encode(seal.prev_hash, 'hex'),
+                extract(epoch from seal.sealed_at)
+            )::text,
+            'UTF8'
+        )
+    );
+$$;
+
+ALTER FUNCTION audit.seal_hash(seal audit.seals) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.seal_hash(seal audit.seals) IS 'What seal_hash of this seal must be.';
+
+CREATE FUNCTION audit.verify(agency uuid DEFAULT NULL::uuid, from_seal bigint DEFAULT 1, to_seal bigint DEFAULT NULL::bigint) RETURNS TABLE(agency_id uuid, seal bigint, log_id uuid, problem text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    present constant record := audit.machinery();
+    one uuid;
+    earlier audit.seals;
+    this audit.seals;
+    gone audit.retired;
+    found_rows record;
+    wanted bigint;
+begin
+    if current_user = 'authenticated' then
+        if not app.may('audit.log:select', 'owner', 'admin')
+            or coalesce(verify.agency, app.agency_id()) is distinct from app.agency_id() then
+            raise exception 'Only owners and admins verify the trail, and only that of their agency.'
+                using errcode = '42501';
+        end if;
+    elsif row_security_active('audit.log') and current_user not in ('gardenos_auditor', 'gardenos_audit_sealer') then
+        raise exception '% sees no row of the trail, so it cannot verify it.', current_user
+            using errcode = '42501',
+            hint = 'Ask as gardenos_auditor.';
+    end if;
+
+    return query
+        select null::uuid, null::bigint, null::uuid, d.problem
+          from audit.defects() as d (problem);
+
+    for one in
+        select a.id
+          from audit.agencies() as a (id)
+         where verify.agency is null
+            or a.id = verify.agency
+    loop
+        earlier := null;
+        wanted := 0;
+        select *
+          into earlier
+          from audit.seals as s
+         where s.agency_id = one
+           and s.seq = from_seal - 1;
+
+        for this in
+            select *
+              from audit.seals as s
+             where s.agency_id = one
+               and s.seq >= from_seal
+               and (to_seal is null or s.seq <= to_seal)
+             order by s.seq
+        loop
+            agency_id := one;
+            seal := this.seq;
+            log_id := null;
+            if this.seq <> coalesce(earlier.seq + 1, from_seal) then
+                problem := format('seal %s is missing', coalesce(earlier.seq + 1, from_seal));
+                return next;
+            elsif this.prev_hash is distinct from earlier.seal_hash then
+                problem := 'does not follow the seal before it';
+                return next;
+            elsif this.epoch < earlier.epoch
+                or this.from_xid <> (case when this.epoch = earlier.epoch then earlier.to_xid else '0' end)
+                and not (
+                    this.epoch = earlier.epoch
+                    and this.from_xid = earlier.from_xid
+                    and this.to_xid = earlier.to_xid
+                    and this.month > earlier.month
+                ) then
+                problem := 'does not begin where the seal before it ends';
+                return next;
+            end if;
+            if this.seal_hash is distinct from audit.seal_hash(this) then
+                problem := 'the seal itself was changed';
+                return next;
+            end if;
+            if this.machinery <> earlier.machinery and this.revision = earlier.revision then
+                problem := format(
+                    'what records was changed before this seal, by no revision: %s',
+                    audit.machinery_changes(earlier.machinery, this.machinery)
+                );
+                return next;
+            end if;
+
+            gone := null;
+            select *
+              into gone
+              from audit.retired as r
+             where r.agency_id = one
+               and r.month = this.month;
+            select
+                count(*) as row_count,
+                sha256(string_agg(r.row_hash, ''::bytea order by r.timeline, r.seq)) as rows_hash,
+                (array_agg(r.id order by r.timeline, r.seq) filter (where not r.values_hold))[1] as changed_values
+              into found_rows
+              from audit.row_hashes as r
+             where r.agency_id = one
+               and r.epoch = this.epoch
+               and r.xid >= this.from_xid
+               and r.xid < this.to_xid
+               and audit.month_of(r.partition) = this.month;
+            if gone.month is not null then
+                if found_rows.row_count > 0 then
+                    problem := format('%s rows are there of %s, which was retired', found_rows.row_count, this.month);
+                    return next;
+                end if;
+                if this.seq = gone.last_seal and this.seal_hash <> gone.head_hash
+                    or this.seq not between gone.first_seal and gone.last_seal then
+                    problem := format('is not as it was when %s was retired', this.month);
+                    return next;
+                end if;
+            else
+                wanted := wanted + this.row_count;
+                if found_rows.row_count <> this.row_count or found_rows.rows_hash <> this.rows_hash then
+                    select d.log_id, d.problem
+                      into log_id, problem
+                      from audit.first_difference(this) as d;
+                    return next;
+                    log_id := null;
+                end if;
+                if found_rows.changed_values is not null then
+                    log_id := found_rows.changed_values;
+                    problem := 'its values are not those that were recorded';
+                    return next;
+                    log_id := null;
+                end if;
+            end if;
+            earlier := this;
+        end loop;
+
+        continue when to_seal is not null;
+        agency_id := one;
+        seal := null;
+        log_id := null;
+        if from_seal > 1 and earlier.seq is null then
+            problem := format('there is no seal %s', from_seal);
+            return next;
+        end if;
+        if earlier.machinery <> present.machinery and earlier.revision = present.revision then
+            problem := format(
+                'what records was changed since the last seal, by no revision: %s',
+                audit.machinery_changes(earlier.machinery, present.machinery)
+            );
+            return next;
+        end if;
+        if from_seal = 1 and earlier.seq is not null and wanted <> (
+            select count(*)
+              from audit.log as l
+             where l.agency_id = one
+               and (l.epoch < earlier.epoch or (l.epoch = earlier.epoch and l.xid < earlier.to_xid))
+        ) then
+            for log_id in
+                select r.id
+                  from audit.row_hashes as r
+                 where r.agency_id = one
+                   and (r.epoch < earlier.epoch or (r.epoch = earlier.epoch and r.xid < earlier.to_xid))
+                   and not exists (
+                       select 1
+                         from audit.seals as s
+                        where s.agency_id = one
+                          and s.month = audit.month_of(r.partition)
+                          and s.epoch = r.epoch
+                          and s.from_xid <= r.xid
+                          and s.to_xid > r.xid
+                   )
+                 order by r.epoch, r.timeline, r.seq
+                 limit 1
+            loop
+                problem := 'was added to a range that was sealed without it';
+                return next;
+            end loop;
+        end if;
+        for log_id, problem in
+            select
+                r.id,
+                case
+                    when r.values_hold then 'its values were emptied, and no redaction says so'
+                    else 'its values are not those that were recorded (not sealed yet)'
+                end
+              from audit.row_hashes as r
+             where r.agency_id = one
+               and (
+                   (
+                       r.is_emptied
+                       and not exists (
+                           select 1
+                             from audit.log as l
+                             join audit.log as m
+                               on m.agency_id = l.agency_id
+                              and m.schema_name = l.schema_name
+                              and m.table_name = l.table_name
+                              and m.record_id = l.record_id
+                            where l.agency_id = r.agency_id
+                              and l.id = r.id
+                              and m.op = 'redact'
+                              and (m.epoch, m.timeline, m.seq) > (l.epoch, l.timeline, l.seq)
+                       )
+                   )
+                   or (
+                       not r.values_hold
+                       and not r.is_emptied
+                       and (
+                           earlier.seq is null
+                           or r.epoch > earlier.epoch
+                           or (r.epoch = earlier.epoch and r.xid >= earlier.to_xid)
+                       )
+                   )
+               )
+             order by r.epoch, r.timeline, r.seq
+             limit 1
+        loop
+            return next;
+        end loop;
+    end loop;
+end;
+$$;
+
+ALTER FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) IS 'Every problem of the trail of an agency, or of all; no row when it is what was recorded.';
 
 CREATE TABLE audit.log (
     agency_id uuid NOT NULL,
@@ -4876,67 +5720,43 @@ COMMENT ON COLUMN audit.retired.retired_at IS 'When it left.';
 
 COMMENT ON COLUMN audit.retired.retired_by IS 'The login that retired it.';
 
-CREATE TABLE audit.seals (
-    agency_id uuid NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    seq bigint NOT NULL,
-    month date NOT NULL,
-    epoch integer NOT NULL,
-    timeline integer NOT NULL,
-    from_xid xid8 NOT NULL,
-    to_xid xid8 NOT NULL,
-    row_count bigint NOT NULL,
-    rows_hash app.sha256 NOT NULL,
-    row_marks bytea NOT NULL,
-    revision text NOT NULL,
-    machinery app.sha256 NOT NULL,
-    prev_hash app.sha256,
-    seal_hash app.sha256 NOT NULL,
-    sealed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT seals_chain CHECK (((seq = 1) = (prev_hash IS NULL))),
-    CONSTRAINT seals_month_first CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
-    CONSTRAINT seals_range CHECK (((from_xid < to_xid) AND (row_count > 0))),
-    CONSTRAINT seals_revision_length CHECK ((octet_length(revision) <= 32)),
-    CONSTRAINT seals_row_marks_length CHECK ((octet_length(row_marks) = (4 * row_count)))
-);
+CREATE VIEW audit.row_hashes WITH (security_invoker='true') AS
+ SELECT agency_id,
+    id,
+    epoch,
+    timeline,
+    seq,
+    xid,
+    tableoid AS partition,
+    sha256(convert_to((json_build_array(agency_id, id, seq, EXTRACT(epoch FROM at), schema_name, table_name, record_id, op, changed, encode((values_hash)::bytea, 'hex'::text), actor_kind, actor_user_id, actor_membership_id, on_behalf_of_id, api_key_id, agency_role, db_role, request_id, ip, (xid)::text, epoch, timeline))::text, 'UTF8'::name)) AS row_hash,
+    COALESCE(((values_hash)::bytea = sha256((salt || convert_to(concat((old_values)::text, '
+', (new_values)::text), 'UTF8'::name)))), ((old_values IS NULL) AND (new_values IS NULL) AND (salt IS NULL))) AS values_hold,
+    ((values_hash IS NOT NULL) AND (salt IS NULL)) AS is_emptied
+   FROM audit.log l;
 
-ALTER TABLE ONLY audit.seals FORCE ROW LEVEL SECURITY;
+ALTER VIEW audit.row_hashes OWNER TO gardenos_owner;
 
-ALTER TABLE audit.seals OWNER TO gardenos_owner;
+COMMENT ON VIEW audit.row_hashes IS 'The trail, as hashes of its rows.';
 
-COMMENT ON TABLE audit.seals IS 'The chain over the trail, one for each agency: a row for each batch that no transaction can add to.';
+COMMENT ON COLUMN audit.row_hashes.agency_id IS 'Of the row.';
 
-COMMENT ON COLUMN audit.seals.agency_id IS 'The agency that the row belongs to; never changes.';
+COMMENT ON COLUMN audit.row_hashes.id IS 'Of the row.';
 
-COMMENT ON COLUMN audit.seals.id IS 'The id of the row, a uuid v7.';
+COMMENT ON COLUMN audit.row_hashes.epoch IS 'Of the row.';
 
-COMMENT ON COLUMN audit.seals.seq IS '1, 2, 3 … without a gap.';
+COMMENT ON COLUMN audit.row_hashes.timeline IS 'Of the row.';
 
-COMMENT ON COLUMN audit.seals.month IS 'The month of audit.log that its rows lie in.';
+COMMENT ON COLUMN audit.row_hashes.seq IS 'Of the row.';
 
-COMMENT ON COLUMN audit.seals.epoch IS 'Of its rows; both ends are transactions of this epoch.';
+COMMENT ON COLUMN audit.row_hashes.xid IS 'Of the row.';
 
-COMMENT ON COLUMN audit.seals.timeline IS 'Of the primary that sealed.';
+COMMENT ON COLUMN audit.row_hashes.partition IS 'The month that holds the row.';
 
-COMMENT ON COLUMN audit.seals.from_xid IS 'The first transaction of the batch.';
+COMMENT ON COLUMN audit.row_hashes.row_hash IS 'sha256 of every column but the values and their salt.';
 
-COMMENT ON COLUMN audit.seals.to_xid IS 'The first transaction after the batch.';
+COMMENT ON COLUMN audit.row_hashes.values_hold IS 'False when the values are not those that were recorded.';
 
-COMMENT ON COLUMN audit.seals.row_count IS 'How many rows the batch has.';
-
-COMMENT ON COLUMN audit.seals.rows_hash IS 'sha256 over the hashes of its rows, in their order.';
-
-COMMENT ON COLUMN audit.seals.row_marks IS 'The first four bytes of the hash of each row: they say which row was touched.';
-
-COMMENT ON COLUMN audit.seals.revision IS 'The revision of the database when it sealed.';
-
-COMMENT ON COLUMN audit.seals.machinery IS 'What recorded then: the hash of functions and triggers, see migration.machinery.';
-
-COMMENT ON COLUMN audit.seals.prev_hash IS 'The seal before.';
-
-COMMENT ON COLUMN audit.seals.seal_hash IS 'sha256 of all of these but id.';
-
-COMMENT ON COLUMN audit.seals.sealed_at IS 'When it sealed.';
+COMMENT ON COLUMN audit.row_hashes.is_emptied IS 'True when the values were erased; a redaction must say so.';
 
 CREATE TABLE migration.alembic_version (
     version_num character varying(32) NOT NULL
@@ -6071,6 +6891,7 @@ GRANT USAGE ON SCHEMA langgraph TO gardenos_auditor;
 GRANT USAGE ON SCHEMA migration TO gardenos_sealer;
 GRANT USAGE ON SCHEMA migration TO gardenos_audit_writer;
 GRANT USAGE ON SCHEMA migration TO gardenos_audit_sealer;
+GRANT USAGE ON SCHEMA migration TO gardenos_audit_redactor;
 
 GRANT USAGE ON SCHEMA tenancy TO authenticated;
 GRANT USAGE ON SCHEMA tenancy TO service_role;
@@ -6285,6 +7106,9 @@ GRANT ALL ON FUNCTION app.uuid_v7() TO service_role;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_sealer;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_tenancy_writer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_writer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_redactor;
 
 REVOKE ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO authenticated;
@@ -6294,16 +7118,66 @@ GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_sealer;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_redactor;
 
+REVOKE ALL ON FUNCTION audit.agencies() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.agencies() TO authenticated;
+GRANT ALL ON FUNCTION audit.agencies() TO service_role;
+GRANT ALL ON FUNCTION audit.agencies() TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.agencies() TO gardenos_audit_sealer;
+
 REVOKE ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) TO gardenos_audit_writer;
 GRANT ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) TO gardenos_audit_redactor;
+
+REVOKE ALL ON FUNCTION audit.defects() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.defects() TO authenticated;
+GRANT ALL ON FUNCTION audit.defects() TO service_role;
+GRANT ALL ON FUNCTION audit.defects() TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.defects() TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION audit.defects() TO gardenos_monitor;
+
+GRANT SELECT ON TABLE audit.seals TO authenticated;
+GRANT SELECT ON TABLE audit.seals TO service_role;
+GRANT SELECT ON TABLE audit.seals TO gardenos_auditor;
+GRANT SELECT,INSERT ON TABLE audit.seals TO gardenos_audit_sealer;
+
+REVOKE ALL ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) TO authenticated;
+GRANT ALL ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) TO service_role;
+GRANT ALL ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) TO gardenos_audit_sealer;
 
 REVOKE ALL ON FUNCTION audit.forbid_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION audit.forbid_truncate() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) TO authenticated;
+GRANT ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) TO service_role;
+GRANT ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) TO authenticated;
+GRANT ALL ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) TO service_role;
+GRANT ALL ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.machinery_changes(earlier bytea, later bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.machinery_changes(earlier bytea, later bytea) TO authenticated;
+GRANT ALL ON FUNCTION audit.machinery_changes(earlier bytea, later bytea) TO service_role;
+GRANT ALL ON FUNCTION audit.machinery_changes(earlier bytea, later bytea) TO gardenos_auditor;
+
 REVOKE ALL ON FUNCTION audit.make_partitions(months integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.make_partitions(months integer) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION audit.month_of(partition regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO authenticated;
+GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO service_role;
+GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO gardenos_audit_sealer;
 
 REVOKE ALL ON FUNCTION audit.months_ahead() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.months_ahead() TO gardenos_worker;
@@ -6346,9 +7220,27 @@ GRANT ALL ON FUNCTION audit.record_tenancy_user_identities() TO gardenos_owner;
 REVOKE ALL ON FUNCTION audit.record_tenancy_users() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_tenancy_users() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION audit.redact(agency uuid, record_table text, record uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.redact(agency uuid, record_table text, record uuid) TO service_role;
+
 REVOKE ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_writer;
 GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_redactor;
+
+REVOKE ALL ON FUNCTION audit.seal(agency uuid, batch_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.seal(agency uuid, batch_rows integer) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION audit.seal_hash(seal audit.seals) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO authenticated;
+GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO service_role;
+GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO gardenos_audit_sealer;
+
+REVOKE ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO authenticated;
+GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO service_role;
+GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO gardenos_audit_sealer;
 
 GRANT SELECT ON TABLE audit.log TO authenticated;
 GRANT SELECT ON TABLE audit.log TO service_role;
@@ -6368,15 +7260,16 @@ GRANT SELECT ON TABLE audit.retired TO service_role;
 GRANT SELECT ON TABLE audit.retired TO gardenos_auditor;
 GRANT SELECT,INSERT ON TABLE audit.retired TO gardenos_audit_sealer;
 
-GRANT SELECT ON TABLE audit.seals TO authenticated;
-GRANT SELECT ON TABLE audit.seals TO service_role;
-GRANT SELECT ON TABLE audit.seals TO gardenos_auditor;
-GRANT SELECT,INSERT ON TABLE audit.seals TO gardenos_audit_sealer;
+GRANT SELECT ON TABLE audit.row_hashes TO authenticated;
+GRANT SELECT ON TABLE audit.row_hashes TO service_role;
+GRANT SELECT ON TABLE audit.row_hashes TO gardenos_auditor;
+GRANT SELECT ON TABLE audit.row_hashes TO gardenos_audit_sealer;
 
 GRANT SELECT ON TABLE migration.alembic_version TO gardenos_audit_sealer;
 
 GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_writer;
 GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_sealer;
+GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_redactor;
 
 GRANT SELECT,INSERT ON TABLE migration.machinery TO gardenos_audit_sealer;
 

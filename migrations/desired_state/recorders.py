@@ -248,16 +248,16 @@ def _listed(lines: list[str]) -> str:
     return indent(",\n".join(lines), "    ")
 
 
-def texts(connection: psycopg.Connection[Any]) -> dict[Path, str]:
+def texts(cursor: psycopg.Cursor[tuple[Any, ...]]) -> dict[Path, str]:
     """The files of all tables that are recorded.
 
     Args:
-        connection: to a database at head.
+        cursor: of a database at head.
     """
     found = {}
     for table, level in levels().items():
         if level != "none":
-            shape = connection.execute(COLUMNS, [table]).fetchall()
+            shape = cursor.execute(COLUMNS, [table]).fetchall()
             file = ROOT / "sql" / "functions" / f"{recorder_name(table)}.sql"
             found[file] = recorder(
                 table,
@@ -274,8 +274,8 @@ def main() -> int:
         config = Config(ROOT / "alembic.ini")
         config.attributes["address"] = Address.parse(superuser).acting_as(MIGRATOR)
         command.upgrade(config, "head")
-        with psycopg.connect(superuser) as connection:
-            for path, text in texts(connection).items():
+        with psycopg.connect(superuser) as connection, connection.cursor() as cursor:
+            for path, text in texts(cursor).items():
                 if not path.exists() or path.read_text(encoding="utf-8") != text:
                     path.write_text(text, encoding="utf-8")
                     print(f"wrote {path.relative_to(ROOT).as_posix()}")

@@ -472,13 +472,21 @@ def upgrade() -> None:
         r"""
         -- The epoch stands in every row of the trail and in every seal. No row-level security: it is nobody's data,
         -- and the restore procedure writes it as the owner.
-        grant select on table migration.epochs to gardenos_audit_writer, gardenos_audit_sealer;
+        grant select on table migration.epochs to
+            gardenos_audit_writer,
+            gardenos_audit_sealer,
+            gardenos_audit_redactor;
         """
     )
     execute(
         r"""
         -- What recorded the trail, as sealing found it. No row-level security: it is nobody's data.
         grant select, insert on table migration.machinery to gardenos_audit_sealer;
+        """
+    )
+    execute(
+        r"""
+        grant execute on function app.uuid_v7() to gardenos_audit_writer, gardenos_audit_sealer, gardenos_audit_redactor;
         """
     )
     execute(
@@ -602,8 +610,10 @@ def downgrade() -> None:
         drop function audit.months_ahead();
         drop function audit.make_partitions(integer);
 
-        revoke select on table migration.epochs from gardenos_audit_writer, gardenos_audit_sealer;
+        revoke select on table migration.epochs from gardenos_audit_writer, gardenos_audit_sealer, gardenos_audit_redactor;
         revoke select on table migration.alembic_version from gardenos_audit_sealer;
+
+        revoke execute on function app.uuid_v7() from gardenos_audit_writer, gardenos_audit_sealer, gardenos_audit_redactor;
 
         drop table migration.machinery;
         drop table audit.retired;

@@ -43,7 +43,7 @@ begin
             (array['crm'], 'usage', array['gardenos_search']),
             (
                 array['migration'], 'usage',
-                array['gardenos_sealer', 'gardenos_audit_writer', 'gardenos_audit_sealer']
+                array['gardenos_sealer'] || auditing
             ),
             (array['audit'], 'usage', auditing),
             (array['audit'], 'create', auditing),

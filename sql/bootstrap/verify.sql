@@ -183,6 +183,7 @@ schema_privilege (schema_name, privilege, role_name) as (
     ('migration', 'usage', 'gardenos_sealer'),
     ('migration', 'usage', 'gardenos_audit_writer'),
     ('migration', 'usage', 'gardenos_audit_sealer'),
+    ('migration', 'usage', 'gardenos_audit_redactor'),
     ('app', 'usage', 'gardenos_monitor'),
     ('audit', 'usage', 'gardenos_monitor'),
     ('audit', 'usage', 'gardenos_audit_writer'),
