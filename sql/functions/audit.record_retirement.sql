@@ -1,5 +1,5 @@
--- Before a month leaves the trail: is it whole, sealed and exported? If so this notes, agency by agency,
--- what leaves and which seals stay for it; if not it says what is wrong and nothing is noted.
+-- Before a month leaves the trail: is it whole, sealed, verified and exported? If so this notes, agency
+-- by agency, what leaves and which seals stay for it; if not it says what is wrong and nothing is noted.
 -- audit.retire calls it and then detaches the month, in one transaction.
 --
 -- SECURITY DEFINER: the sealer reads the whole trail and alone appends to audit.retired. The owner, who
@@ -20,6 +20,8 @@ declare
     end_id uuid := app.uuid_v7_floor((record_retirement.month + interval '1 month') at time zone 'UTC');
     unsealed record;
     left_rows bigint;
+    chain record;
+    broken record;
 begin
     select
         coalesce(l.agency_id, s.agency_id) as agency_id,
@@ -61,6 +63,27 @@ begin
             using errcode = '55000',
             hint = 'Export it again, and give the number of rows that the export printed.';
     end if;
+
+    for chain in
+        select s.agency_id, min(s.seq) as first_seal, max(s.seq) as last_seal
+          from audit.seals as s
+         where s.month = record_retirement.month
+         group by s.agency_id
+    loop
+        for broken in
+            select v.seal, v.log_id, v.problem
+              from audit.verify(chain.agency_id, chain.first_seal, chain.last_seal) as v
+        loop
+            raise exception 'Month % cannot leave the trail, for it does not verify: agency %, seal %, row %: %.',
+                to_char(record_retirement.month, 'YYYY-MM'),
+                chain.agency_id,
+                coalesce(broken.seal::text, 'none'),
+                coalesce(broken.log_id::text, 'none'),
+                broken.problem
+                using errcode = '55000',
+                hint = 'What leaves is evidence of nothing once its rows are gone: find out first.';
+        end loop;
+    end loop;
 
     insert into audit.retired (
         agency_id, month, row_count, first_seal, last_seal, head_hash, export_rows, export_sha256, retired_by

@@ -8,7 +8,7 @@ import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -70,20 +70,29 @@ class Trail:
             "changed": sorted((old or new or {}).keys()) if op == "update" else [],
             "old_values": None if old is None else json.dumps(old, default=str),
             "new_values": None if new is None else json.dumps(new, default=str),
-            "values_hash": bytes(32) if has_values and op != "redact" else None,
+            "salt": bytes(16) if has_values and op != "redact" and (old or new) else None,
             "actor_kind": "user",
             "db_role": "authenticated",
-            "xid": "1000",
             "epoch": epoch,
             "timeline": timeline,
             **more,
         }
         names = ", ".join(row)
         places = ", ".join(f"%({name})s" for name in row)
+        erased = bytes(32) if has_values and op != "redact" and row["salt"] is None else None
         with self.connection.transaction():
             self.connection.execute("set local session_replication_role = replica")
             self.connection.execute(
-                f"insert into audit.log ({names}) values ({places})".encode(), row
+                f"""
+                insert into audit.log ({names}, xid, values_hash)
+                select
+                    {places}, pg_current_xact_id(), coalesce(%(erased)s, sha256(
+                        %(salt)s::bytea || convert_to(
+                            concat(%(old_values)s::jsonb, e'\n', %(new_values)s::jsonb), 'UTF8'
+                        )
+                    ))
+                """.encode(),
+                {**row, "erased": erased},
             )
         return UUID(str(row["id"]))
 
@@ -103,14 +112,14 @@ def forget(trail: Trail) -> None:
         )
 
 
-def make_month(connection: Connection, month: datetime) -> str:
+def make_month(connection: Connection, month: date) -> str:
     """Make and attach a month of the past, as audit.make_partitions made it then."""
     name = f"log_{month:%Y_%m}"
-    begin = month.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    begin = date(month.year, month.month, 1)
     end = (begin + timedelta(days=32)).replace(day=1)
     for statement in (
         f"create table audit.{name} partition of audit.log for values"
-        f" from ('{_floor(begin)}') to ('{_floor(end)}')",
+        f" from ('{uuid_floor(begin)}') to ('{uuid_floor(end)}')",
         f"alter table audit.{name} owner to gardenos_owner",
         f"alter table audit.{name} enable row level security",
         f"alter table audit.{name} force row level security",
@@ -119,5 +128,7 @@ def make_month(connection: Connection, month: datetime) -> str:
     return name
 
 
-def _floor(at: datetime) -> UUID:
+def uuid_floor(day: date) -> UUID:
+    """The smallest uuid v7 of a day, in UTC."""
+    at = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return UUID(f"{int(at.timestamp() * 1000):012x}70008000000000000000")

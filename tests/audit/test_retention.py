@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tests.audit.entries import NOON, make_month, new_trail
+from tests.audit.entries import NOON, make_month, new_trail, uuid_floor
 from tests.database import Database, program_environment
-from tests.policies.access import Connection, Outcome, attempt
+from tests.policies.access import Connection, Outcome, Row, attempt
 
 A, B = uuid4(), uuid4()
 SHA = "ab" * 32
@@ -61,29 +61,15 @@ class Archive:
             return Outcome(sqlstate=error.sqlstate, message=error.diag.message_primary or "")
         return Outcome(rows=row)
 
-    def seal(self, agency: UUID, month: datetime, rows: int) -> None:
-        """Put a seal over so many rows of a month at the end of an agency's chain."""
-        with self.superuser.transaction():
-            self.superuser.execute("set local session_replication_role = replica")
-            self.superuser.execute(
-                """
-                insert into audit.seals (
-                    agency_id, seq, month, epoch, timeline, from_xid, to_xid, row_count, rows_hash,
-                    row_marks, revision, machinery, prev_hash, seal_hash
-                )
-                select
-                    %(agency)s, s.seq, %(month)s, 1, 1, '1000', '1001', %(rows)s,
-                    sha256(int8send(s.seq)), decode(repeat('00000000', %(rows)s), 'hex'), '0020',
-                    sha256('machinery'), case when s.seq > 1 then sha256(int8send(s.seq)) end,
-                    sha256(int8send(s.seq + 1))
-                  from (
-                      select coalesce(max(e.seq), 0) + 1 as seq
-                        from audit.seals as e
-                       where e.agency_id = %(agency)s
-                  ) as s
-                """,
-                {"agency": agency, "month": first(month), "rows": rows},
-            )
+    def seal(self) -> None:
+        """Seal what there is, as the worker does."""
+        with self.database.connect("gardenos_worker") as worker:
+            worker.execute("select audit.seal()")
+
+    def problems(self) -> list[Row]:
+        """What the auditor finds wrong with the whole trail."""
+        with self.database.connect("gardenos_auditor", row_factory=dict_row) as auditor:
+            return auditor.execute("select * from audit.verify()").fetchall()
 
     def months(self) -> list[str]:
         """The months that are attached and past."""
@@ -97,20 +83,21 @@ class Archive:
 
 @pytest.fixture
 def archive(database: Database) -> Iterator[Archive]:
-    """Months 5, 4 and 1 of the past; in the two old ones 3 rows of a and 2 of b, all sealed."""
+    """Five months of the past; in 5, 4 and 1 of them 3 rows of a and 2 of b, all sealed."""
     with (
         database.connect(autocommit=True, row_factory=dict_row) as superuser,
         database.connect("gardenos_migrator", autocommit=True, row_factory=dict_row) as owner,
     ):
         owner.execute("set role gardenos_owner")
         made = Archive(database, superuser, owner)
+        for months in range(5, 0, -1):
+            make_month(superuser, month_ago(months))
         for month in (OLDER, OLD, YOUNG):
-            make_month(superuser, month)
             for agency, rows in ((A, 3), (B, 2)):
                 trail = new_trail(superuser, agency)
                 for number in range(rows):
                     trail.add("update", {"n": number}, {"n": f'{number},"\\\n'}, at=month)
-                made.seal(agency, month, rows)
+        made.seal()
         yield made
 
 
@@ -121,11 +108,12 @@ def test_a_month_leaves_the_trail_and_its_seals_and_a_note_stay(archive: Archive
     outcome = archive.retire(OLDER, 5)
     assert outcome.sqlstate is None, outcome.message
     assert outcome.rows == [{"retire": 5}]
-    assert archive.months() == [f"log_{OLD:%Y_%m}", f"log_{YOUNG:%Y_%m}"]
+    assert f"log_{OLDER:%Y_%m}" not in archive.months()
+    assert archive.problems() == []
     notes = archive.superuser.execute(
         "select agency_id, row_count, first_seal, last_seal, export_rows, retired_by,"
-        " encode(export_sha256, 'hex') as sha256, head_hash = sha256(int8send(2)) as is_head"
-        " from audit.retired order by row_count"
+        " encode(export_sha256, 'hex') as sha256, head_hash in (select seal_hash from audit.seals)"
+        " as is_head from audit.retired order by row_count"
     ).fetchall()
     assert [(note["agency_id"], note["row_count"], note["is_head"]) for note in notes] == [
         (B, 2, True),
@@ -137,6 +125,24 @@ def test_a_month_leaves_the_trail_and_its_seals_and_a_note_stay(archive: Archive
     assert {(note["retired_by"], note["sha256"]) for note in notes} == {("gardenos_migrator", SHA)}
     seals = archive.superuser.execute("select count(*) as n from audit.seals").fetchall()
     assert seals == [{"n": 6}]
+
+
+def test_rows_that_come_back_into_a_retired_month_are_found(archive: Archive) -> None:
+    archive.retire(OLDER, 5)
+    make_month_again = f"alter table audit.log attach partition audit.log_{OLDER:%Y_%m}"
+    bounds = f"('{uuid_floor(first(OLDER))}') to ('{uuid_floor(first(OLD))}')"
+    archive.owner.execute(f"{make_month_again} for values from {bounds}".encode())
+    assert {row["problem"] for row in archive.problems()} == {
+        f"3 rows are there of {first(OLDER)}, which was retired",
+        f"2 rows are there of {first(OLDER)}, which was retired",
+    }
+
+
+def test_a_month_detached_by_hand_is_not_taken_for_retired(archive: Archive) -> None:
+    archive.owner.execute(
+        f"alter table audit.log detach partition audit.log_{OLDER:%Y_%m}".encode()
+    )
+    assert {row["seal"] for row in archive.problems()} >= {1}
 
 
 def test_the_retirement_is_itself_in_the_trail_of_each_agency(archive: Archive) -> None:
@@ -196,9 +202,11 @@ def test_the_exported_file_holds_every_row_and_can_be_loaded_again(
 
 
 def test_months_go_one_after_the_other_and_the_job_is_content(archive: Archive) -> None:
-    for month in (OLDER, OLD):
-        assert archive.retire(month, 5).sqlstate is None
-    ((row),) = archive.owner.execute("select audit.require_retention('3 months') as n").fetchall()
+    for months, rows in ((5, 5), (4, 5), (3, 0), (2, 0)):
+        assert archive.retire(month_ago(months), rows).sqlstate is None
+    archive.seal()
+    assert archive.problems() == []
+    ((row),) = archive.owner.execute("select audit.require_retention('1 month') as n").fetchall()
     assert row["n"] == 1
 
 
@@ -221,7 +229,7 @@ def test_a_month_with_a_row_that_no_seal_covers_stays(archive: Archive) -> None:
         f"Month {OLDER:%Y-%m} cannot leave the trail:"
         f" agency {A} has 4 rows in it, and 3 are sealed."
     )
-    assert len(archive.months()) == 3
+    assert len(archive.months()) == 5
 
 
 def test_a_month_from_which_somebody_took_a_row_stays(archive: Archive) -> None:
@@ -235,12 +243,26 @@ def test_a_month_from_which_somebody_took_a_row_stays(archive: Archive) -> None:
     assert f"agency {B} has 0 rows in it, and 2 are sealed" in outcome.message
 
 
+def test_a_month_in_which_somebody_changed_a_value_stays(archive: Archive) -> None:
+    with archive.superuser.transaction():
+        archive.superuser.execute("set local session_replication_role = replica")
+        archive.superuser.execute(
+            f"update audit.log_{OLDER:%Y_%m} set new_values = '{{\"n\": 7}}' where agency_id = %s"
+            " and new_values is not null".encode(),
+            [B],
+        )
+    outcome = archive.retire(OLDER, 5)
+    assert outcome.sqlstate == "55000"
+    assert f"does not verify: agency {B}, seal 1, row " in outcome.message
+    assert len(archive.months()) == 5
+
+
 @pytest.mark.parametrize("rows", [0, 4, 6, None])
 def test_a_month_whose_export_has_other_rows_stays(archive: Archive, rows: int | None) -> None:
     outcome = archive.retire(OLDER, rows)
     assert outcome.sqlstate == "55000"
     assert "it has 5 rows, and " in outcome.message
-    assert len(archive.months()) == 3
+    assert len(archive.months()) == 5
 
 
 @pytest.mark.parametrize("sha256", ["", "AB" * 32, "ab" * 31, None, "zz" * 32])
@@ -257,8 +279,8 @@ def test_the_oldest_month_goes_first(archive: Archive) -> None:
 
 
 def test_a_month_that_ended_lately_stays(archive: Archive) -> None:
-    for month in (OLDER, OLD):
-        archive.retire(month, 5)
+    for months, rows in ((5, 5), (4, 5), (3, 0), (2, 0)):
+        archive.retire(month_ago(months), rows)
     assert archive.retire(YOUNG, 5).sqlstate == "22023"
 
 
@@ -276,11 +298,12 @@ def test_only_the_owner_retires(archive: Archive) -> None:
 def test_writers_go_on_while_a_month_is_checked(archive: Archive) -> None:
     """Only the lock on the month is held; a writer who holds audit.log makes the job give up."""
     with archive.database.connect(row_factory=dict_row) as writer:
+        writer.execute("select")
         new_trail(writer, A).add("insert", None, {"n": 1}, at=datetime.now(NOON.tzinfo))
         outcome = archive.retire(OLDER, 5)
         writer.rollback()
     assert outcome.sqlstate == "55P03"
-    assert len(archive.months()) == 3
+    assert len(archive.months()) == 5
     notes = archive.superuser.execute("select count(*) as n from audit.retired").fetchall()
     assert notes == [{"n": 0}]
     assert archive.retire(OLDER, 5).sqlstate is None
@@ -314,7 +337,7 @@ def test_the_owner_would_find_every_month_empty_and_is_not_asked(
     )
     outcome = archive.retire(OLDER, 0)
     assert outcome.sqlstate is not None
-    assert len(archive.months()) == 3
+    assert len(archive.months()) == 5
 
 
 @pytest.mark.parametrize("keep", ["1 day", "-1 month", None])
