@@ -169,6 +169,33 @@ EXECUTE: dict[str, list[str]] = {
     "audit.machinery_changes(bytea,bytea)": VERIFYING,
     "audit.head(uuid)": VERIFYING,
     "audit.holds(uuid,bigint,text)": VERIFYING,
+    # reading the trail, with what it is read with; retention and monitoring
+    "audit.activity(uuid,text,app.audit_op,timestamp with time zone,timestamp with time zone,"
+    "uuid,integer,uuid)": VERIFYING,
+    "audit.history(text,uuid,uuid,integer,uuid)": VERIFYING,
+    "audit.as_of(text,uuid,timestamp with time zone,uuid)": VERIFYING,
+    "audit.reader_agency(uuid)": VERIFYING,
+    "audit.audited_table(uuid,text)": VERIFYING,
+    "audit.page_limit(integer)": VERIFYING,
+    "audit.changes(jsonb,jsonb)": VERIFYING,
+    "audit.summary(app.audit_op,jsonb,boolean)": VERIFYING,
+    "audit.retire(date,bigint,text)": [],
+    "audit.drop_retired(date)": [],
+    "audit.record_retirement(date,bigint,app.sha256)": ["gardenos_owner"],
+    "audit.retired_at(date)": ["gardenos_owner"],
+    "audit.require_retention(interval)": [
+        "gardenos_worker",
+        "gardenos_auditor",
+        "gardenos_monitor",
+    ],
+    "audit.note_verification(uuid)": ["gardenos_worker"],
+    "audit.months()": [
+        "gardenos_worker",
+        "gardenos_auditor",
+        "gardenos_monitor",
+        "gardenos_audit_sealer",
+    ],
+    "audit.health()": ["gardenos_auditor", "gardenos_monitor"],
     "audit.months_ahead()": ["gardenos_worker", "gardenos_auditor", "gardenos_monitor"],
     # trigger functions: nobody calls them; the owner of the table needs those of another role
     "app.check_active_agency()": [],
@@ -217,14 +244,23 @@ DEFINERS = {
     "audit.machinery()": "gardenos_audit_sealer",
     "audit.machinery_changes(bytea,bytea)": "gardenos_audit_sealer",
     "audit.redact(uuid,text,uuid)": "gardenos_audit_redactor",
+    "audit.record_retirement(date,bigint,app.sha256)": "gardenos_audit_sealer",
+    "audit.retired_at(date)": "gardenos_audit_sealer",
+    "audit.note_verification(uuid)": "gardenos_audit_sealer",
+    "audit.health()": "gardenos_audit_sealer",
     **dict.fromkeys(RECORDERS, "gardenos_audit_writer"),
 }
 # Never changed and never deleted: nothing to freeze, a trigger refuses it all.
-APPEND_ONLY = {"audit.log", "audit.seals", "audit.retired"}
+APPEND_ONLY = {"audit.log", "audit.seals", "audit.retired", "audit.verifications"}
 # Outlive the agency: no foreign key ties them to it.
-UNTIED = {"audit.log", "audit.seals", "audit.retired"}
+UNTIED = {"audit.log", "audit.seals", "audit.retired", "audit.verifications"}
 # What runs text as SQL: it builds the text of names and dates that it made itself.
-RUNS_TEXT = {"audit.make_partitions(integer)": "a partition has a name of its own"}
+RUNS_TEXT = {
+    "audit.make_partitions(integer)": "a partition has a name of its own",
+    "audit.retire(date,bigint,text)": "detaches a partition, by the name the catalogue has for it",
+    "audit.drop_retired(date)": "drops a table named after a month",
+    "audit.as_of(text,uuid,timestamp with time zone,uuid)": "reads a table the catalogue knows",
+}
 
 # --- what the checks read -------------------------------------------------------------------------
 
