@@ -519,7 +519,7 @@ def upgrade() -> None:
             gardenos_monitor;
 
         comment on function audit.health() is
-        'How many rows wait for their seal and for how long, the oldest verification, how many agencies failed theirs.';
+        'Rows that wait for their seal and for how long, the oldest verification, how many agencies failed theirs.';
 
         set local role gardenos_owner;
         """
@@ -640,6 +640,11 @@ def upgrade() -> None:
 
         comment on function audit.history(text, uuid, uuid, integer, uuid) is
         'The changes of one record (in_table: schema.table), newest first, and who made them. For owners and admins.';
+        """
+    )
+    execute(
+        r"""
+        grant execute on function audit.month_of(partition regclass) to gardenos_monitor;
         """
     )
     execute(
@@ -1193,6 +1198,11 @@ def downgrade() -> None:
     execute(
         r"""
         drop function audit.months();
+        """
+    )
+    execute(
+        r"""
+        revoke execute on function audit.month_of(partition regclass) from gardenos_monitor cascade;
         """
     )
     execute(

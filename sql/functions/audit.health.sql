@@ -102,6 +102,6 @@ grant execute on function audit.health() to
     gardenos_monitor;
 
 comment on function audit.health() is
-'How many rows wait for their seal and for how long, the oldest verification, how many agencies failed theirs.';
+'Rows that wait for their seal and for how long, the oldest verification, how many agencies failed theirs.';
 
 set local role gardenos_owner;

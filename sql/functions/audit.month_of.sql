@@ -16,7 +16,8 @@ grant execute on function audit.month_of(regclass) to
     authenticated,
     service_role,
     gardenos_auditor,
-    gardenos_audit_sealer;
+    gardenos_audit_sealer,
+    gardenos_monitor;
 
 comment on function audit.month_of(regclass) is
 'The month of a partition of audit.log, or null.';

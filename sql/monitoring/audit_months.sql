@@ -1,6 +1,6 @@
 -- Months of the audit trail. months_ahead: how many after this one have a partition; below 6 is an alarm,
--- -1 means that every audited write fails. months_past: how many wait for retention. bytes: the trail on
--- disk, with indexes.
+-- -1 means that every audited write fails. rows_estimated: of all months, as ANALYZE last found them.
+-- months_past: how many wait for retention. bytes: the trail on disk, with indexes.
 --
 -- values: months_ahead, months_past, rows_estimated, bytes
 select

@@ -9,8 +9,8 @@ with ours as (
         c.oid,
         c.relkind,
         c.relpersistence,
-        c.relrowsecurity and c.relforcerowsecurity as is_guarded,
-        n.nspname
+        n.nspname,
+        c.relrowsecurity and c.relforcerowsecurity as is_guarded
     from pg_catalog.pg_class as c
     inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
     where

@@ -1,8 +1,8 @@
 -- The node that answers. is_primary: 1 or 0; the sum over all nodes is 1. timeline: goes up by one with
 -- each failover, equal on all nodes; it is read from the last checkpoint. replayed_seconds: on a standby,
 -- the age of the last transaction replayed, on a primary 0; it grows while nothing is written, so look at
--- it together with replication's unreplayed_bytes. transaction_age: share of the ids before wraparound
--- protection stops writes, 0 to 1; 0.5 is an alarm.
+-- it together with replication's unreplayed_bytes. up_seconds: since the node started. transaction_age:
+-- share of the ids before wraparound protection stops writes, 0 to 1; 0.5 is an alarm.
 --
 -- values: is_primary, timeline, replayed_seconds, up_seconds, transaction_age
 select

@@ -1,6 +1,6 @@
--- Sessions of each login. longest_transaction_seconds: an old transaction keeps dead rows, and the seals of
--- the audit trail wait for it: no batch ends behind it. connections_left is the same in every row: how many
--- more can log in.
+-- sessions of each login, how many of them are active and how many idle_in_transaction.
+-- longest_transaction_seconds: an old transaction keeps dead rows, and the seals of the audit trail wait
+-- for it: no batch ends behind it. connections_left is the same in every row: how many more can log in.
 --
 -- labels: login
 -- values: sessions, active, idle_in_transaction, longest_transaction_seconds, connections_left

@@ -162,7 +162,7 @@ EXECUTE: dict[str, list[str]] = {
     "audit.verify(uuid,bigint,bigint)": [*VERIFYING, "gardenos_audit_sealer"],
     "audit.first_difference(audit.seals)": [*VERIFYING, "gardenos_audit_sealer"],
     "audit.seal_hash(audit.seals)": [*VERIFYING, "gardenos_audit_sealer"],
-    "audit.month_of(regclass)": [*VERIFYING, "gardenos_audit_sealer"],
+    "audit.month_of(regclass)": [*VERIFYING, "gardenos_audit_sealer", "gardenos_monitor"],
     "audit.agencies()": [*VERIFYING, "gardenos_audit_sealer"],
     "audit.defects()": [*VERIFYING, "gardenos_audit_sealer", "gardenos_monitor"],
     "audit.machinery()": VERIFYING,
