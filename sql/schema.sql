@@ -1840,6 +1840,86 @@ ALTER FUNCTION app.uuid_v7_floor(at timestamp with time zone) OWNER TO gardenos_
 
 COMMENT ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) IS 'The smallest uuid version 7 of this millisecond.';
 
+CREATE FUNCTION audit.activity(actor uuid DEFAULT NULL::uuid, in_table text DEFAULT NULL::text, of_op app.audit_op DEFAULT NULL::app.audit_op, since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, before uuid DEFAULT NULL::uuid, page_size integer DEFAULT 50, agency uuid DEFAULT NULL::uuid) RETURNS TABLE(id uuid, at timestamp with time zone, actor_kind app.actor_kind, actor_user_id uuid, actor_name text, on_behalf_of_id uuid, on_behalf_of_name text, api_key_id uuid, agency_role text, op app.audit_op, table_name text, record_id uuid, changed text[], request_id text, ip inet)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    longest_statement constant interval := '1 day';
+    its_agency uuid := audit.reader_agency(agency);
+    its_schema text;
+    its_table text;
+    first_id uuid := app.uuid_v7_floor(coalesce(since, timestamptz '1970-01-01 00:00:00+00'));
+    end_id uuid := app.uuid_v7_floor(coalesce(until, now()) + longest_statement);
+    page_limit integer := audit.page_limit(page_size);
+begin
+    if in_table is not null then
+        select t.schema_name, t.table_name
+          into its_schema, its_table
+          from audit.audited_table(its_agency, in_table) as t;
+    end if;
+    end_id := least(end_id, before);
+    return query
+        with page as materialized (
+            select
+                l.id,
+                l.at,
+                l.actor_kind,
+                l.actor_user_id,
+                l.on_behalf_of_id,
+                l.api_key_id,
+                l.agency_role,
+                l.op,
+                l.schema_name,
+                l.table_name,
+                l.record_id,
+                l.changed,
+                l.request_id,
+                l.ip
+              from audit.log as l
+             where l.agency_id = its_agency
+               and l.id >= first_id
+               and l.id < end_id
+               and (activity.since is null or l.at >= activity.since)
+               and (activity.until is null or l.at < activity.until)
+               and (activity.actor is null or l.actor_user_id = activity.actor)
+               and (its_table is null or (l.table_name = its_table and l.schema_name = its_schema))
+               and (activity.of_op is null or l.op = activity.of_op)
+             order by l.id desc
+             limit page_limit
+        )
+        select
+            p.id,
+            p.at,
+            p.actor_kind,
+            p.actor_user_id,
+            a.display_name::text,
+            p.on_behalf_of_id,
+            b.display_name::text,
+            p.api_key_id,
+            p.agency_role,
+            p.op,
+            p.schema_name || '.' || p.table_name,
+            p.record_id,
+            p.changed,
+            p.request_id,
+            p.ip
+          from page as p
+          left join tenancy.memberships as a
+            on a.agency_id = its_agency
+           and a.user_id = p.actor_user_id
+          left join tenancy.memberships as b
+            on b.agency_id = its_agency
+           and b.user_id = p.on_behalf_of_id
+         order by p.id desc;
+end;
+$$;
+
+ALTER FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) IS 'A page of what happened, newest first; before is the id of the last row seen. For owners and admins.';
+
 CREATE FUNCTION audit.agencies() RETURNS SETOF uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1883,6 +1963,165 @@ $$;
 ALTER FUNCTION audit.agencies() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.agencies() IS 'Every agency with rows in the trail or seals, as far as the caller sees.';
+
+CREATE FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid DEFAULT NULL::uuid) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $_$
+declare
+    not_recorded constant text[] := array[
+        'last_used_at', 'last_accessed_at', 'access_count', 'last_read_at', 'last_message_at', 'participant_ids',
+        'attempts', 'locked_by', 'locked_until', 'tier'
+    ];
+    its_agency uuid := audit.reader_agency(agency);
+    its_schema text;
+    its_table text;
+    its_key text;
+    change record;
+    state jsonb;
+    is_known boolean := false;
+    is_traced boolean := false;
+begin
+    if moment is null then
+        raise exception 'Say which moment: it is null.'
+            using errcode = '22004';
+    end if;
+    select t.schema_name, t.table_name
+      into its_schema, its_table
+      from audit.audited_table(its_agency, in_table) as t;
+
+    -- the row of today, as far as the caller may see it
+    its_key := (
+        select string_agg(format('t.%I = $%s', a.attname, case a.attname when 'id' then 1 else 2 end), ' and ')
+          from pg_namespace as n
+          join pg_class as c on c.relnamespace = n.oid
+          join pg_attribute as a on a.attrelid = c.oid
+         where n.nspname = its_schema
+           and c.relname = its_table
+           and a.attname in ('id', 'agency_id')
+           and has_table_privilege(c.oid, 'select')
+    );
+    if its_key is not null then
+        execute format('select to_jsonb(t) from %I.%I as t where %s', its_schema, its_table, its_key)
+           into state
+          using record_id, its_agency;
+        is_known := state is not null;
+    end if;
+
+    for change in
+        select l.op, l.at, l.changed, l.old_values, l.values_hash
+          from audit.log as l
+         where l.agency_id = its_agency
+           and l.table_name = its_table
+           and l.record_id = as_of.record_id
+           and l.schema_name = its_schema
+           and l.op <> 'redact'
+         order by l.epoch desc, l.timeline desc, l.seq desc
+    loop
+        is_traced := true;
+        exit when change.at <= moment;
+        if change.values_hash is null and change.op <> 'insert' then
+            raise exception 'The trail of this record of % keeps no values, so it cannot be rebuilt.', in_table
+                using errcode = '22023';
+        end if;
+        case change.op
+            when 'insert' then
+                state := null;
+                is_known := true;
+            when 'delete' then
+                state := coalesce(change.old_values, '{}');
+                is_known := true;
+            else
+                state := state - change.changed || coalesce(change.old_values, '{}');
+        end case;
+    end loop;
+
+    if not is_known and not (is_traced and change.op = 'delete' and change.at <= moment) then
+        raise exception 'Nothing is known of such a record of % at that time.', in_table
+            using errcode = 'PT404';
+    end if;
+    if (state ->> 'created_at')::timestamptz > moment then
+        return null;
+    end if;
+    return state - not_recorded;
+end;
+$_$;
+
+ALTER FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) IS 'A record of a table (schema.table) as it was at a moment; null when it did not exist then.';
+
+CREATE FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    schema_name := split_part(name, '.', 1);
+    table_name := substr(name, length(schema_name) + 2);
+    if exists (
+        select 1
+          from pg_namespace as n
+          join pg_class as c on c.relnamespace = n.oid
+          join pg_trigger as t on t.tgrelid = c.oid
+          join pg_proc as p on p.oid = t.tgfoid
+          join pg_namespace as h on h.oid = p.pronamespace
+         where n.nspname = audited_table.schema_name
+           and c.relname = audited_table.table_name
+           and h.nspname = 'audit'
+           and starts_with(p.proname, 'record_')
+    ) or exists (
+        select 1
+          from audit.log as l
+         where l.agency_id = agency
+           and l.table_name = audited_table.table_name
+           and l.schema_name = audited_table.schema_name
+    ) then
+        return;
+    end if;
+    raise exception 'There is no audited table %: give its name as schema.table.',
+        coalesce(quote_literal(name), 'null')
+        using errcode = '42P01';
+end;
+$$;
+
+ALTER FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) IS 'Schema and name of an audited table given as schema.table; 42P01 when there is none of that name.';
+
+CREATE FUNCTION audit.changes(old_values jsonb, new_values jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if old_values is null and new_values is null then
+        return null;
+    end if;
+    return (
+        select coalesce(
+            jsonb_agg(
+                jsonb_build_object(
+                    'column', c.name,
+                    'from', coalesce(old_values -> c.name, 'null'),
+                    'to', coalesce(new_values -> c.name, 'null')
+                )
+                order by c.name
+            ),
+            '[]'
+        )
+          from (
+              select jsonb_object_keys(old_values)
+              union
+              select jsonb_object_keys(new_values)
+          ) as c (name)
+         where old_values -> c.name is distinct from new_values -> c.name
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.changes(old_values jsonb, new_values jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.changes(old_values jsonb, new_values jsonb) IS 'The changes of one audit row as [{"column", "from", "to"}, …]; null where no values are kept.';
 
 CREATE FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) RETURNS record
     LANGUAGE plpgsql
@@ -1990,6 +2229,37 @@ $$;
 ALTER FUNCTION audit.defects() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.defects() IS 'What is wrong with the trail itself: triggers, protection, months; no row when nothing is.';
+
+CREATE FUNCTION audit.drop_retired(month date) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+declare
+    table_name text := to_char(month, '"log_"YYYY_MM');
+begin
+    if table_name is null or to_regclass('audit.' || table_name) is null then
+        raise exception 'There is no table of the month %.', coalesce(month::text, 'null')
+            using errcode = '42P01';
+    end if;
+    if exists (select 1 from audit.months() as m where m.partition_name = table_name) then
+        raise exception 'Month % is still part of the trail: retire it first.', month
+            using errcode = '55000';
+    end if;
+    if coalesce(
+        audit.retired_at(month) > now() - interval '7 days',
+        pg_relation_size('audit.' || table_name) > 0
+    ) then
+        raise exception 'Month % is not dropped: it was not retired by audit.retire, or less than a week ago.', month
+            using errcode = '55000';
+    end if;
+    execute format('drop table audit.%I', table_name);
+end;
+$$;
+
+ALTER FUNCTION audit.drop_retired(month date) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.drop_retired(month date) IS 'Drops the detached table of a month that was retired a week ago or earlier. For the owner.';
 
 CREATE TABLE audit.seals (
     agency_id uuid NOT NULL,
@@ -2180,6 +2450,170 @@ ALTER FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT 
 
 COMMENT ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) IS 'The last seal of an agency: number, hash and time, to be kept outside.';
 
+CREATE FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    most constant integer := 1000;
+    first_id uuid := app.uuid_v7_floor(
+        (date_trunc('month', now() at time zone 'UTC') - interval '1 month') at time zone 'UTC'
+    );
+    end_id uuid := app.uuid_v7_floor(now() + interval '1 day');
+begin
+    with recursive agency as (
+        (
+            select l.agency_id
+              from audit.log as l
+             where l.id >= first_id
+               and l.id < end_id
+             order by l.agency_id
+             limit 1
+        )
+        union all
+        select (
+            select l.agency_id
+              from audit.log as l
+             where l.agency_id > a.agency_id
+               and l.id >= first_id
+               and l.id < end_id
+             order by l.agency_id
+             limit 1
+        )
+          from agency as a
+         where a.agency_id is not null
+    )
+    select
+        count(*) filter (where u.row_count > 0),
+        coalesce(sum(u.row_count), 0),
+        coalesce(extract(epoch from now() - min(u.oldest)), 0),
+        coalesce(extract(epoch from now() - min(coalesce(v.verified_at, f.at))), 0),
+        count(*) filter (where v.problems > 0)
+      into agencies_unsealed, rows_unsealed, unsealed_seconds, verified_seconds, agencies_broken
+      from agency as a
+      left join lateral (
+          select e.epoch, e.to_xid
+            from audit.seals as e
+           where e.agency_id = a.agency_id
+           order by e.seq desc
+           limit 1
+      ) as s on true
+      left join lateral (
+          select e.verified_at, e.problems
+            from audit.verifications as e
+           where e.agency_id = a.agency_id
+           order by e.id desc
+           limit 1
+      ) as v on true
+     cross join lateral (
+          select l.at
+            from audit.log as l
+           where l.agency_id = a.agency_id
+             and l.id >= first_id
+             and l.id < end_id
+           order by l.id
+           limit 1
+     ) as f
+     cross join lateral (
+          select count(*) as row_count, min(b.at) as oldest
+            from (
+                select l.at
+                  from audit.log as l
+                 where l.agency_id = a.agency_id
+                   and l.id >= first_id
+                   and l.id < end_id
+                   and (l.epoch, l.xid) >= (coalesce(s.epoch, 0), coalesce(s.to_xid, '0'))
+                 order by l.epoch, l.xid
+                 limit most
+            ) as b
+     ) as u
+     where a.agency_id is not null;
+end;
+$$;
+
+ALTER FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) IS 'Rows that wait for their seal and for how long, the oldest verification, how many agencies failed theirs.';
+
+CREATE FUNCTION audit.history(in_table text, record_id uuid, before uuid DEFAULT NULL::uuid, page_size integer DEFAULT 100, agency uuid DEFAULT NULL::uuid) RETURNS TABLE(id uuid, at timestamp with time zone, actor_kind app.actor_kind, actor_user_id uuid, actor_name text, on_behalf_of_id uuid, on_behalf_of_name text, api_key_id uuid, agency_role text, op app.audit_op, changes jsonb, summary text, is_redacted boolean, request_id text, ip inet)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    its_agency uuid := audit.reader_agency(agency);
+    its_schema text;
+    its_table text;
+    from_epoch integer := 2147483647;
+    from_timeline integer := 2147483647;
+    from_seq bigint := 9223372036854775807;
+    end_id uuid := app.uuid_v7_floor(now() + interval '1 day');
+    page_limit integer := audit.page_limit(page_size);
+begin
+    select t.schema_name, t.table_name
+      into its_schema, its_table
+      from audit.audited_table(its_agency, in_table) as t;
+    if before is not null then
+        select l.epoch, l.timeline, l.seq
+          into from_epoch, from_timeline, from_seq
+          from audit.log as l
+         where l.agency_id = its_agency
+           and l.id = history.before
+           and l.record_id = history.record_id;
+        if not found then
+            raise exception 'before is %, which is no row of the history of this record.', before
+                using errcode = '22023';
+        end if;
+    end if;
+    return query
+        with page as materialized (
+            select *
+              from audit.log as l
+             where l.agency_id = its_agency
+               and l.table_name = its_table
+               and l.record_id = history.record_id
+               and l.schema_name = its_schema
+               and l.id < end_id
+               and (l.epoch, l.timeline, l.seq) < (from_epoch, from_timeline, from_seq)
+             order by l.epoch desc, l.timeline desc, l.seq desc
+             limit page_limit
+        )
+        select
+            p.id,
+            p.at,
+            p.actor_kind,
+            p.actor_user_id,
+            a.display_name::text,
+            p.on_behalf_of_id,
+            b.display_name::text,
+            p.api_key_id,
+            p.agency_role,
+            p.op,
+            c.changes,
+            audit.summary(p.op, c.changes, c.is_redacted),
+            c.is_redacted,
+            p.request_id,
+            p.ip
+          from page as p
+          cross join lateral (
+              select
+                  audit.changes(p.old_values, p.new_values),
+                  p.values_hash is not null and p.old_values is null and p.new_values is null
+          ) as c (changes, is_redacted)
+          left join tenancy.memberships as a
+            on a.agency_id = its_agency
+           and a.user_id = p.actor_user_id
+          left join tenancy.memberships as b
+            on b.agency_id = its_agency
+           and b.user_id = p.on_behalf_of_id
+         order by p.epoch desc, p.timeline desc, p.seq desc;
+end;
+$$;
+
+ALTER FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) IS 'The changes of one record (in_table: schema.table), newest first, and who made them. For owners and admins.';
+
 CREATE FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2363,6 +2797,29 @@ ALTER FUNCTION audit.month_of(partition regclass) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.month_of(partition regclass) IS 'The month of a partition of audit.log, or null.';
 
+CREATE FUNCTION audit.months() RETURNS TABLE(month date, partition_name text, row_estimate bigint, bytes bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return query
+        select
+            to_date(c.relname, '"log_"YYYY_MM'),
+            c.relname::text,
+            greatest(c.reltuples, 0)::bigint,
+            pg_total_relation_size(c.oid)
+          from pg_inherits as i
+          join pg_class as c on c.oid = i.inhrelid
+         where i.inhparent = 'audit.log'::regclass
+           and not i.inhdetachpending
+         order by c.relname;
+end;
+$$;
+
+ALTER FUNCTION audit.months() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.months() IS 'The months of audit.log, past and ahead, with their sizes in bytes.';
+
 CREATE FUNCTION audit.months_ahead() RETURNS integer
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2387,6 +2844,87 @@ $$;
 ALTER FUNCTION audit.months_ahead() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.months_ahead() IS 'How many months ahead audit.log has partitions for; below 6 is an alarm, -1 means that writes fail now.';
+
+CREATE FUNCTION audit.note_verification(agency uuid DEFAULT NULL::uuid) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    one uuid;
+    head record;
+    found_now record;
+    problems bigint := 0;
+begin
+    for one in
+        select a.id
+          from audit.agencies() as a (id)
+         where note_verification.agency is null
+            or a.id = note_verification.agency
+    loop
+        select s.seq, s.seal_hash
+          into head
+          from audit.seals as s
+         where s.agency_id = one
+         order by s.seq desc
+         limit 1;
+        select
+            count(*) as problems,
+            (array_agg(concat_ws(', ', 'seal ' || v.seal, 'row ' || v.log_id, v.problem)))[1] as first_problem
+          into found_now
+          from audit.verify(one) as v;
+        insert into audit.verifications (agency_id, last_seal, head_hash, problems, first_problem)
+        values (one, head.seq, head.seal_hash, found_now.problems, left(found_now.first_problem, 1000));
+        problems := problems + found_now.problems;
+    end loop;
+    return problems;
+end;
+$$;
+
+ALTER FUNCTION audit.note_verification(agency uuid) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.note_verification(agency uuid) IS 'Verifies the trails, notes for each agency what was found, and returns the number of problems.';
+
+CREATE FUNCTION audit.page_limit(page_size integer) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if page_size is null or page_size not between 1 and 1000 then
+        raise exception 'page_size must be between 1 and 1000, not %.', coalesce(page_size::text, 'null')
+            using errcode = '22023';
+    end if;
+    return page_size;
+end;
+$$;
+
+ALTER FUNCTION audit.page_limit(page_size integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.page_limit(page_size integer) IS 'The rows of a page, 1 to 1000; 22023 for anything else.';
+
+CREATE FUNCTION audit.reader_agency(agency uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if current_user <> 'authenticated' then
+        if agency is null then
+            raise exception 'Say which agency: % belongs to none.', current_user
+                using errcode = '22004';
+        end if;
+        return agency;
+    end if;
+    if not app.may('audit.log:select', 'owner', 'admin')
+        or agency <> app.agency_id() then
+        raise exception 'You may not read this audit trail: only owners and admins of the agency may.'
+            using errcode = '42501';
+    end if;
+    return app.agency_id();
+end;
+$$;
+
+ALTER FUNCTION audit.reader_agency(agency uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.reader_agency(agency uuid) IS 'The agency whose audit trail the caller may read; 42501 when it may not, 22004 when it must name one.';
 
 CREATE FUNCTION audit.record_audit_retired() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2621,6 +3159,104 @@ $$;
 ALTER FUNCTION audit.record_audit_retired() OWNER TO gardenos_audit_writer;
 
 COMMENT ON FUNCTION audit.record_audit_retired() IS 'Appends the changes of audit.retired to the trail.';
+
+CREATE FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    first_id uuid := app.uuid_v7_floor(record_retirement.month::timestamp at time zone 'UTC');
+    end_id uuid := app.uuid_v7_floor((record_retirement.month + interval '1 month') at time zone 'UTC');
+    unsealed record;
+    left_rows bigint;
+    chain record;
+    broken record;
+begin
+    select
+        coalesce(l.agency_id, s.agency_id) as agency_id,
+        coalesce(l.row_count, 0) as present,
+        coalesce(s.row_count, 0) as sealed
+      into unsealed
+      from (
+          select e.agency_id, count(*) as row_count
+            from audit.log as e
+           where e.id >= first_id
+             and e.id < end_id
+           group by e.agency_id
+      ) as l
+      full join (
+          select e.agency_id, sum(e.row_count) as row_count
+            from audit.seals as e
+           where e.month = record_retirement.month
+           group by e.agency_id
+      ) as s
+        on s.agency_id = l.agency_id
+     where l.row_count is distinct from s.row_count
+     order by 1
+     limit 1;
+    if found then
+        raise exception 'Month % cannot leave the trail: agency % has % rows in it, and % are sealed.',
+            to_char(record_retirement.month, 'YYYY-MM'), unsealed.agency_id, unsealed.present, unsealed.sealed
+            using errcode = '55000',
+            hint = 'Seal first; where more are sealed than present, audit.verify says which are missing.';
+    end if;
+
+    left_rows := (
+        select coalesce(sum(s.row_count), 0)
+          from audit.seals as s
+         where s.month = record_retirement.month
+    );
+    if left_rows is distinct from export_rows then
+        raise exception 'Month % cannot leave the trail: it has % rows, and % were exported.',
+            to_char(record_retirement.month, 'YYYY-MM'), left_rows, coalesce(export_rows::text, 'no number of')
+            using errcode = '55000',
+            hint = 'Export it again, and give the number of rows that the export printed.';
+    end if;
+
+    for chain in
+        select s.agency_id, min(s.seq) as first_seal, max(s.seq) as last_seal
+          from audit.seals as s
+         where s.month = record_retirement.month
+         group by s.agency_id
+    loop
+        for broken in
+            select v.seal, v.log_id, v.problem
+              from audit.verify(chain.agency_id, chain.first_seal, chain.last_seal) as v
+        loop
+            raise exception 'Month % cannot leave the trail, for it does not verify: agency %, seal %, row %: %.',
+                to_char(record_retirement.month, 'YYYY-MM'),
+                chain.agency_id,
+                coalesce(broken.seal::text, 'none'),
+                coalesce(broken.log_id::text, 'none'),
+                broken.problem
+                using errcode = '55000',
+                hint = 'What leaves is evidence of nothing once its rows are gone: find out first.';
+        end loop;
+    end loop;
+
+    insert into audit.retired (
+        agency_id, month, row_count, first_seal, last_seal, head_hash, export_rows, export_sha256, retired_by
+    )
+    select
+        s.agency_id,
+        record_retirement.month,
+        sum(s.row_count),
+        min(s.seq),
+        max(s.seq),
+        (array_agg(s.seal_hash order by s.seq desc))[1],
+        export_rows,
+        export_sha256,
+        session_user
+      from audit.seals as s
+     where s.month = record_retirement.month
+     group by s.agency_id;
+    return left_rows;
+end;
+$$;
+
+ALTER FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) IS 'Checks a month that is to leave the trail and notes it for each agency; returns its rows. For audit.retire.';
 
 CREATE FUNCTION audit.record_tenancy_agencies() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5196,6 +5832,94 @@ ALTER FUNCTION audit.request(OUT request_id text, OUT ip inet) OWNER TO gardenos
 
 COMMENT ON FUNCTION audit.request(OUT request_id text, OUT ip inet) IS 'The request id and the address of the client, as far as headers tell. Never raises.';
 
+CREATE FUNCTION audit.require_retention(keep interval) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    overdue text;
+begin
+    if keep is null or keep < interval '1 month' then
+        raise exception 'The trail is kept for a month at least, not for %.', coalesce(keep::text, 'null')
+            using errcode = '22023';
+    end if;
+    overdue := (
+        select string_agg(to_char(m.month, 'YYYY-MM'), ', ' order by m.month)
+          from audit.months() as m
+         where (m.month + interval '1 month') at time zone 'UTC' <= now() - keep
+    );
+    if overdue is not null then
+        raise exception 'Retention has failed: % should have left the trail, which is kept for %.', overdue, keep
+            using errcode = '55000';
+    end if;
+    return (
+        select count(*)
+          from audit.months() as m
+         where (m.month + interval '1 month') at time zone 'UTC' <= now()
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.require_retention(keep interval) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.require_retention(keep interval) IS 'Raises 55000 while a month is in the trail that ended longer ago than keep; else the number of past months.';
+
+CREATE FUNCTION audit.retire(month date, export_rows bigint, export_sha256 text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $_$
+declare
+    oldest record;
+    retired bigint;
+begin
+    select m.month, m.partition_name
+      into oldest
+      from audit.months() as m
+     order by m.month
+     limit 1;
+    if retire.month is distinct from oldest.month then
+        raise exception 'Month % cannot leave the trail: the oldest one that is there, %, goes first.',
+            coalesce(retire.month::text, 'null'), coalesce(oldest.month::text, 'none')
+            using errcode = '22023';
+    end if;
+    if retire.month + interval '2 months' > now() at time zone 'UTC' then
+        raise exception 'Month % cannot leave the trail: it ended less than a month ago.', retire.month
+            using errcode = '22023';
+    end if;
+    if export_sha256 is null or export_sha256 !~ '^[0-9a-f]{64}$' then
+        raise exception 'export_sha256 is the sha256 of the exported file, 64 digits in hexadecimal.'
+            using errcode = '22023';
+    end if;
+
+    execute format('lock table only audit.%I in share mode', oldest.partition_name);
+    retired := audit.record_retirement(retire.month, export_rows, decode(export_sha256, 'hex'));
+    execute format('alter table audit.log detach partition audit.%I', oldest.partition_name);
+    return retired;
+end;
+$_$;
+
+ALTER FUNCTION audit.retire(month date, export_rows bigint, export_sha256 text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.retire(month date, export_rows bigint, export_sha256 text) IS 'Detaches the oldest month of the trail after its export, notes it in audit.retired; returns its rows.';
+
+CREATE FUNCTION audit.retired_at(month date) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select max(r.retired_at)
+          from audit.retired as r
+         where r.month = retired_at.month
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.retired_at(month date) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.retired_at(month date) IS 'When a month was retired; null when it was not, or held no row.';
+
 CREATE FUNCTION audit.seal(agency uuid DEFAULT NULL::uuid, batch_rows integer DEFAULT 100000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5359,6 +6083,49 @@ $$;
 ALTER FUNCTION audit.seal_hash(seal audit.seals) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.seal_hash(seal audit.seals) IS 'What seal_hash of this seal must be.';
+
+CREATE FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    longest constant integer := 80;
+begin
+    if op = 'redact' then
+        return 'values of this record were erased from the trail';
+    elsif is_redacted then
+        return op || ' (its values were erased)';
+    elsif changes is null then
+        return op || ' (no values are recorded)';
+    end if;
+    return op || coalesce(
+        ': ' || (
+            select string_agg(
+                concat(
+                    c.entry ->> 'column',
+                    case
+                        when op = 'update' then ': ' || left((c.entry -> 'from')::text, longest) || ' ->'
+                        else ' ='
+                    end,
+                    ' ',
+                    left((c.entry -> case when op = 'delete' then 'from' else 'to' end)::text, longest)
+                ),
+                '; ' order by c.place
+            )
+              from jsonb_array_elements(changes) with ordinality as c (entry, place)
+             where c.entry ->> 'column' not in (
+                 'agency_id', 'id', 'created_at', 'created_by', 'updated_at', 'updated_by', 'row_version'
+             )
+               and c.entry -> 'from' <> c.entry -> 'to'
+        ),
+        ''
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) IS 'One audit row in words, from what audit.changes makes of it.';
 
 CREATE FUNCTION audit.verify(agency uuid DEFAULT NULL::uuid, from_seal bigint DEFAULT 1, to_seal bigint DEFAULT NULL::bigint) RETURNS TABLE(agency_id uuid, seal bigint, log_id uuid, problem text)
     LANGUAGE plpgsql STABLE
@@ -5757,6 +6524,38 @@ COMMENT ON COLUMN audit.row_hashes.row_hash IS 'sha256 of every column but the v
 COMMENT ON COLUMN audit.row_hashes.values_hold IS 'False when the values are not those that were recorded.';
 
 COMMENT ON COLUMN audit.row_hashes.is_emptied IS 'True when the values were erased; a redaction must say so.';
+
+CREATE TABLE audit.verifications (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    verified_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_seal bigint,
+    head_hash app.sha256,
+    problems bigint NOT NULL,
+    first_problem app.line,
+    CONSTRAINT verifications_head CHECK (((last_seal IS NULL) = (head_hash IS NULL))),
+    CONSTRAINT verifications_problem CHECK (((problems >= 0) AND ((problems > 0) = (first_problem IS NOT NULL))))
+);
+
+ALTER TABLE ONLY audit.verifications FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.verifications OWNER TO gardenos_owner;
+
+COMMENT ON TABLE audit.verifications IS 'When the trail of an agency was verified, up to which seal, and what was found. Append-only.';
+
+COMMENT ON COLUMN audit.verifications.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN audit.verifications.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN audit.verifications.verified_at IS 'When it was verified.';
+
+COMMENT ON COLUMN audit.verifications.last_seal IS 'The last seal then; null when there was none.';
+
+COMMENT ON COLUMN audit.verifications.head_hash IS 'The hash of that seal: compare it with what was anchored outside.';
+
+COMMENT ON COLUMN audit.verifications.problems IS 'How many places do not verify.';
+
+COMMENT ON COLUMN audit.verifications.first_problem IS 'The first of these, as audit.verify names it.';
 
 CREATE TABLE migration.alembic_version (
     version_num character varying(32) NOT NULL
@@ -6326,6 +7125,9 @@ ALTER TABLE ONLY audit.seals
 ALTER TABLE ONLY audit.seals
     ADD CONSTRAINT seals_seq_key UNIQUE (agency_id, seq);
 
+ALTER TABLE ONLY audit.verifications
+    ADD CONSTRAINT verifications_pkey PRIMARY KEY (agency_id, id);
+
 ALTER TABLE ONLY migration.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
@@ -6401,6 +7203,8 @@ ALTER TABLE ONLY tenancy.user_identities
 ALTER TABLE ONLY tenancy.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+CREATE INDEX log_actor_idx ON ONLY audit.log USING btree (agency_id, actor_user_id, id) WHERE (actor_user_id IS NOT NULL);
+
 CREATE INDEX log_record_idx ON ONLY audit.log USING btree (agency_id, table_name, record_id, epoch, timeline, seq);
 
 CREATE INDEX log_xid_idx ON ONLY audit.log USING btree (agency_id, epoch, xid);
@@ -6453,9 +7257,13 @@ CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON audit.retired FOR EACH R
 
 CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON audit.seals FOR EACH ROW EXECUTE FUNCTION audit.forbid_change();
 
+CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON audit.verifications FOR EACH ROW EXECUTE FUNCTION audit.forbid_change();
+
 CREATE TRIGGER forbid_truncate BEFORE TRUNCATE ON audit.log FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
 
 CREATE TRIGGER forbid_truncate BEFORE TRUNCATE ON audit.seals FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER forbid_truncate BEFORE TRUNCATE ON audit.verifications FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
 
 CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.agencies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_agencies();
 
@@ -6657,6 +7465,8 @@ ALTER TABLE ONLY tenancy.users
 
 ALTER TABLE audit.log ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY "owners and admins read how their trail was verified" ON audit.verifications FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.verifications:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
 CREATE POLICY "owners and admins read the seals of their agency" ON audit.seals FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.seals:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
 
 CREATE POLICY "owners and admins read the trail of their agency" ON audit.log FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.log:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
@@ -6677,6 +7487,8 @@ CREATE POLICY "sealing reads and appends" ON audit.retired TO gardenos_audit_sea
 
 CREATE POLICY "sealing reads and appends" ON audit.seals TO gardenos_audit_sealer USING (true) WITH CHECK (true);
 
+CREATE POLICY "sealing reads and appends" ON audit.verifications TO gardenos_audit_sealer USING (true) WITH CHECK (true);
+
 ALTER TABLE audit.seals ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY "tenant floor" ON audit.log AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
@@ -6685,13 +7497,19 @@ CREATE POLICY "tenant floor" ON audit.retired AS RESTRICTIVE TO anon, authentica
 
 CREATE POLICY "tenant floor" ON audit.seals AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
+CREATE POLICY "tenant floor" ON audit.verifications AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
 CREATE POLICY "the auditor reads everything" ON audit.log FOR SELECT TO gardenos_auditor USING (true);
 
 CREATE POLICY "the auditor reads everything" ON audit.retired FOR SELECT TO gardenos_auditor USING (true);
 
 CREATE POLICY "the auditor reads everything" ON audit.seals FOR SELECT TO gardenos_auditor USING (true);
 
+CREATE POLICY "the auditor reads everything" ON audit.verifications FOR SELECT TO gardenos_auditor USING (true);
+
 CREATE POLICY "the triggers append" ON audit.log FOR INSERT TO gardenos_audit_writer WITH CHECK (true);
+
+ALTER TABLE audit.verifications ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE migration.seal_keys ENABLE ROW LEVEL SECURITY;
 
@@ -7118,11 +7936,31 @@ GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_sealer;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_redactor;
 
+REVOKE ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) TO authenticated;
+GRANT ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) TO service_role;
+GRANT ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) TO gardenos_auditor;
+
 REVOKE ALL ON FUNCTION audit.agencies() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.agencies() TO authenticated;
 GRANT ALL ON FUNCTION audit.agencies() TO service_role;
 GRANT ALL ON FUNCTION audit.agencies() TO gardenos_auditor;
 GRANT ALL ON FUNCTION audit.agencies() TO gardenos_audit_sealer;
+
+REVOKE ALL ON FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) TO authenticated;
+GRANT ALL ON FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) TO service_role;
+GRANT ALL ON FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) TO authenticated;
+GRANT ALL ON FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) TO service_role;
+GRANT ALL ON FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.changes(old_values jsonb, new_values jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.changes(old_values jsonb, new_values jsonb) TO authenticated;
+GRANT ALL ON FUNCTION audit.changes(old_values jsonb, new_values jsonb) TO service_role;
+GRANT ALL ON FUNCTION audit.changes(old_values jsonb, new_values jsonb) TO gardenos_auditor;
 
 REVOKE ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) TO gardenos_audit_writer;
@@ -7134,6 +7972,8 @@ GRANT ALL ON FUNCTION audit.defects() TO service_role;
 GRANT ALL ON FUNCTION audit.defects() TO gardenos_auditor;
 GRANT ALL ON FUNCTION audit.defects() TO gardenos_audit_sealer;
 GRANT ALL ON FUNCTION audit.defects() TO gardenos_monitor;
+
+REVOKE ALL ON FUNCTION audit.drop_retired(month date) FROM PUBLIC;
 
 GRANT SELECT ON TABLE audit.seals TO authenticated;
 GRANT SELECT ON TABLE audit.seals TO service_role;
@@ -7154,6 +7994,15 @@ REVOKE ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash te
 GRANT ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) TO gardenos_monitor;
+
+REVOKE ALL ON FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) TO authenticated;
+GRANT ALL ON FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) TO service_role;
+GRANT ALL ON FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) TO gardenos_auditor;
 
 REVOKE ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) TO authenticated;
@@ -7178,14 +8027,37 @@ GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO authenticated;
 GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO service_role;
 GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO gardenos_auditor;
 GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO gardenos_monitor;
+
+REVOKE ALL ON FUNCTION audit.months() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.months() TO gardenos_worker;
+GRANT ALL ON FUNCTION audit.months() TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.months() TO gardenos_monitor;
+GRANT ALL ON FUNCTION audit.months() TO gardenos_audit_sealer;
 
 REVOKE ALL ON FUNCTION audit.months_ahead() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.months_ahead() TO gardenos_worker;
 GRANT ALL ON FUNCTION audit.months_ahead() TO gardenos_auditor;
 GRANT ALL ON FUNCTION audit.months_ahead() TO gardenos_monitor;
 
+REVOKE ALL ON FUNCTION audit.note_verification(agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.note_verification(agency uuid) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION audit.page_limit(page_size integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.page_limit(page_size integer) TO authenticated;
+GRANT ALL ON FUNCTION audit.page_limit(page_size integer) TO service_role;
+GRANT ALL ON FUNCTION audit.page_limit(page_size integer) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.reader_agency(agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO authenticated;
+GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO service_role;
+GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO gardenos_auditor;
+
 REVOKE ALL ON FUNCTION audit.record_audit_retired() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_audit_retired() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION audit.record_tenancy_agencies() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_tenancy_agencies() TO gardenos_owner;
@@ -7227,6 +8099,16 @@ REVOKE ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) FROM PUBL
 GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_writer;
 GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_redactor;
 
+REVOKE ALL ON FUNCTION audit.require_retention(keep interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.require_retention(keep interval) TO gardenos_worker;
+GRANT ALL ON FUNCTION audit.require_retention(keep interval) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.require_retention(keep interval) TO gardenos_monitor;
+
+REVOKE ALL ON FUNCTION audit.retire(month date, export_rows bigint, export_sha256 text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION audit.retired_at(month date) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.retired_at(month date) TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION audit.seal(agency uuid, batch_rows integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.seal(agency uuid, batch_rows integer) TO gardenos_worker;
 
@@ -7235,6 +8117,11 @@ GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO authenticated;
 GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO service_role;
 GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO gardenos_auditor;
 GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO gardenos_audit_sealer;
+
+REVOKE ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) TO authenticated;
+GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) TO service_role;
+GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) TO gardenos_auditor;
 
 REVOKE ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO authenticated;
@@ -7264,6 +8151,11 @@ GRANT SELECT ON TABLE audit.row_hashes TO authenticated;
 GRANT SELECT ON TABLE audit.row_hashes TO service_role;
 GRANT SELECT ON TABLE audit.row_hashes TO gardenos_auditor;
 GRANT SELECT ON TABLE audit.row_hashes TO gardenos_audit_sealer;
+
+GRANT SELECT ON TABLE audit.verifications TO authenticated;
+GRANT SELECT,INSERT ON TABLE audit.verifications TO gardenos_audit_sealer;
+GRANT SELECT ON TABLE audit.verifications TO gardenos_auditor;
+GRANT SELECT ON TABLE audit.verifications TO service_role;
 
 GRANT SELECT ON TABLE migration.alembic_version TO gardenos_audit_sealer;
 
