@@ -47,6 +47,7 @@ CHANGES: dict[str, tuple[str, str]] = {
     "audit.log": ("old_values = null, new_values = null, salt = null", ""),
     "audit.seals": ("row_count = row_count", ""),
     "audit.retired": ("row_count = row_count", ""),
+    "audit.verifications": ("problems = problems", ""),
 }
 
 

@@ -44,6 +44,7 @@ MERGED = {
     "audit.log": "old_values = null",
     "audit.seals": "row_count = t.row_count",
     "audit.retired": "row_count = t.row_count",
+    "audit.verifications": "problems = t.problems",
 }
 SECRETS = {"tenancy.invitation_secrets", "tenancy.api_key_secrets"}
 

@@ -61,7 +61,12 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
     },
     # the triggers append and never look
     "gardenos_audit_writer": {"audit.log": {"insert"}},
-    "gardenos_audit_sealer": {"audit.log": READ, "audit.seals": ADD, "audit.retired": ADD},
+    "gardenos_audit_sealer": {
+        "audit.log": READ,
+        "audit.seals": ADD,
+        "audit.retired": ADD,
+        "audit.verifications": ADD,
+    },
     "gardenos_audit_redactor": {"audit.log": KEEP},
     "gardenos_sealer": {},
     "gardenos_search": {},

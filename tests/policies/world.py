@@ -30,6 +30,7 @@ TABLES = (
     "audit.log",
     "audit.seals",
     "audit.retired",
+    "audit.verifications",
 )
 # who is in each agency; the first of each role is the one the matrix acts as
 PEOPLE: dict[str, tuple[Role, str]] = {
@@ -178,7 +179,7 @@ def build(connect: Callable[[str], Connection]) -> World:
 
 
 def add_evidence(superuser: Connection, world: World) -> None:
-    """Seal what was recorded so far, and retire a month of each agency that never was."""
+    """Seal what was recorded, and note a retired month and a verification that never were."""
     superuser.execute("select audit.seal()")
     for agency in (world.a, world.b):
         superuser.execute(
@@ -190,6 +191,9 @@ def add_evidence(superuser: Connection, world: World) -> None:
             values (%s, '2020-01-01', 1, 1, 1, sha256('head'), 1, sha256('file'), 'postgres')
             """,
             [agency.id],
+        )
+        superuser.execute(
+            "insert into audit.verifications (agency_id, problems) values (%s, 0)", [agency.id]
         )
 
 
