@@ -291,6 +291,23 @@ def tables(connection: Connection) -> set[str]:
     }
 
 
+def partitions(connection: Connection) -> set[str]:
+    """Every partition of a table of the tenant schemas."""
+    return {
+        row["name"]
+        for row in rows(
+            connection,
+            """
+            select c.oid::regclass::text as name
+              from pg_class as c
+             where c.relnamespace::regnamespace::text = any (%(schemas)s)
+               and c.relkind in ('r', 'p')
+               and c.relispartition
+            """,
+        )
+    }
+
+
 def tenant_tables(connection: Connection) -> set[str]:
     """Every table that belongs to agencies: all but the named global ones."""
     return tables(connection) - GLOBAL_TABLES.keys()
@@ -1269,7 +1286,11 @@ def check_audit(connection: Connection) -> list[str]:
             if not all(part in definition for part in parts) or " WHEN " in definition:
                 found.append(f"{table}: no {name} as it must be")
     for table in APPEND_ONLY:
-        guards = [t for t in present.get(table, []) if t["function"] == "forbid_change"]
+        guards = [
+            trigger
+            for trigger in present.get(table, [])
+            if trigger["function"] == "forbid_change" and trigger["enabled"] == "O"
+        ]
         if len(guards) != 1 or "BEFORE DELETE OR UPDATE ON" not in guards[0]["definition"]:
             found.append(f"{table}: no trigger forbid_change")
     return found
