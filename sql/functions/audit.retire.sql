@@ -42,6 +42,11 @@ begin
 
     execute format('lock table only audit.%I in share mode', oldest.partition_name);
     retired := audit.record_retirement(retire.month, export_rows, decode(export_sha256, 'hex'));
+    if retired = 0 and pg_relation_size(format('audit.%I', oldest.partition_name)) > 0 then
+        raise exception 'Month % cannot leave the trail: no row of it is seen, but it is not empty.', retire.month
+            using errcode = '55000',
+            hint = 'Row-level security may hide them: audit.record_retirement must run as gardenos_audit_sealer.';
+    end if;
     execute format('alter table audit.log detach partition audit.%I', oldest.partition_name);
     return retired;
 end;
