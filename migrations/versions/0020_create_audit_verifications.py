@@ -36,8 +36,7 @@ def upgrade() -> None:
             )
         );
 
-        -- a partitioned table has no CONCURRENTLY
-        -- squawk-ignore require-concurrent-index-creation
+        -- squawk-ignore require-concurrent-index-creation -- a partitioned table has no CONCURRENTLY
         create index log_actor_idx
             on audit.log (agency_id, actor_user_id, id)
             where actor_user_id is not null;
