@@ -9,8 +9,8 @@ Way back:  drops the functions; the trail, and what was retired, stays as it is.
 
 from migrations.runner.execute import execute
 
-revision = "0021"
-down_revision = "0020"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -11,7 +11,7 @@ Way back:  drops the notes and the index; the trail and its seals stay.
 
 from migrations.runner.execute import execute
 
-revision = "0020"
+revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None

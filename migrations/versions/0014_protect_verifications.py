@@ -8,8 +8,8 @@ Way back:  drops policies, grants and triggers: nobody reads or writes the notes
 
 from migrations.runner.execute import execute
 
-revision = "0022"
-down_revision = "0021"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
