@@ -52,6 +52,7 @@ def heal(cluster: "Cluster", seconds: float) -> None:
         except ClusterError:
             if time.monotonic() > deadline:
                 raise
+            _begin_segment(cluster)
             if done == 1 or done % PATIENT_ROUNDS == 0:
                 _reinitialise(cluster, all_idle=done > 1)
         else:
@@ -83,6 +84,20 @@ def _restore_configuration(cluster: "Cluster") -> None:
     text = cluster.rest.key("config")
     if text is None or json.loads(text) != wanted:
         cluster.rest.ask(cluster.leader(), "PUT", "/config", wanted)
+
+
+def _begin_segment(cluster: "Cluster") -> None:
+    """Let the leader begin a new WAL segment.
+
+    When a leader died in the middle of a record, its standby may ask the next one for a segment
+    that it has not begun, and in strict mode nothing is written until the standby has it (F13).
+    """
+    for node in NODES:
+        with (
+            contextlib.suppress(psycopg.Error),
+            cluster.connect(through=node, dbname="postgres", autocommit=True) as connection,
+        ):
+            connection.execute("select pg_switch_wal() where not pg_is_in_recovery()")
 
 
 def _reinitialise(cluster: "Cluster", *, all_idle: bool) -> None:
