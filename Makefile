@@ -47,6 +47,7 @@ test: lint programs ## everything CI runs
 
 test-rules: $(READY) ## migrations, contracts, clients, and the policies through HAProxy
 	@nice -n 10 $(PYTHON) -m pytest --quiet --numprocesses=2 --ignore=tests/policies --ignore=tests/failover/test_faults.py tests
+	@nice -n 10 $(PYTHON) -m pytest --quiet --numprocesses=2 tests/policies/test_cluster_url.py
 	@nice -n 10 $(PYTHON) -m tests.cluster run -- $(PYTHON) -m pytest --quiet --numprocesses=2 tests/policies
 
 test-failover: $(READY) ## every fault of the matrix, on a cluster of its own

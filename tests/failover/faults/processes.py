@@ -31,6 +31,8 @@ def postgres_restarts(scene: Scene) -> None:
         )
         scene.fault(f"postgres of {leader} is killed")
         cluster.signal_postgres(leader, SIGKILL)
+        # its backends answer for a moment longer
+        time.sleep(0.5)
         scene.wait_for_write(time.monotonic(), 30)
         connection.commit()
         raise AssertionError("an open transaction outlived its postmaster")

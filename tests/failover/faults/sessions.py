@@ -53,6 +53,8 @@ def pooled_session_is_lost(scene: Scene) -> None:
         assert row[0] > 0
         scene.fault(f"postgres of {leader} is killed")
         cluster.signal_postgres(leader, SIGKILL)
+        # its backends answer for a moment longer
+        time.sleep(0.5)
         scene.wait_for_write(time.monotonic(), 15)
         try:
             careless.execute("select 1")
