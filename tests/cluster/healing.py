@@ -63,20 +63,33 @@ def heal(cluster: "Cluster", seconds: float) -> None:
 
 
 def _wait_informed(cluster: "Cluster") -> None:
-    """Wait until every Patroni hears etcd again.
+    """Start the replicas' Patroni anew, and wait until every one hears etcd.
 
-    After an outage a Patroni may go on with what it knew for some ten seconds: its watch of the
-    keys looks alive and tells nothing (seen with 4.1.5). Its node would not join an election.
+    After an outage of etcd the watch of a Patroni can look alive and miss keys for some ten seconds
+    (seen with 4.1.5, even when it had just heard a change): its node would not join an election.
     """
+    leader = cluster.leader()
+    for node in NODES:
+        if node != leader:
+            cluster.signal_patroni(node, signal.SIGKILL)
+            until(partial(_is_gone, cluster, node), INFORMED_SECONDS, f"Patroni of {node} lives on")
+            cluster.start_patroni(node)
     mark = secrets.token_hex(4)
     cluster.configure({MARK: mark})
 
     def heard(node: str) -> bool:
-        return bool(json.loads(cluster.rest.ask(node, "GET", "/config")).get(MARK) == mark)
+        with contextlib.suppress(ClusterError):
+            return bool(json.loads(cluster.rest.ask(node, "GET", "/config")).get(MARK) == mark)
+        return False
 
     for node in NODES:
         until(partial(heard, node), INFORMED_SECONDS, f"Patroni of {node} does not hear etcd")
     cluster.configure({MARK: None})
+    cluster.wait_whole()
+
+
+def _is_gone(cluster: "Cluster", node: str) -> bool:
+    return not cluster.processes.is_alive(node)
 
 
 def _restore_configuration(cluster: "Cluster") -> None:
