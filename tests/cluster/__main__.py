@@ -13,13 +13,13 @@ from types import FrameType
 from typing import NoReturn
 
 from migrations.embedded.server import EmbeddedError
-from tests.cluster import faults, place, programs, report
+from tests.cluster import deploy, faults, place, programs, report
 from tests.cluster.cluster import HEAL_SECONDS, Cluster
 from tests.cluster.configuration import DATABASE, PROFILES
 from tests.cluster.errors import ClusterError
 from tests.cluster.keeper import descendants, send
 from tests.cluster.network import NODES
-from tests.cluster.processes import Processes, end_leftovers, environment, why_no_namespaces
+from tests.cluster.processes import Processes, end_leftovers, why_no_namespaces
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL_CLUSTER = ROOT / ".local" / "cluster"
@@ -209,7 +209,7 @@ def _run(arguments: argparse.Namespace, command: list[str]) -> int:
     cluster = _make(arguments, lease=True)
     code = FAILED
     try:
-        _upgrade(cluster)
+        deploy.upgrade(cluster)
         code = _call(command, cluster)
     finally:
         without_signals()
@@ -217,27 +217,6 @@ def _run(arguments: argparse.Namespace, command: list[str]) -> int:
         if code != 0:
             print(f"logs of the cluster: {cluster.directory}", file=sys.stderr)
     return code
-
-
-def _upgrade(cluster: Cluster) -> None:
-    """Bring the database to head, as a deploy does.
-
-    Raises:
-        ClusterError: alembic failed; what it said is on stderr already.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", "alembic", "upgrade", "head"],
-        cwd=ROOT,
-        env={**environment(), "DATABASE_URL": cluster.url("gardenos_migrator")},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        print(done.stdout, file=sys.stderr)
-        raise ClusterError(f"alembic upgrade head ended with {done.returncode}.")
 
 
 def variables(cluster: Cluster) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Three Patroni nodes, three etcd members and HAProxy: made, looked at, broken, healed, ended."""
 
-import json
 import os
 import secrets
 import signal
@@ -169,12 +168,7 @@ class Cluster:
         Raises:
             ClusterError: none is named within a while.
         """
-
-        def named() -> list[str]:
-            names = (json.loads(self.rest.key("sync") or "{}").get("sync_standby") or "").split(",")
-            return [name for name in names if name in NODES]
-
-        return until(named, 30, "no synchronous standby is named in etcd")
+        return until(self.rest.sync_standbys, 30, "no synchronous standby is named in etcd")
 
     def sync_standby(self) -> str:
         """One node that may be promoted; see `sync_standbys`."""
@@ -263,23 +257,17 @@ class Cluster:
 
     def kill_node(self, node: str) -> None:
         """The machine dies: Patroni and all of PostgreSQL at once."""
-        pid = self.postmaster(node)
         self.processes.signal(node, signal.SIGKILL, tree=True)
-        if pid is not None:
-            self.processes.signal(pid, signal.SIGKILL, tree=True)
+        self.signal_postgres(node, signal.SIGKILL, everything=True)
 
     def freeze_node(self, node: str) -> None:
         """The machine stops without dying: Patroni and all of PostgreSQL."""
-        pid = self.postmaster(node)
         self.processes.signal(node, signal.SIGSTOP, tree=True)
-        if pid is not None:
-            self.processes.signal(pid, signal.SIGSTOP, tree=True)
+        self.signal_postgres(node, signal.SIGSTOP, everything=True)
 
     def thaw_node(self, node: str) -> None:
         """PostgreSQL and Patroni go on where they stopped."""
-        pid = self.postmaster(node)
-        if pid is not None:
-            self.processes.signal(pid, signal.SIGCONT, tree=True)
+        self.signal_postgres(node, signal.SIGCONT, everything=True)
         self.processes.signal(node, signal.SIGCONT, tree=True)
 
     def freeze_senders(self, node: str) -> None:

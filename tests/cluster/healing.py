@@ -68,12 +68,10 @@ def _wait_informed(cluster: "Cluster") -> None:
     After an outage of etcd the watch of a Patroni can look alive and miss keys for some ten seconds
     (seen with 4.1.5, even when it had just heard a change): its node would not join an election.
     """
-    leader = cluster.leader()
-    for node in NODES:
-        if node != leader:
-            cluster.signal_patroni(node, signal.SIGKILL)
-            until(partial(_is_gone, cluster, node), INFORMED_SECONDS, f"Patroni of {node} lives on")
-            cluster.start_patroni(node)
+    for node in cluster.replicas():
+        cluster.signal_patroni(node, signal.SIGKILL)
+        until(partial(_is_gone, cluster, node), INFORMED_SECONDS, f"Patroni of {node} lives on")
+        cluster.start_patroni(node)
     mark = secrets.token_hex(4)
     cluster.configure({MARK: mark})
 

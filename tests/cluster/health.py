@@ -100,8 +100,7 @@ def _why_not_safe(cluster: "Cluster", primary: str) -> str | None:
         assert row is not None
         if row[0] < (2 if cluster.profile == "quorum" else 1) or row[1] < 2:
             return f"{row[0]} synchronous and {row[1]} streaming standbys at {primary}"
-        names = json.loads(cluster.rest.key("sync") or "{}").get("sync_standby") or ""
-        if not names.strip("*, "):
+        if not cluster.rest.sync_standbys():
             return "no synchronous standby is named in etcd"
     if len(json.loads(cluster.rest.key("failsafe") or "{}")) < len(NODES):
         return "the failsafe members are not all known"

@@ -1,7 +1,6 @@
 """What a person is told about a cluster: one line for each node, and who else is there."""
 
 import csv
-import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -80,8 +79,8 @@ def _look(cluster: Cluster, node: str) -> Look | None:
 
 def _keys(cluster: Cluster) -> Keys:
     try:
-        sync = json.loads(cluster.rest.key("sync") or "{}").get("sync_standby") or ""
-        return Keys(cluster.rest.key("leader"), tuple(sync.split(",")))
+        sync = tuple(cluster.rest.sync_standbys())
+        return Keys(cluster.rest.key("leader"), sync)
     except (ClusterError, OSError):
         return Keys(None, ())
 

@@ -56,22 +56,6 @@ class Rest:
         """
         return str(json.loads(self.ask(node, "GET", "/patroni", seconds=2))["role"])
 
-    def cluster(self) -> dict[str, Any]:
-        """What /cluster says, from the first node that answers.
-
-        Raises:
-            Unanswered: none does.
-        """
-        for node in NODES:
-            try:
-                code, text = self._patroni(node, "GET", "/cluster", None, 2)
-            except (OSError, http.client.HTTPException):
-                continue
-            if code == 200:
-                answer: dict[str, Any] = json.loads(text)
-                return answer
-        raise Unanswered("No node of the cluster answers on its REST API.")
-
     def ask(
         self, node: str, method: str, path: str, body: object = None, seconds: float = 60
     ) -> str:
@@ -92,6 +76,11 @@ class Rest:
         """The value of one of the cluster's keys in etcd; None when it is not there."""
         found = self._etcd("/v3/kv/range", {"key": _encoded(name)}).get("kvs")
         return base64.b64decode(found[0].get("value", "")).decode() if found else None
+
+    def sync_standbys(self) -> list[str]:
+        """The nodes that etcd names as synchronous; none while any walsender may acknowledge."""
+        names = json.loads(self.key("sync") or "{}").get("sync_standby") or ""
+        return [name for name in names.split(",") if name in NODES]
 
     def delete_key(self, name: str) -> None:
         """Delete one of the cluster's keys: `leader` makes the replicas race at once.

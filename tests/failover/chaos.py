@@ -17,9 +17,8 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 
-from tests.cluster import Cluster, ClusterError
+from tests.cluster import Cluster, ClusterError, deploy
 from tests.database import ROOT
-from tests.failover import deploy
 from tests.failover.evidence import Evidence
 from tests.failover.faults import FAULTS
 from tests.failover.scene import Fault, Report, run

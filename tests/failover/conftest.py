@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import Cluster, ClusterError, programs
+from tests.cluster import Cluster, ClusterError, deploy, programs
 from tests.cluster.processes import why_no_namespaces
 from tests.database import ROOT
-from tests.failover import deploy
 from tests.failover.scene import Fault, Report, run
 from tests.failover.stand import Stage, set_stage
 
