@@ -1,5 +1,7 @@
 """Three Patroni nodes, three etcd members and HAProxy: made, looked at, broken, healed, ended."""
 
+import contextlib
+import json
 import os
 import secrets
 import signal
@@ -7,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +30,8 @@ from tests.cluster.waiting import until
 
 UP_SECONDS = 90
 HEAL_SECONDS = 60
+# after an outage of etcd the watch of a Patroni may be deaf for some ten seconds
+INFORMED_SECONDS = 45
 
 # postgres refuses to run as uid 0, and root of a user namespace is that; a second one is not
 NOT_ROOT = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
@@ -43,8 +48,6 @@ class Cluster:
         self.directory = directory
         self.bindir = state.bindir
         self.profile = state.profile
-        # since the last healing
-        self.is_etcd_disturbed = False
         self.times = state.times
         self.processes = Processes(directory)
         self.network = Network(self.processes, state.ports, namespaces=state.namespaces)
@@ -394,7 +397,7 @@ class Cluster:
 
     def signal_members(self, number: signal.Signals, members: Iterable[str] = MEMBERS) -> None:
         """Signal members of etcd."""
-        self.is_etcd_disturbed = True
+        self.processes.disturbed.touch()
         for member in members:
             self.processes.signal(member, number)
 
@@ -428,8 +431,31 @@ class Cluster:
         self.rest.ask(leader, "POST", "/switchover", {"leader": leader, **wish})
 
     def configure(self, change: dict[str, Any]) -> None:
-        """Change Patroni's dynamic configuration, as `PATCH /config` merges it."""
+        """Change Patroni's dynamic configuration, as `PATCH /config` merges it.
+
+        Raises:
+            ClusterError: a node did not take it over within INFORMED_SECONDS.
+        """
         self.rest.ask(self.leader(), "PATCH", "/config", change)
+        self.wait_configured()
+
+    def wait_configured(self) -> None:
+        """Wait until every Patroni works with the configuration that etcd has.
+
+        Raises:
+            ClusterError: one did not within INFORMED_SECONDS.
+        """
+        for node in NODES:
+            until(
+                partial(self._is_configured, node), INFORMED_SECONDS, f"{node} does not hear etcd"
+            )
+
+    def _is_configured(self, node: str) -> bool:
+        wanted = self.rest.key("config")
+        with contextlib.suppress(ClusterError):
+            found = self.rest.ask(node, "GET", "/config")
+            return wanted is not None and json.loads(found) == json.loads(wanted)
+        return False
 
     def use_profile(self, profile: str) -> None:
         """Change what the cluster promises, and wait until it does."""

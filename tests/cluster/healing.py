@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROUND_SECONDS = 5
 PATIENT_ROUNDS = 3
-INFORMED_SECONDS = 45
+GONE_SECONDS = 10
 # Patroni keeps keys that it does not know
 MARK = "gardenos_mark"
 
@@ -57,9 +57,10 @@ def heal(cluster: "Cluster", seconds: float) -> None:
                 _reinitialise(cluster, all_idle=done > 1)
         else:
             break
-    if cluster.is_etcd_disturbed or cluster.network.was_cut:
+    if cluster.processes.disturbed.exists():
         _wait_informed(cluster)
-        cluster.is_etcd_disturbed = cluster.network.was_cut = False
+        cluster.processes.disturbed.unlink()
+    cluster.wait_configured()
 
 
 def _wait_informed(cluster: "Cluster") -> None:
@@ -70,18 +71,10 @@ def _wait_informed(cluster: "Cluster") -> None:
     """
     for node in cluster.replicas():
         cluster.signal_patroni(node, signal.SIGKILL)
-        until(partial(_is_gone, cluster, node), INFORMED_SECONDS, f"Patroni of {node} lives on")
+        until(partial(_is_gone, cluster, node), GONE_SECONDS, f"Patroni of {node} lives on")
         cluster.start_patroni(node)
     mark = secrets.token_hex(4)
     cluster.configure({MARK: mark})
-
-    def heard(node: str) -> bool:
-        with contextlib.suppress(ClusterError):
-            return bool(json.loads(cluster.rest.ask(node, "GET", "/config")).get(MARK) == mark)
-        return False
-
-    for node in NODES:
-        until(partial(heard, node), INFORMED_SECONDS, f"Patroni of {node} does not hear etcd")
     cluster.configure({MARK: None})
     cluster.wait_whole()
 

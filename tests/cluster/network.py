@@ -81,8 +81,6 @@ class Network:
         self._processes = processes
         self.ports = ports
         self.namespaces = namespaces
-        # since the last healing
-        self.was_cut = False
 
     def host(self, name: str) -> str:
         """The address of a node, an etcd member or the proxy."""
@@ -153,5 +151,5 @@ class Network:
     def _filter(self, name: str, *rule: str) -> None:
         if not self.namespaces:
             raise ClusterError("This cluster lives on loopback: nobody can be cut off.")
-        self.was_cut = True
+        self._processes.disturbed.touch()
         self._processes.run(*self.inside(name), "iptables", "-w", "-A", CHAIN, *rule)

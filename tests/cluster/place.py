@@ -21,6 +21,7 @@ from tests.cluster.configuration import Times
 from tests.cluster.errors import ClusterError
 from tests.cluster.keeper import SCRATCH, SOCKET
 from tests.cluster.network import MEMBERS, NODES, PROXY, Network, Ports
+from tests.cluster.processes import DISTURBED
 
 STATE = "cluster.json"
 PASSWORD_FILE = "pgpass"
@@ -132,7 +133,7 @@ def clear(directory: Path, *, keep_logs: bool) -> None:
     for name in DIRECTORIES:
         shutil.rmtree(directory / name, ignore_errors=True)
     logs = [] if keep_logs else [LOCK, *LOGS]
-    for name in (STATE, PASSWORD_FILE, SOCKET, *logs):
+    for name in (STATE, PASSWORD_FILE, SOCKET, DISTURBED, *logs):
         (directory / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         directory.rmdir()

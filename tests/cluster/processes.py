@@ -16,6 +16,8 @@ from typing import IO, Any
 from tests.cluster.errors import ClusterError
 from tests.cluster.keeper import SCRATCH, SOCKET, send
 
+DISTURBED = "disturbed"
+
 ROOT = Path(__file__).resolve().parents[2]
 KEEPER = Path(__file__).with_name("keeper.py")
 START_SECONDS = 20
@@ -112,6 +114,8 @@ class Processes:
             directory: where the keeper has its socket and its log.
         """
         self.directory = directory
+        # etcd or a cable was disturbed since the last healing, by whichever process
+        self.disturbed = directory / DISTURBED
         self._keeper: subprocess.Popen[bytes] | None = None
 
     @property

@@ -136,7 +136,6 @@ class Fault:
         act: does it.
         needs_network: it cuts somebody off, so it needs network namespaces.
         quick: part of the subset that CI runs in `quorum` too.
-        may_lose: no mode promises anything here: losses are recorded, not refused.
     """
 
     number: str
@@ -144,7 +143,6 @@ class Fault:
     act: Act
     needs_network: bool = False
     quick: bool = False
-    may_lose: bool = False
 
     def __str__(self) -> str:
         """As the matrix and pytest name it."""
@@ -191,8 +189,7 @@ class Report:
     @property
     def holds(self) -> bool:
         """Whether its row of the matrix and all invariants hold."""
-        broken = set(self.verdict.violations) - ({"I1"} if self.fault.may_lose else set())
-        return not broken and self.complaint is None
+        return self.verdict.holds and self.complaint is None
 
     def __str__(self) -> str:
         """All of it, for the person who reads a failed test."""

@@ -11,7 +11,7 @@ from tests.failover.chaos import PROFILES, ROUND, Tally, repeated, sequence
 from tests.failover.evidence import Evidence
 from tests.failover.faults import FAULTS
 from tests.failover.invariants import Verdict
-from tests.failover.scene import Fault, Report
+from tests.failover.scene import Report
 from tests.failover.summary import Gap, Summary
 from tests.failover.table import table
 
@@ -65,13 +65,10 @@ def test_table_has_median_worst_and_losses() -> None:
     assert lines[3].startswith("| F12a ")
 
 
-def test_a_lost_write_breaks_a_report_unless_no_mode_promises_it() -> None:
-    broken = report("F2", 1.0, {"I1": ["a key is gone"]})
-    assert not broken.holds
-    recorded = Fault("F18", "no mode promises", lambda _: None, may_lose=True)
-    assert Report(recorded, "sync", broken.verdict, Evidence(), {}, None, 9.0).holds
-    leaked = report("F2", 1.0, {"I4": ["a row of another agency"]})
-    assert not Report(recorded, "sync", leaked.verdict, Evidence(), {}, None, 9.0).holds
+def test_a_lost_write_and_a_leak_break_a_report() -> None:
+    assert report("F2", 1.0).holds
+    assert not report("F2", 1.0, {"I1": ["a key is gone"]}).holds
+    assert not report("F2", 1.0, {"I4": ["a row of another agency"]}).holds
 
 
 def test_progress_names_the_fault_and_the_totals() -> None:

@@ -30,7 +30,6 @@ def wal_has_no_room(scene: Scene) -> None:
     cluster = scene.cluster
     leader = cluster.leader()
     cluster.configure({"primary_start_timeout": RESTART_SECONDS})
-    time.sleep(2 * cluster.times.loop_wait)
     try:
         moved = scene.fault(f"{leader} gets a small disk for WAL")
         cluster.narrow_wal(leader)

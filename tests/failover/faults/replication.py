@@ -12,6 +12,7 @@ then its promotion waits for the reader. It also asks for no new walreceiver: wh
 dies it acknowledges nothing for the next one until it replays again.
 """
 
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,9 +96,7 @@ def promotion_is_held_up(scene: Scene) -> None:
     leader = cluster.leader()
     replicas, allowed = cluster.replicas(), cluster.sync_standbys()
     agency = scene.stage.agencies[0]
-    cluster.configure(
-        {"postgresql": {"parameters": {"max_standby_streaming_delay": f"{DELAY_SECONDS}s"}}}
-    )
+    _set_delay(scene, replicas)
     with _membership(scene, agency), _held_up(scene, replicas):
         _suspend(scene, agency)
         since = scene.fault(f"postgres of {leader} is killed")
@@ -106,6 +105,21 @@ def promotion_is_held_up(scene: Scene) -> None:
         assert new in allowed, f"{new} leads, and only {allowed} may"
         scene.wait_for_write(since + 0.5, DELAY_SECONDS + 10)
         assert not _member_reads(scene, agency, new)[1], f"{new} leads and has not replayed"
+
+
+def _set_delay(scene: Scene, replicas: list[str]) -> None:
+    """Let a replay wait DELAY_SECONDS for a reader, wherever its WAL comes from.
+
+    A replay reads its settings between two records: one that already waits keeps the old delay.
+    """
+    delay = f"{DELAY_SECONDS}s"
+    names = ("max_standby_streaming_delay", "max_standby_archive_delay")
+    scene.cluster.configure({"postgresql": {"parameters": dict.fromkeys(names, delay)}})
+    deadline = time.monotonic() + REPLAY_SECONDS
+    for name, node in itertools.product(names, replicas):
+        while reach.rows(scene.cluster, node, f"show {name}") != [(delay,)]:
+            assert time.monotonic() < deadline, f"{node} does not take over {name}"
+            time.sleep(PAUSE_SECONDS)
 
 
 @contextmanager
