@@ -16,6 +16,9 @@ from tests.cluster.rest import NOBODY
 if TYPE_CHECKING:
     from tests.cluster.cluster import Cluster
 
+# how many standbys a profile calls synchronous; its name is that of their sync_state
+SYNCHRONOUS = {"sync": 1, "quorum": 2}
+
 
 @dataclass(frozen=True)
 class Look:
@@ -92,16 +95,18 @@ def _why_not_safe(cluster: "Cluster", primary: str) -> str | None:
     if cluster.profile != "async":
         with cluster.connect(through=primary, dbname="postgres", autocommit=True) as connection:
             row = connection.execute(
-                "select count(*) filter (where sync_state in ('sync', 'quorum')),"
+                "select count(*) filter (where sync_state = %s),"
                 " count(*) filter (where state = 'streaming')"
                 " from pg_stat_replication where application_name = any (%s)",
-                [list(NODES)],
+                [cluster.profile, list(NODES)],
             ).fetchone()
         assert row is not None
-        if row[0] < (2 if cluster.profile == "quorum" else 1) or row[1] < 2:
-            return f"{row[0]} synchronous and {row[1]} streaming standbys at {primary}"
-        if not cluster.rest.sync_standbys():
-            return "no synchronous standby is named in etcd"
+        wanted = SYNCHRONOUS[cluster.profile]
+        if row[0] < wanted or row[1] < 2:
+            return f"{row[0]} of mode {cluster.profile}, {row[1]} streaming standbys at {primary}"
+        named = cluster.rest.sync_standbys()
+        if len(named) != wanted:
+            return f"synchronous in etcd: {', '.join(named) or 'no standby'}"
     if len(json.loads(cluster.rest.key("failsafe") or "{}")) < len(NODES):
         return "the failsafe members are not all known"
     return None
