@@ -1,5 +1,5 @@
 -- The trail. Owners and admins read that of their agency; nobody writes but the triggers (as the audit
--- writer), and nobody changes a row but redaction, which empties three columns. No role deletes.
+-- writer), and nobody changes a row but redaction, which leaves a hash in place of the values. No role deletes.
 alter table audit.log enable row level security;
 alter table audit.log force row level security;
 
@@ -73,6 +73,7 @@ with check (
     old_values is null
     and new_values is null
     and salt is null
+    and values_hash is not null
 );
 
 create policy "the auditor reads everything"
@@ -96,5 +97,6 @@ grant insert on table audit.log to gardenos_audit_writer, gardenos_audit_redacto
 grant update (
     old_values,
     new_values,
-    salt
+    salt,
+    values_hash
 ) on table audit.log to gardenos_audit_redactor;

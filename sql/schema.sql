@@ -2010,7 +2010,7 @@ begin
     end if;
 
     for change in
-        select l.op, l.at, l.changed, l.old_values, l.values_hash
+        select l.op, l.at, l.changed, l.old_values, l.salt, l.values_hash
           from audit.log as l
          where l.agency_id = its_agency
            and l.table_name = its_table
@@ -2021,7 +2021,7 @@ begin
     loop
         is_traced := true;
         exit when change.at <= moment;
-        if change.values_hash is null and change.op <> 'insert' then
+        if change.salt is null and change.values_hash is null and change.op <> 'insert' then
             raise exception 'The trail of this record of % keeps no values, so it cannot be rebuilt.', in_table
                 using errcode = '22023';
         end if;
@@ -2402,8 +2402,9 @@ begin
         if new.old_values is null
             and new.new_values is null
             and new.salt is null
-            and to_jsonb(new) - '{old_values,new_values,salt}'::text[]
-            = to_jsonb(old) - '{old_values,new_values,salt}'::text[] then
+            and new.values_hash = audit.values_hash(old.salt, old.old_values, old.new_values)
+            and to_jsonb(new) - '{old_values,new_values,salt,values_hash}'::text[]
+            = to_jsonb(old) - '{old_values,new_values,salt,values_hash}'::text[] then
             return new;
         end if;
     end if;
@@ -2598,7 +2599,7 @@ begin
           cross join lateral (
               select
                   audit.changes(p.old_values, p.new_values),
-                  p.values_hash is not null and p.old_values is null and p.new_values is null
+                  p.values_hash is not null
           ) as c (changes, is_redacted)
           left join tenancy.memberships as a
             on a.agency_id = its_agency
@@ -2929,26 +2930,28 @@ COMMENT ON FUNCTION audit.reader_agency(agency uuid) IS 'The agency whose audit 
 CREATE FUNCTION audit.record_audit_retired() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
+    secret bytea;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
-            old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -2964,19 +2967,12 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'audit',
+            'retired',
             n.id,
             'insert',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -2989,17 +2985,8 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from new_rows as n
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, null::jsonb as old_values, to_jsonb(n) as new_values
-            offset 0
-         ) as v;
+          from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -3010,7 +2997,6 @@ begin
             old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -3026,19 +3012,40 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'audit',
+            'retired',
             n.id,
             'update',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            array_remove(array[
+                case when (o.month is distinct from n.month) then 'month' end,
+                case when (o.row_count is distinct from n.row_count) then 'row_count' end,
+                case when (o.first_seal is distinct from n.first_seal) then 'first_seal' end,
+                case when (o.last_seal is distinct from n.last_seal) then 'last_seal' end,
+                case when (o.head_hash is distinct from n.head_hash) then 'head_hash' end,
+                case when (o.export_rows is distinct from n.export_rows) then 'export_rows' end,
+                case when (o.export_sha256 is distinct from n.export_sha256) then 'export_sha256' end,
+                case when (o.retired_at is distinct from n.retired_at) then 'retired_at' end,
+                case when (o.retired_by is distinct from n.retired_by) then 'retired_by' end
+            ], null),
+            case when (o.month is distinct from n.month) then jsonb_build_object('month', o.month) else '{}' end
+            || case when (o.row_count is distinct from n.row_count) then jsonb_build_object('row_count', o.row_count) else '{}' end
+            || case when (o.first_seal is distinct from n.first_seal) then jsonb_build_object('first_seal', o.first_seal) else '{}' end
+            || case when (o.last_seal is distinct from n.last_seal) then jsonb_build_object('last_seal', o.last_seal) else '{}' end
+            || case when (o.head_hash is distinct from n.head_hash) then jsonb_build_object('head_hash', o.head_hash) else '{}' end
+            || case when (o.export_rows is distinct from n.export_rows) then jsonb_build_object('export_rows', o.export_rows) else '{}' end
+            || case when (o.export_sha256 is distinct from n.export_sha256) then jsonb_build_object('export_sha256', o.export_sha256) else '{}' end
+            || case when (o.retired_at is distinct from n.retired_at) then jsonb_build_object('retired_at', o.retired_at) else '{}' end
+            || case when (o.retired_by is distinct from n.retired_by) then jsonb_build_object('retired_by', o.retired_by) else '{}' end,
+            case when (o.month is distinct from n.month) then jsonb_build_object('month', n.month) else '{}' end
+            || case when (o.row_count is distinct from n.row_count) then jsonb_build_object('row_count', n.row_count) else '{}' end
+            || case when (o.first_seal is distinct from n.first_seal) then jsonb_build_object('first_seal', n.first_seal) else '{}' end
+            || case when (o.last_seal is distinct from n.last_seal) then jsonb_build_object('last_seal', n.last_seal) else '{}' end
+            || case when (o.head_hash is distinct from n.head_hash) then jsonb_build_object('head_hash', n.head_hash) else '{}' end
+            || case when (o.export_rows is distinct from n.export_rows) then jsonb_build_object('export_rows', n.export_rows) else '{}' end
+            || case when (o.export_sha256 is distinct from n.export_sha256) then jsonb_build_object('export_sha256', n.export_sha256) else '{}' end
+            || case when (o.retired_at is distinct from n.retired_at) then jsonb_build_object('retired_at', n.retired_at) else '{}' end
+            || case when (o.retired_by is distinct from n.retired_by) then jsonb_build_object('retired_by', n.retired_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -3054,57 +3061,16 @@ begin
           from old_rows as o
           join new_rows as n
             on n.agency_id = o.agency_id
-           and n.id = o.id
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select
-                array_remove(array[
-                    case when (o.month is distinct from n.month) then 'month' end,
-                    case when (o.row_count is distinct from n.row_count) then 'row_count' end,
-                    case when (o.first_seal is distinct from n.first_seal) then 'first_seal' end,
-                    case when (o.last_seal is distinct from n.last_seal) then 'last_seal' end,
-                    case when (o.head_hash is distinct from n.head_hash) then 'head_hash' end,
-                    case when (o.export_rows is distinct from n.export_rows) then 'export_rows' end,
-                    case when (o.export_sha256 is distinct from n.export_sha256) then 'export_sha256' end,
-                    case when (o.retired_at is distinct from n.retired_at) then 'retired_at' end,
-                    case when (o.retired_by is distinct from n.retired_by) then 'retired_by' end
-                ], null) as changed,
-                case when (o.month is distinct from n.month) then jsonb_build_object('month', o.month) else '{}' end
-                || case when (o.row_count is distinct from n.row_count) then jsonb_build_object('row_count', o.row_count) else '{}' end
-                || case when (o.first_seal is distinct from n.first_seal) then jsonb_build_object('first_seal', o.first_seal) else '{}' end
-                || case when (o.last_seal is distinct from n.last_seal) then jsonb_build_object('last_seal', o.last_seal) else '{}' end
-                || case when (o.head_hash is distinct from n.head_hash) then jsonb_build_object('head_hash', o.head_hash) else '{}' end
-                || case when (o.export_rows is distinct from n.export_rows) then jsonb_build_object('export_rows', o.export_rows) else '{}' end
-                || case when (o.export_sha256 is distinct from n.export_sha256) then jsonb_build_object('export_sha256', o.export_sha256) else '{}' end
-                || case when (o.retired_at is distinct from n.retired_at) then jsonb_build_object('retired_at', o.retired_at) else '{}' end
-                || case when (o.retired_by is distinct from n.retired_by) then jsonb_build_object('retired_by', o.retired_by) else '{}' end as old_values,
-                case when (o.month is distinct from n.month) then jsonb_build_object('month', n.month) else '{}' end
-                || case when (o.row_count is distinct from n.row_count) then jsonb_build_object('row_count', n.row_count) else '{}' end
-                || case when (o.first_seal is distinct from n.first_seal) then jsonb_build_object('first_seal', n.first_seal) else '{}' end
-                || case when (o.last_seal is distinct from n.last_seal) then jsonb_build_object('last_seal', n.last_seal) else '{}' end
-                || case when (o.head_hash is distinct from n.head_hash) then jsonb_build_object('head_hash', n.head_hash) else '{}' end
-                || case when (o.export_rows is distinct from n.export_rows) then jsonb_build_object('export_rows', n.export_rows) else '{}' end
-                || case when (o.export_sha256 is distinct from n.export_sha256) then jsonb_build_object('export_sha256', n.export_sha256) else '{}' end
-                || case when (o.retired_at is distinct from n.retired_at) then jsonb_build_object('retired_at', n.retired_at) else '{}' end
-                || case when (o.retired_by is distinct from n.retired_by) then jsonb_build_object('retired_by', n.retired_by) else '{}' end as new_values
-            offset 0
-         ) as v;
+           and n.id = o.id;
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
             old_values,
-            new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -3120,19 +3086,12 @@ begin
         )
         select
             o.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'audit',
+            'retired',
             o.id,
             'delete',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -3145,12 +3104,7 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from old_rows as o
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, to_jsonb(o) as old_values, null::jsonb as new_values
-            offset 0
-         ) as v;
+          from old_rows as o;
     end if;
     return null;
 end;
@@ -3261,26 +3215,28 @@ COMMENT ON FUNCTION audit.record_retirement(month date, export_rows bigint, expo
 CREATE FUNCTION audit.record_tenancy_agencies() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
+    secret bytea;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
-            old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -3296,19 +3252,12 @@ begin
         )
         select
             n.id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'agencies',
             n.id,
             'insert',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -3321,17 +3270,8 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from new_rows as n
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, null::jsonb as old_values, to_jsonb(n) as new_values
-            offset 0
-         ) as v;
+          from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -3342,7 +3282,6 @@ begin
             old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -3358,19 +3297,61 @@ begin
         )
         select
             n.id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'agencies',
             n.id,
             'update',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            array_remove(array[
+                case when (o.slug is distinct from n.slug) then 'slug' end,
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.plan is distinct from n.plan) then 'plan' end,
+                case when (o.data_region is distinct from n.data_region) then 'data_region' end,
+                case when (o.default_currency is distinct from n.default_currency) then 'default_currency' end,
+                case when (o.timezone is distinct from n.timezone) then 'timezone' end,
+                case when (o.locale is distinct from n.locale) then 'locale' end,
+                case when (o.logo_path is distinct from n.logo_path) then 'logo_path' end,
+                case when (o.settings is distinct from n.settings) then 'settings' end,
+                case when (o.embedding_model_id is distinct from n.embedding_model_id) then 'embedding_model_id' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.slug is distinct from n.slug) then jsonb_build_object('slug', o.slug) else '{}' end
+            || case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.plan is distinct from n.plan) then jsonb_build_object('plan', o.plan) else '{}' end
+            || case when (o.data_region is distinct from n.data_region) then jsonb_build_object('data_region', o.data_region) else '{}' end
+            || case when (o.default_currency is distinct from n.default_currency) then jsonb_build_object('default_currency', o.default_currency) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', o.timezone) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', o.locale) else '{}' end
+            || case when (o.logo_path is distinct from n.logo_path) then jsonb_build_object('logo_path', o.logo_path) else '{}' end
+            || case when (o.settings is distinct from n.settings) then jsonb_build_object('settings', o.settings) else '{}' end
+            || case when (o.embedding_model_id is distinct from n.embedding_model_id) then jsonb_build_object('embedding_model_id', o.embedding_model_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.slug is distinct from n.slug) then jsonb_build_object('slug', n.slug) else '{}' end
+            || case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.plan is distinct from n.plan) then jsonb_build_object('plan', n.plan) else '{}' end
+            || case when (o.data_region is distinct from n.data_region) then jsonb_build_object('data_region', n.data_region) else '{}' end
+            || case when (o.default_currency is distinct from n.default_currency) then jsonb_build_object('default_currency', n.default_currency) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', n.timezone) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', n.locale) else '{}' end
+            || case when (o.logo_path is distinct from n.logo_path) then jsonb_build_object('logo_path', n.logo_path) else '{}' end
+            || case when (o.settings is distinct from n.settings) then jsonb_build_object('settings', n.settings) else '{}' end
+            || case when (o.embedding_model_id is distinct from n.embedding_model_id) then jsonb_build_object('embedding_model_id', n.embedding_model_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -3385,78 +3366,16 @@ begin
             context.timeline
           from old_rows as o
           join new_rows as n
-            on n.id = o.id
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select
-                array_remove(array[
-                    case when (o.slug is distinct from n.slug) then 'slug' end,
-                    case when (o.name is distinct from n.name) then 'name' end,
-                    case when (o.status is distinct from n.status) then 'status' end,
-                    case when (o.plan is distinct from n.plan) then 'plan' end,
-                    case when (o.data_region is distinct from n.data_region) then 'data_region' end,
-                    case when (o.default_currency is distinct from n.default_currency) then 'default_currency' end,
-                    case when (o.timezone is distinct from n.timezone) then 'timezone' end,
-                    case when (o.locale is distinct from n.locale) then 'locale' end,
-                    case when (o.logo_path is distinct from n.logo_path) then 'logo_path' end,
-                    case when (o.settings is distinct from n.settings) then 'settings' end,
-                    case when (o.embedding_model_id is distinct from n.embedding_model_id) then 'embedding_model_id' end,
-                    case when (o.created_at is distinct from n.created_at) then 'created_at' end,
-                    case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
-                    case when (o.row_version is distinct from n.row_version) then 'row_version' end,
-                    case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
-                    case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
-                ], null) as changed,
-                case when (o.slug is distinct from n.slug) then jsonb_build_object('slug', o.slug) else '{}' end
-                || case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
-                || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
-                || case when (o.plan is distinct from n.plan) then jsonb_build_object('plan', o.plan) else '{}' end
-                || case when (o.data_region is distinct from n.data_region) then jsonb_build_object('data_region', o.data_region) else '{}' end
-                || case when (o.default_currency is distinct from n.default_currency) then jsonb_build_object('default_currency', o.default_currency) else '{}' end
-                || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', o.timezone) else '{}' end
-                || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', o.locale) else '{}' end
-                || case when (o.logo_path is distinct from n.logo_path) then jsonb_build_object('logo_path', o.logo_path) else '{}' end
-                || case when (o.settings is distinct from n.settings) then jsonb_build_object('settings', o.settings) else '{}' end
-                || case when (o.embedding_model_id is distinct from n.embedding_model_id) then jsonb_build_object('embedding_model_id', o.embedding_model_id) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
-                || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
-                || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end as old_values,
-                case when (o.slug is distinct from n.slug) then jsonb_build_object('slug', n.slug) else '{}' end
-                || case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
-                || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
-                || case when (o.plan is distinct from n.plan) then jsonb_build_object('plan', n.plan) else '{}' end
-                || case when (o.data_region is distinct from n.data_region) then jsonb_build_object('data_region', n.data_region) else '{}' end
-                || case when (o.default_currency is distinct from n.default_currency) then jsonb_build_object('default_currency', n.default_currency) else '{}' end
-                || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', n.timezone) else '{}' end
-                || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', n.locale) else '{}' end
-                || case when (o.logo_path is distinct from n.logo_path) then jsonb_build_object('logo_path', n.logo_path) else '{}' end
-                || case when (o.settings is distinct from n.settings) then jsonb_build_object('settings', n.settings) else '{}' end
-                || case when (o.embedding_model_id is distinct from n.embedding_model_id) then jsonb_build_object('embedding_model_id', n.embedding_model_id) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
-                || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
-                || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end as new_values
-            offset 0
-         ) as v;
+            on n.id = o.id;
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
             old_values,
-            new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -3472,19 +3391,12 @@ begin
         )
         select
             o.id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'agencies',
             o.id,
             'delete',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -3497,12 +3409,7 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from old_rows as o
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, to_jsonb(o) as old_values, null::jsonb as new_values
-            offset 0
-         ) as v;
+          from old_rows as o;
     end if;
     return null;
 end;
@@ -3515,15 +3422,18 @@ COMMENT ON FUNCTION audit.record_tenancy_agencies() IS 'Appends the changes of t
 CREATE FUNCTION audit.record_tenancy_api_key_secrets() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -3545,8 +3455,8 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'api_key_secrets',
             n.id,
             'insert',
             context.actor_kind,
@@ -3563,10 +3473,6 @@ begin
             context.timeline
           from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -3588,8 +3494,8 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'api_key_secrets',
             n.id,
             'update',
             context.actor_kind,
@@ -3609,10 +3515,6 @@ begin
             on n.agency_id = o.agency_id
            and n.id = o.id;
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -3634,8 +3536,8 @@ begin
         )
         select
             o.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'api_key_secrets',
             o.id,
             'delete',
             context.actor_kind,
@@ -3663,26 +3565,28 @@ COMMENT ON FUNCTION audit.record_tenancy_api_key_secrets() IS 'Appends the chang
 CREATE FUNCTION audit.record_tenancy_api_keys() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
+    secret bytea;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
-            old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -3698,19 +3602,12 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'api_keys',
             n.id,
             'insert',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -3723,17 +3620,8 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from new_rows as n
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, null::jsonb as old_values, to_jsonb(n) as new_values
-            offset 0
-         ) as v;
+          from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -3744,7 +3632,6 @@ begin
             old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -3760,19 +3647,46 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'api_keys',
             n.id,
             'update',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            array_remove(array[
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.prefix is distinct from n.prefix) then 'prefix' end,
+                case when (o.scopes is distinct from n.scopes) then 'scopes' end,
+                case when (o.acts_as_id is distinct from n.acts_as_id) then 'acts_as_id' end,
+                case when (o.expires_at is distinct from n.expires_at) then 'expires_at' end,
+                case when (o.revoked_at is distinct from n.revoked_at) then 'revoked_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.prefix is distinct from n.prefix) then jsonb_build_object('prefix', o.prefix) else '{}' end
+            || case when (o.scopes is distinct from n.scopes) then jsonb_build_object('scopes', o.scopes) else '{}' end
+            || case when (o.acts_as_id is distinct from n.acts_as_id) then jsonb_build_object('acts_as_id', o.acts_as_id) else '{}' end
+            || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', o.expires_at) else '{}' end
+            || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', o.revoked_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.prefix is distinct from n.prefix) then jsonb_build_object('prefix', n.prefix) else '{}' end
+            || case when (o.scopes is distinct from n.scopes) then jsonb_build_object('scopes', n.scopes) else '{}' end
+            || case when (o.acts_as_id is distinct from n.acts_as_id) then jsonb_build_object('acts_as_id', n.acts_as_id) else '{}' end
+            || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', n.expires_at) else '{}' end
+            || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', n.revoked_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -3789,46 +3703,6 @@ begin
           join new_rows as n
             on n.agency_id = o.agency_id
            and n.id = o.id
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select
-                array_remove(array[
-                    case when (o.name is distinct from n.name) then 'name' end,
-                    case when (o.prefix is distinct from n.prefix) then 'prefix' end,
-                    case when (o.scopes is distinct from n.scopes) then 'scopes' end,
-                    case when (o.acts_as_id is distinct from n.acts_as_id) then 'acts_as_id' end,
-                    case when (o.expires_at is distinct from n.expires_at) then 'expires_at' end,
-                    case when (o.revoked_at is distinct from n.revoked_at) then 'revoked_at' end,
-                    case when (o.created_at is distinct from n.created_at) then 'created_at' end,
-                    case when (o.created_by is distinct from n.created_by) then 'created_by' end,
-                    case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
-                    case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
-                    case when (o.row_version is distinct from n.row_version) then 'row_version' end
-                ], null) as changed,
-                case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
-                || case when (o.prefix is distinct from n.prefix) then jsonb_build_object('prefix', o.prefix) else '{}' end
-                || case when (o.scopes is distinct from n.scopes) then jsonb_build_object('scopes', o.scopes) else '{}' end
-                || case when (o.acts_as_id is distinct from n.acts_as_id) then jsonb_build_object('acts_as_id', o.acts_as_id) else '{}' end
-                || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', o.expires_at) else '{}' end
-                || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', o.revoked_at) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
-                || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
-                || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end as old_values,
-                case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
-                || case when (o.prefix is distinct from n.prefix) then jsonb_build_object('prefix', n.prefix) else '{}' end
-                || case when (o.scopes is distinct from n.scopes) then jsonb_build_object('scopes', n.scopes) else '{}' end
-                || case when (o.acts_as_id is distinct from n.acts_as_id) then jsonb_build_object('acts_as_id', n.acts_as_id) else '{}' end
-                || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', n.expires_at) else '{}' end
-                || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', n.revoked_at) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
-                || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
-                || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end as new_values
-            offset 0
-         ) as v
          where (
             not (o.last_used_at is distinct from n.last_used_at)
         )
@@ -3846,21 +3720,14 @@ begin
         or (o.updated_by is distinct from n.updated_by)
         or (o.row_version is distinct from n.row_version);
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
             old_values,
-            new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -3876,19 +3743,12 @@ begin
         )
         select
             o.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'api_keys',
             o.id,
             'delete',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -3901,12 +3761,7 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from old_rows as o
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, to_jsonb(o) as old_values, null::jsonb as new_values
-            offset 0
-         ) as v;
+          from old_rows as o;
     end if;
     return null;
 end;
@@ -3919,15 +3774,18 @@ COMMENT ON FUNCTION audit.record_tenancy_api_keys() IS 'Appends the changes of t
 CREATE FUNCTION audit.record_tenancy_invitation_secrets() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -3949,8 +3807,8 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'invitation_secrets',
             n.id,
             'insert',
             context.actor_kind,
@@ -3967,10 +3825,6 @@ begin
             context.timeline
           from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -3992,8 +3846,8 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'invitation_secrets',
             n.id,
             'update',
             context.actor_kind,
@@ -4013,10 +3867,6 @@ begin
             on n.agency_id = o.agency_id
            and n.id = o.id;
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -4038,8 +3888,8 @@ begin
         )
         select
             o.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'invitation_secrets',
             o.id,
             'delete',
             context.actor_kind,
@@ -4067,26 +3917,28 @@ COMMENT ON FUNCTION audit.record_tenancy_invitation_secrets() IS 'Appends the ch
 CREATE FUNCTION audit.record_tenancy_invitations() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
+    secret bytea;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
-            old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4102,19 +3954,12 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'invitations',
             n.id,
             'insert',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -4127,17 +3972,8 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from new_rows as n
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, null::jsonb as old_values, to_jsonb(n) as new_values
-            offset 0
-         ) as v;
+          from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -4148,7 +3984,6 @@ begin
             old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4164,19 +3999,58 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'invitations',
             n.id,
             'update',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            array_remove(array[
+                case when (o.email is distinct from n.email) then 'email' end,
+                case when (o.role is distinct from n.role) then 'role' end,
+                case when (o.record_scope is distinct from n.record_scope) then 'record_scope' end,
+                case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                case when (o.invited_by_id is distinct from n.invited_by_id) then 'invited_by_id' end,
+                case when (o.expires_at is distinct from n.expires_at) then 'expires_at' end,
+                case when (o.accepted_at is distinct from n.accepted_at) then 'accepted_at' end,
+                case when (o.revoked_at is distinct from n.revoked_at) then 'revoked_at' end,
+                case when (o.accepted_by_id is distinct from n.accepted_by_id) then 'accepted_by_id' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.email is distinct from n.email) then jsonb_build_object('email', o.email) else '{}' end
+            || case when (o.role is distinct from n.role) then jsonb_build_object('role', o.role) else '{}' end
+            || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', o.record_scope) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+            || case when (o.invited_by_id is distinct from n.invited_by_id) then jsonb_build_object('invited_by_id', o.invited_by_id) else '{}' end
+            || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', o.expires_at) else '{}' end
+            || case when (o.accepted_at is distinct from n.accepted_at) then jsonb_build_object('accepted_at', o.accepted_at) else '{}' end
+            || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', o.revoked_at) else '{}' end
+            || case when (o.accepted_by_id is distinct from n.accepted_by_id) then jsonb_build_object('accepted_by_id', o.accepted_by_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.email is distinct from n.email) then jsonb_build_object('email', n.email) else '{}' end
+            || case when (o.role is distinct from n.role) then jsonb_build_object('role', n.role) else '{}' end
+            || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', n.record_scope) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+            || case when (o.invited_by_id is distinct from n.invited_by_id) then jsonb_build_object('invited_by_id', n.invited_by_id) else '{}' end
+            || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', n.expires_at) else '{}' end
+            || case when (o.accepted_at is distinct from n.accepted_at) then jsonb_build_object('accepted_at', n.accepted_at) else '{}' end
+            || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', n.revoked_at) else '{}' end
+            || case when (o.accepted_by_id is distinct from n.accepted_by_id) then jsonb_build_object('accepted_by_id', n.accepted_by_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -4192,75 +4066,16 @@ begin
           from old_rows as o
           join new_rows as n
             on n.agency_id = o.agency_id
-           and n.id = o.id
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select
-                array_remove(array[
-                    case when (o.email is distinct from n.email) then 'email' end,
-                    case when (o.role is distinct from n.role) then 'role' end,
-                    case when (o.record_scope is distinct from n.record_scope) then 'record_scope' end,
-                    case when (o.team_id is distinct from n.team_id) then 'team_id' end,
-                    case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
-                    case when (o.invited_by_id is distinct from n.invited_by_id) then 'invited_by_id' end,
-                    case when (o.expires_at is distinct from n.expires_at) then 'expires_at' end,
-                    case when (o.accepted_at is distinct from n.accepted_at) then 'accepted_at' end,
-                    case when (o.revoked_at is distinct from n.revoked_at) then 'revoked_at' end,
-                    case when (o.accepted_by_id is distinct from n.accepted_by_id) then 'accepted_by_id' end,
-                    case when (o.created_at is distinct from n.created_at) then 'created_at' end,
-                    case when (o.created_by is distinct from n.created_by) then 'created_by' end,
-                    case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
-                    case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
-                    case when (o.row_version is distinct from n.row_version) then 'row_version' end
-                ], null) as changed,
-                case when (o.email is distinct from n.email) then jsonb_build_object('email', o.email) else '{}' end
-                || case when (o.role is distinct from n.role) then jsonb_build_object('role', o.role) else '{}' end
-                || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', o.record_scope) else '{}' end
-                || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
-                || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
-                || case when (o.invited_by_id is distinct from n.invited_by_id) then jsonb_build_object('invited_by_id', o.invited_by_id) else '{}' end
-                || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', o.expires_at) else '{}' end
-                || case when (o.accepted_at is distinct from n.accepted_at) then jsonb_build_object('accepted_at', o.accepted_at) else '{}' end
-                || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', o.revoked_at) else '{}' end
-                || case when (o.accepted_by_id is distinct from n.accepted_by_id) then jsonb_build_object('accepted_by_id', o.accepted_by_id) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
-                || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
-                || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end as old_values,
-                case when (o.email is distinct from n.email) then jsonb_build_object('email', n.email) else '{}' end
-                || case when (o.role is distinct from n.role) then jsonb_build_object('role', n.role) else '{}' end
-                || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', n.record_scope) else '{}' end
-                || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
-                || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
-                || case when (o.invited_by_id is distinct from n.invited_by_id) then jsonb_build_object('invited_by_id', n.invited_by_id) else '{}' end
-                || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', n.expires_at) else '{}' end
-                || case when (o.accepted_at is distinct from n.accepted_at) then jsonb_build_object('accepted_at', n.accepted_at) else '{}' end
-                || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', n.revoked_at) else '{}' end
-                || case when (o.accepted_by_id is distinct from n.accepted_by_id) then jsonb_build_object('accepted_by_id', n.accepted_by_id) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
-                || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
-                || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end as new_values
-            offset 0
-         ) as v;
+           and n.id = o.id;
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
             old_values,
-            new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4276,19 +4091,12 @@ begin
         )
         select
             o.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'invitations',
             o.id,
             'delete',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -4301,12 +4109,7 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from old_rows as o
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, to_jsonb(o) as old_values, null::jsonb as new_values
-            offset 0
-         ) as v;
+          from old_rows as o;
     end if;
     return null;
 end;
@@ -4319,26 +4122,28 @@ COMMENT ON FUNCTION audit.record_tenancy_invitations() IS 'Appends the changes o
 CREATE FUNCTION audit.record_tenancy_issuers() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
+    secret bytea;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
-            old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4354,19 +4159,12 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'issuers',
             encode(substring(sha256(convert_to(n.issuer, 'UTF8')) from 1 for 16), 'hex')::uuid,
             'insert',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(encode(substring(sha256(convert_to(n.issuer, 'UTF8')) from 1 for 16), 'hex')::uuid)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -4379,17 +4177,8 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from new_rows as n
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, null::jsonb as old_values, to_jsonb(n) as new_values
-            offset 0
-         ) as v;
+          from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -4400,7 +4189,6 @@ begin
             old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4416,23 +4204,29 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'issuers',
             encode(substring(sha256(convert_to(coalesce(n.issuer, o.issuer), 'UTF8')) from 1 for 16), 'hex')::uuid,
             case
                 when o.issuer is null then 'insert'
                 when n.issuer is null then 'delete'
                 else 'update'
             end::app.audit_op,
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            array_remove(array[
+                case when (o.issuer is distinct from n.issuer) then 'issuer' end,
+                case when (o.kind is distinct from n.kind) then 'kind' end,
+                case when (o.may_assert_user_id is distinct from n.may_assert_user_id) then 'may_assert_user_id' end,
+                case when (o.active is distinct from n.active) then 'active' end
+            ], null),
+            case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', o.issuer) else '{}' end
+            || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', o.kind) else '{}' end
+            || case when (o.may_assert_user_id is distinct from n.may_assert_user_id) then jsonb_build_object('may_assert_user_id', o.may_assert_user_id) else '{}' end
+            || case when (o.active is distinct from n.active) then jsonb_build_object('active', o.active) else '{}' end,
+            case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', n.issuer) else '{}' end
+            || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', n.kind) else '{}' end
+            || case when (o.may_assert_user_id is distinct from n.may_assert_user_id) then jsonb_build_object('may_assert_user_id', n.may_assert_user_id) else '{}' end
+            || case when (o.active is distinct from n.active) then jsonb_build_object('active', n.active) else '{}' end,
+            substring(sha256(secret || uuid_send(encode(substring(sha256(convert_to(coalesce(n.issuer, o.issuer), 'UTF8')) from 1 for 16), 'hex')::uuid)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -4447,42 +4241,16 @@ begin
             context.timeline
           from old_rows as o
           full join new_rows as n
-            on n.issuer = o.issuer
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select
-                array_remove(array[
-                    case when (o.issuer is distinct from n.issuer) then 'issuer' end,
-                    case when (o.kind is distinct from n.kind) then 'kind' end,
-                    case when (o.may_assert_user_id is distinct from n.may_assert_user_id) then 'may_assert_user_id' end,
-                    case when (o.active is distinct from n.active) then 'active' end
-                ], null) as changed,
-                case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', o.issuer) else '{}' end
-                || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', o.kind) else '{}' end
-                || case when (o.may_assert_user_id is distinct from n.may_assert_user_id) then jsonb_build_object('may_assert_user_id', o.may_assert_user_id) else '{}' end
-                || case when (o.active is distinct from n.active) then jsonb_build_object('active', o.active) else '{}' end as old_values,
-                case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', n.issuer) else '{}' end
-                || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', n.kind) else '{}' end
-                || case when (o.may_assert_user_id is distinct from n.may_assert_user_id) then jsonb_build_object('may_assert_user_id', n.may_assert_user_id) else '{}' end
-                || case when (o.active is distinct from n.active) then jsonb_build_object('active', n.active) else '{}' end as new_values
-            offset 0
-         ) as v;
+            on n.issuer = o.issuer;
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
             old_values,
-            new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4498,19 +4266,12 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'issuers',
             encode(substring(sha256(convert_to(o.issuer, 'UTF8')) from 1 for 16), 'hex')::uuid,
             'delete',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(encode(substring(sha256(convert_to(o.issuer, 'UTF8')) from 1 for 16), 'hex')::uuid)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -4523,12 +4284,7 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from old_rows as o
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, to_jsonb(o) as old_values, null::jsonb as new_values
-            offset 0
-         ) as v;
+          from old_rows as o;
     end if;
     return null;
 end;
@@ -4541,26 +4297,28 @@ COMMENT ON FUNCTION audit.record_tenancy_issuers() IS 'Appends the changes of te
 CREATE FUNCTION audit.record_tenancy_memberships() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
+    secret bytea;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
-            old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4576,19 +4334,12 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'memberships',
             n.id,
             'insert',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -4601,17 +4352,8 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from new_rows as n
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, null::jsonb as old_values, to_jsonb(n) as new_values
-            offset 0
-         ) as v;
+          from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -4622,7 +4364,6 @@ begin
             old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4638,19 +4379,67 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'memberships',
             n.id,
             'update',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            array_remove(array[
+                case when (o.user_id is distinct from n.user_id) then 'user_id' end,
+                case when (o.role is distinct from n.role) then 'role' end,
+                case when (o.record_scope is distinct from n.record_scope) then 'record_scope' end,
+                case when (o.capabilities is distinct from n.capabilities) then 'capabilities' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.display_name is distinct from n.display_name) then 'display_name' end,
+                case when (o.job_title is distinct from n.job_title) then 'job_title' end,
+                case when (o.work_email is distinct from n.work_email) then 'work_email' end,
+                case when (o.avatar_path is distinct from n.avatar_path) then 'avatar_path' end,
+                case when (o.default_team_id is distinct from n.default_team_id) then 'default_team_id' end,
+                case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                case when (o.suspended_at is distinct from n.suspended_at) then 'suspended_at' end,
+                case when (o.removed_at is distinct from n.removed_at) then 'removed_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', o.user_id) else '{}' end
+            || case when (o.role is distinct from n.role) then jsonb_build_object('role', o.role) else '{}' end
+            || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', o.record_scope) else '{}' end
+            || case when (o.capabilities is distinct from n.capabilities) then jsonb_build_object('capabilities', o.capabilities) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.display_name is distinct from n.display_name) then jsonb_build_object('display_name', o.display_name) else '{}' end
+            || case when (o.job_title is distinct from n.job_title) then jsonb_build_object('job_title', o.job_title) else '{}' end
+            || case when (o.work_email is distinct from n.work_email) then jsonb_build_object('work_email', o.work_email) else '{}' end
+            || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', o.avatar_path) else '{}' end
+            || case when (o.default_team_id is distinct from n.default_team_id) then jsonb_build_object('default_team_id', o.default_team_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+            || case when (o.suspended_at is distinct from n.suspended_at) then jsonb_build_object('suspended_at', o.suspended_at) else '{}' end
+            || case when (o.removed_at is distinct from n.removed_at) then jsonb_build_object('removed_at', o.removed_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', n.user_id) else '{}' end
+            || case when (o.role is distinct from n.role) then jsonb_build_object('role', n.role) else '{}' end
+            || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', n.record_scope) else '{}' end
+            || case when (o.capabilities is distinct from n.capabilities) then jsonb_build_object('capabilities', n.capabilities) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.display_name is distinct from n.display_name) then jsonb_build_object('display_name', n.display_name) else '{}' end
+            || case when (o.job_title is distinct from n.job_title) then jsonb_build_object('job_title', n.job_title) else '{}' end
+            || case when (o.work_email is distinct from n.work_email) then jsonb_build_object('work_email', n.work_email) else '{}' end
+            || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', n.avatar_path) else '{}' end
+            || case when (o.default_team_id is distinct from n.default_team_id) then jsonb_build_object('default_team_id', n.default_team_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+            || case when (o.suspended_at is distinct from n.suspended_at) then jsonb_build_object('suspended_at', n.suspended_at) else '{}' end
+            || case when (o.removed_at is distinct from n.removed_at) then jsonb_build_object('removed_at', n.removed_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -4666,84 +4455,16 @@ begin
           from old_rows as o
           join new_rows as n
             on n.agency_id = o.agency_id
-           and n.id = o.id
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select
-                array_remove(array[
-                    case when (o.user_id is distinct from n.user_id) then 'user_id' end,
-                    case when (o.role is distinct from n.role) then 'role' end,
-                    case when (o.record_scope is distinct from n.record_scope) then 'record_scope' end,
-                    case when (o.capabilities is distinct from n.capabilities) then 'capabilities' end,
-                    case when (o.status is distinct from n.status) then 'status' end,
-                    case when (o.display_name is distinct from n.display_name) then 'display_name' end,
-                    case when (o.job_title is distinct from n.job_title) then 'job_title' end,
-                    case when (o.work_email is distinct from n.work_email) then 'work_email' end,
-                    case when (o.avatar_path is distinct from n.avatar_path) then 'avatar_path' end,
-                    case when (o.default_team_id is distinct from n.default_team_id) then 'default_team_id' end,
-                    case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
-                    case when (o.suspended_at is distinct from n.suspended_at) then 'suspended_at' end,
-                    case when (o.removed_at is distinct from n.removed_at) then 'removed_at' end,
-                    case when (o.created_at is distinct from n.created_at) then 'created_at' end,
-                    case when (o.created_by is distinct from n.created_by) then 'created_by' end,
-                    case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
-                    case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
-                    case when (o.row_version is distinct from n.row_version) then 'row_version' end
-                ], null) as changed,
-                case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', o.user_id) else '{}' end
-                || case when (o.role is distinct from n.role) then jsonb_build_object('role', o.role) else '{}' end
-                || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', o.record_scope) else '{}' end
-                || case when (o.capabilities is distinct from n.capabilities) then jsonb_build_object('capabilities', o.capabilities) else '{}' end
-                || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
-                || case when (o.display_name is distinct from n.display_name) then jsonb_build_object('display_name', o.display_name) else '{}' end
-                || case when (o.job_title is distinct from n.job_title) then jsonb_build_object('job_title', o.job_title) else '{}' end
-                || case when (o.work_email is distinct from n.work_email) then jsonb_build_object('work_email', o.work_email) else '{}' end
-                || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', o.avatar_path) else '{}' end
-                || case when (o.default_team_id is distinct from n.default_team_id) then jsonb_build_object('default_team_id', o.default_team_id) else '{}' end
-                || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
-                || case when (o.suspended_at is distinct from n.suspended_at) then jsonb_build_object('suspended_at', o.suspended_at) else '{}' end
-                || case when (o.removed_at is distinct from n.removed_at) then jsonb_build_object('removed_at', o.removed_at) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
-                || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
-                || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end as old_values,
-                case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', n.user_id) else '{}' end
-                || case when (o.role is distinct from n.role) then jsonb_build_object('role', n.role) else '{}' end
-                || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', n.record_scope) else '{}' end
-                || case when (o.capabilities is distinct from n.capabilities) then jsonb_build_object('capabilities', n.capabilities) else '{}' end
-                || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
-                || case when (o.display_name is distinct from n.display_name) then jsonb_build_object('display_name', n.display_name) else '{}' end
-                || case when (o.job_title is distinct from n.job_title) then jsonb_build_object('job_title', n.job_title) else '{}' end
-                || case when (o.work_email is distinct from n.work_email) then jsonb_build_object('work_email', n.work_email) else '{}' end
-                || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', n.avatar_path) else '{}' end
-                || case when (o.default_team_id is distinct from n.default_team_id) then jsonb_build_object('default_team_id', n.default_team_id) else '{}' end
-                || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
-                || case when (o.suspended_at is distinct from n.suspended_at) then jsonb_build_object('suspended_at', n.suspended_at) else '{}' end
-                || case when (o.removed_at is distinct from n.removed_at) then jsonb_build_object('removed_at', n.removed_at) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
-                || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
-                || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end as new_values
-            offset 0
-         ) as v;
+           and n.id = o.id;
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
             old_values,
-            new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4759,19 +4480,12 @@ begin
         )
         select
             o.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'memberships',
             o.id,
             'delete',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -4784,12 +4498,7 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from old_rows as o
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, to_jsonb(o) as old_values, null::jsonb as new_values
-            offset 0
-         ) as v;
+          from old_rows as o;
     end if;
     return null;
 end;
@@ -4802,26 +4511,28 @@ COMMENT ON FUNCTION audit.record_tenancy_memberships() IS 'Appends the changes o
 CREATE FUNCTION audit.record_tenancy_team_members() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
+    secret bytea;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
-            old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4837,19 +4548,12 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'team_members',
             n.id,
             'insert',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -4862,17 +4566,8 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from new_rows as n
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, null::jsonb as old_values, to_jsonb(n) as new_values
-            offset 0
-         ) as v;
+          from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -4883,7 +4578,6 @@ begin
             old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4899,19 +4593,28 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'team_members',
             n.id,
             'update',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            array_remove(array[
+                case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                case when (o.membership_id is distinct from n.membership_id) then 'membership_id' end,
+                case when (o.is_lead is distinct from n.is_lead) then 'is_lead' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end
+            ], null),
+            case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+            || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', o.membership_id) else '{}' end
+            || case when (o.is_lead is distinct from n.is_lead) then jsonb_build_object('is_lead', o.is_lead) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end,
+            case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+            || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', n.membership_id) else '{}' end
+            || case when (o.is_lead is distinct from n.is_lead) then jsonb_build_object('is_lead', n.is_lead) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -4927,45 +4630,16 @@ begin
           from old_rows as o
           join new_rows as n
             on n.agency_id = o.agency_id
-           and n.id = o.id
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select
-                array_remove(array[
-                    case when (o.team_id is distinct from n.team_id) then 'team_id' end,
-                    case when (o.membership_id is distinct from n.membership_id) then 'membership_id' end,
-                    case when (o.is_lead is distinct from n.is_lead) then 'is_lead' end,
-                    case when (o.created_at is distinct from n.created_at) then 'created_at' end,
-                    case when (o.created_by is distinct from n.created_by) then 'created_by' end
-                ], null) as changed,
-                case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
-                || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', o.membership_id) else '{}' end
-                || case when (o.is_lead is distinct from n.is_lead) then jsonb_build_object('is_lead', o.is_lead) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
-                || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end as old_values,
-                case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
-                || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', n.membership_id) else '{}' end
-                || case when (o.is_lead is distinct from n.is_lead) then jsonb_build_object('is_lead', n.is_lead) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
-                || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end as new_values
-            offset 0
-         ) as v;
+           and n.id = o.id;
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
             old_values,
-            new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -4981,19 +4655,12 @@ begin
         )
         select
             o.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'team_members',
             o.id,
             'delete',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -5006,12 +4673,7 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from old_rows as o
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, to_jsonb(o) as old_values, null::jsonb as new_values
-            offset 0
-         ) as v;
+          from old_rows as o;
     end if;
     return null;
 end;
@@ -5024,26 +4686,28 @@ COMMENT ON FUNCTION audit.record_tenancy_team_members() IS 'Appends the changes 
 CREATE FUNCTION audit.record_tenancy_teams() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
+    secret bytea;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
-            old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -5059,19 +4723,12 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'teams',
             n.id,
             'insert',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -5084,17 +4741,8 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from new_rows as n
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, null::jsonb as old_values, to_jsonb(n) as new_values
-            offset 0
-         ) as v;
+          from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -5105,7 +4753,6 @@ begin
             old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -5121,19 +4768,43 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'teams',
             n.id,
             'update',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            array_remove(array[
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.description is distinct from n.description) then 'description' end,
+                case when (o.parent_team_id is distinct from n.parent_team_id) then 'parent_team_id' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.description is distinct from n.description) then jsonb_build_object('description', o.description) else '{}' end
+            || case when (o.parent_team_id is distinct from n.parent_team_id) then jsonb_build_object('parent_team_id', o.parent_team_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.description is distinct from n.description) then jsonb_build_object('description', n.description) else '{}' end
+            || case when (o.parent_team_id is distinct from n.parent_team_id) then jsonb_build_object('parent_team_id', n.parent_team_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -5149,60 +4820,16 @@ begin
           from old_rows as o
           join new_rows as n
             on n.agency_id = o.agency_id
-           and n.id = o.id
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select
-                array_remove(array[
-                    case when (o.name is distinct from n.name) then 'name' end,
-                    case when (o.description is distinct from n.description) then 'description' end,
-                    case when (o.parent_team_id is distinct from n.parent_team_id) then 'parent_team_id' end,
-                    case when (o.created_at is distinct from n.created_at) then 'created_at' end,
-                    case when (o.created_by is distinct from n.created_by) then 'created_by' end,
-                    case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
-                    case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
-                    case when (o.row_version is distinct from n.row_version) then 'row_version' end,
-                    case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
-                    case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
-                ], null) as changed,
-                case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
-                || case when (o.description is distinct from n.description) then jsonb_build_object('description', o.description) else '{}' end
-                || case when (o.parent_team_id is distinct from n.parent_team_id) then jsonb_build_object('parent_team_id', o.parent_team_id) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
-                || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
-                || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
-                || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
-                || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end as old_values,
-                case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
-                || case when (o.description is distinct from n.description) then jsonb_build_object('description', n.description) else '{}' end
-                || case when (o.parent_team_id is distinct from n.parent_team_id) then jsonb_build_object('parent_team_id', n.parent_team_id) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
-                || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
-                || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
-                || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
-                || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end as new_values
-            offset 0
-         ) as v;
+           and n.id = o.id;
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
             old_values,
-            new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -5218,19 +4845,12 @@ begin
         )
         select
             o.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'teams',
             o.id,
             'delete',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -5243,12 +4863,7 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from old_rows as o
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, to_jsonb(o) as old_values, null::jsonb as new_values
-            offset 0
-         ) as v;
+          from old_rows as o;
     end if;
     return null;
 end;
@@ -5261,26 +4876,28 @@ COMMENT ON FUNCTION audit.record_tenancy_teams() IS 'Appends the changes of tena
 CREATE FUNCTION audit.record_tenancy_user_identities() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
+    secret bytea;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
-            old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -5296,19 +4913,12 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'user_identities',
             n.id,
             'insert',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -5321,17 +4931,8 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from new_rows as n
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, null::jsonb as old_values, to_jsonb(n) as new_values
-            offset 0
-         ) as v;
+          from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -5342,7 +4943,6 @@ begin
             old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -5358,19 +4958,34 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'user_identities',
             n.id,
             'update',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            array_remove(array[
+                case when (o.user_id is distinct from n.user_id) then 'user_id' end,
+                case when (o.issuer is distinct from n.issuer) then 'issuer' end,
+                case when (o.subject is distinct from n.subject) then 'subject' end,
+                case when (o.provider is distinct from n.provider) then 'provider' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', o.user_id) else '{}' end
+            || case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', o.issuer) else '{}' end
+            || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', o.subject) else '{}' end
+            || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', o.provider) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', n.user_id) else '{}' end
+            || case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', n.issuer) else '{}' end
+            || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', n.subject) else '{}' end
+            || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', n.provider) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -5386,34 +5001,6 @@ begin
           from old_rows as o
           join new_rows as n
             on n.id = o.id
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select
-                array_remove(array[
-                    case when (o.user_id is distinct from n.user_id) then 'user_id' end,
-                    case when (o.issuer is distinct from n.issuer) then 'issuer' end,
-                    case when (o.subject is distinct from n.subject) then 'subject' end,
-                    case when (o.provider is distinct from n.provider) then 'provider' end,
-                    case when (o.created_at is distinct from n.created_at) then 'created_at' end,
-                    case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
-                    case when (o.row_version is distinct from n.row_version) then 'row_version' end
-                ], null) as changed,
-                case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', o.user_id) else '{}' end
-                || case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', o.issuer) else '{}' end
-                || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', o.subject) else '{}' end
-                || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', o.provider) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end as old_values,
-                case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', n.user_id) else '{}' end
-                || case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', n.issuer) else '{}' end
-                || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', n.subject) else '{}' end
-                || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', n.provider) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end as new_values
-            offset 0
-         ) as v
          where (
             not (o.last_used_at is distinct from n.last_used_at)
         )
@@ -5426,21 +5013,14 @@ begin
         or (o.updated_at is distinct from n.updated_at)
         or (o.row_version is distinct from n.row_version);
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
             old_values,
-            new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -5456,19 +5036,12 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'user_identities',
             o.id,
             'delete',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -5481,12 +5054,7 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from old_rows as o
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, to_jsonb(o) as old_values, null::jsonb as new_values
-            offset 0
-         ) as v;
+          from old_rows as o;
     end if;
     return null;
 end;
@@ -5499,26 +5067,28 @@ COMMENT ON FUNCTION audit.record_tenancy_user_identities() IS 'Appends the chang
 CREATE FUNCTION audit.record_tenancy_users() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     context record;
+    secret bytea;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
-            old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -5534,19 +5104,12 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'users',
             n.id,
             'insert',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -5559,17 +5122,8 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from new_rows as n
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, null::jsonb as old_values, to_jsonb(n) as new_values
-            offset 0
-         ) as v;
+          from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -5580,7 +5134,6 @@ begin
             old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -5596,19 +5149,46 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'users',
             n.id,
             'update',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            array_remove(array[
+                case when (o.kind is distinct from n.kind) then 'kind' end,
+                case when (o.email is distinct from n.email) then 'email' end,
+                case when (o.full_name is distinct from n.full_name) then 'full_name' end,
+                case when (o.avatar_path is distinct from n.avatar_path) then 'avatar_path' end,
+                case when (o.locale is distinct from n.locale) then 'locale' end,
+                case when (o.timezone is distinct from n.timezone) then 'timezone' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.active_agency_id is distinct from n.active_agency_id) then 'active_agency_id' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', o.kind) else '{}' end
+            || case when (o.email is distinct from n.email) then jsonb_build_object('email', o.email) else '{}' end
+            || case when (o.full_name is distinct from n.full_name) then jsonb_build_object('full_name', o.full_name) else '{}' end
+            || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', o.avatar_path) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', o.locale) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', o.timezone) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.active_agency_id is distinct from n.active_agency_id) then jsonb_build_object('active_agency_id', o.active_agency_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', n.kind) else '{}' end
+            || case when (o.email is distinct from n.email) then jsonb_build_object('email', n.email) else '{}' end
+            || case when (o.full_name is distinct from n.full_name) then jsonb_build_object('full_name', n.full_name) else '{}' end
+            || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', n.avatar_path) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', n.locale) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', n.timezone) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.active_agency_id is distinct from n.active_agency_id) then jsonb_build_object('active_agency_id', n.active_agency_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -5623,63 +5203,16 @@ begin
             context.timeline
           from old_rows as o
           join new_rows as n
-            on n.id = o.id
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select
-                array_remove(array[
-                    case when (o.kind is distinct from n.kind) then 'kind' end,
-                    case when (o.email is distinct from n.email) then 'email' end,
-                    case when (o.full_name is distinct from n.full_name) then 'full_name' end,
-                    case when (o.avatar_path is distinct from n.avatar_path) then 'avatar_path' end,
-                    case when (o.locale is distinct from n.locale) then 'locale' end,
-                    case when (o.timezone is distinct from n.timezone) then 'timezone' end,
-                    case when (o.status is distinct from n.status) then 'status' end,
-                    case when (o.active_agency_id is distinct from n.active_agency_id) then 'active_agency_id' end,
-                    case when (o.created_at is distinct from n.created_at) then 'created_at' end,
-                    case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
-                    case when (o.row_version is distinct from n.row_version) then 'row_version' end
-                ], null) as changed,
-                case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', o.kind) else '{}' end
-                || case when (o.email is distinct from n.email) then jsonb_build_object('email', o.email) else '{}' end
-                || case when (o.full_name is distinct from n.full_name) then jsonb_build_object('full_name', o.full_name) else '{}' end
-                || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', o.avatar_path) else '{}' end
-                || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', o.locale) else '{}' end
-                || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', o.timezone) else '{}' end
-                || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
-                || case when (o.active_agency_id is distinct from n.active_agency_id) then jsonb_build_object('active_agency_id', o.active_agency_id) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end as old_values,
-                case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', n.kind) else '{}' end
-                || case when (o.email is distinct from n.email) then jsonb_build_object('email', n.email) else '{}' end
-                || case when (o.full_name is distinct from n.full_name) then jsonb_build_object('full_name', n.full_name) else '{}' end
-                || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', n.avatar_path) else '{}' end
-                || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', n.locale) else '{}' end
-                || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', n.timezone) else '{}' end
-                || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
-                || case when (o.active_agency_id is distinct from n.active_agency_id) then jsonb_build_object('active_agency_id', n.active_agency_id) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end as new_values
-            offset 0
-         ) as v;
+            on n.id = o.id;
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
             old_values,
-            new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -5695,19 +5228,12 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'users',
             o.id,
             'delete',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -5720,12 +5246,7 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from old_rows as o
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, to_jsonb(o) as old_values, null::jsonb as new_values
-            offset 0
-         ) as v;
+          from old_rows as o;
     end if;
     return null;
 end;
@@ -5744,7 +5265,8 @@ declare
     context constant record := audit.context();
 begin
     update audit.log as l
-       set old_values = null,
+       set values_hash = audit.values_hash(l.salt, l.old_values, l.new_values),
+           old_values = null,
            new_values = null,
            salt = null
      where l.agency_id = redact.agency
@@ -6132,6 +5654,17 @@ ALTER FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean
 
 COMMENT ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) IS 'One audit row in words, from what audit.changes makes of it.';
 
+CREATE FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select sha256(salt || convert_to(concat(old_values::text, E'\n', new_values::text), 'UTF8'));
+$$;
+
+ALTER FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) IS 'The salted hash of what a row of the trail holds; null for a row that holds none.';
+
 CREATE FUNCTION audit.verify(agency uuid DEFAULT NULL::uuid, from_seal bigint DEFAULT 1, to_seal bigint DEFAULT NULL::bigint) RETURNS TABLE(agency_id uuid, seal bigint, log_id uuid, problem text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6253,7 +5786,7 @@ begin
                 end if;
                 if found_rows.changed_values is not null then
                     log_id := found_rows.changed_values;
-                    problem := 'its values are not those that were recorded';
+                    problem := 'it holds values that were not recorded';
                     return next;
                     log_id := null;
                 end if;
@@ -6308,7 +5841,7 @@ begin
                 r.id,
                 case
                     when r.values_hold then 'its values were emptied, and no redaction says so'
-                    else 'its values are not those that were recorded (not sealed yet)'
+                    else 'it holds values that were not recorded (not sealed yet)'
                 end
               from audit.row_hashes as r
              where r.agency_id = one
@@ -6354,7 +5887,7 @@ COMMENT ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) 
 
 CREATE TABLE audit.log (
     agency_id uuid NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    id uuid DEFAULT ((OVERLAY(lpad(to_hex(((date_part('epoch'::text, clock_timestamp()) * (4096000)::double precision))::bigint), 15, '0'::text) PLACING '7'::text FROM 13 FOR 0) || to_hex(('-9223372036854775808'::bigint + ((random() * ('4611686018427387904'::bigint)::double precision))::bigint))))::uuid NOT NULL,
     seq bigint NOT NULL,
     at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
     schema_name text NOT NULL,
@@ -6377,8 +5910,7 @@ CREATE TABLE audit.log (
     ip inet,
     xid xid8 NOT NULL,
     epoch integer NOT NULL,
-    timeline integer NOT NULL,
-    CONSTRAINT log_is_bounded CHECK (((octet_length(schema_name) <= 63) AND (octet_length(table_name) <= 63) AND (octet_length(agency_role) <= 63) AND (octet_length(db_role) <= 63) AND (octet_length(request_id) <= 200) AND (octet_length(salt) = 16) AND (cardinality(changed) <= 1600) AND (jsonb_typeof(old_values) = 'object'::text) AND (jsonb_typeof(new_values) = 'object'::text)))
+    timeline integer NOT NULL
 )
 PARTITION BY RANGE (id);
 
@@ -6410,9 +5942,9 @@ COMMENT ON COLUMN audit.log.old_values IS 'personal: What the row held: all colu
 
 COMMENT ON COLUMN audit.log.new_values IS 'personal: What the row holds: all columns for an insert, the changed ones for an update; null at level keys and after redaction.';
 
-COMMENT ON COLUMN audit.log.salt IS 'Keeps values_hash from being guessed; goes with the values.';
+COMMENT ON COLUMN audit.log.salt IS 'Keeps the hash of the values from being guessed; goes with them.';
 
-COMMENT ON COLUMN audit.log.values_hash IS 'sha256 of salt, old and new values; it stays when they are erased. Null at level keys.';
+COMMENT ON COLUMN audit.log.values_hash IS 'sha256 of salt, old and new values, left in their place by redaction; null before.';
 
 COMMENT ON COLUMN audit.log.actor_kind IS 'Who changed the row, by database role first.';
 
@@ -6500,10 +6032,9 @@ CREATE VIEW audit.row_hashes WITH (security_invoker='true') AS
     seq,
     xid,
     tableoid AS partition,
-    sha256(convert_to((json_build_array(agency_id, id, seq, EXTRACT(epoch FROM at), schema_name, table_name, record_id, op, changed, encode((values_hash)::bytea, 'hex'::text), actor_kind, actor_user_id, actor_membership_id, on_behalf_of_id, api_key_id, agency_role, db_role, request_id, ip, (xid)::text, epoch, timeline))::text, 'UTF8'::name)) AS row_hash,
-    COALESCE(((values_hash)::bytea = sha256((salt || convert_to(concat((old_values)::text, '
-', (new_values)::text), 'UTF8'::name)))), ((old_values IS NULL) AND (new_values IS NULL) AND (salt IS NULL))) AS values_hold,
-    ((values_hash IS NOT NULL) AND (salt IS NULL)) AS is_emptied
+    sha256(convert_to((json_build_array(agency_id, id, seq, EXTRACT(epoch FROM at), schema_name, table_name, record_id, op, changed, encode(COALESCE((values_hash)::bytea, audit.values_hash(salt, old_values, new_values)), 'hex'::text), actor_kind, actor_user_id, actor_membership_id, on_behalf_of_id, api_key_id, agency_role, db_role, request_id, ip, (xid)::text, epoch, timeline))::text, 'UTF8'::name)) AS row_hash,
+    (((salt IS NOT NULL) AND (values_hash IS NULL)) OR ((salt IS NULL) AND (old_values IS NULL) AND (new_values IS NULL))) AS values_hold,
+    ((salt IS NULL) AND (values_hash IS NOT NULL)) AS is_emptied
    FROM audit.log l;
 
 ALTER VIEW audit.row_hashes OWNER TO gardenos_owner;
@@ -6524,9 +6055,9 @@ COMMENT ON COLUMN audit.row_hashes.xid IS 'Of the row.';
 
 COMMENT ON COLUMN audit.row_hashes.partition IS 'The month that holds the row.';
 
-COMMENT ON COLUMN audit.row_hashes.row_hash IS 'sha256 of every column but the values and their salt.';
+COMMENT ON COLUMN audit.row_hashes.row_hash IS 'sha256 of every column, and of the hash of the values.';
 
-COMMENT ON COLUMN audit.row_hashes.values_hold IS 'False when the values are not those that were recorded.';
+COMMENT ON COLUMN audit.row_hashes.values_hold IS 'False when values were put where none were recorded, or beside the hash of erased ones.';
 
 COMMENT ON COLUMN audit.row_hashes.is_emptied IS 'True when the values were erased; a redaction must say so.';
 
@@ -7478,7 +7009,7 @@ CREATE POLICY "owners and admins read the trail of their agency" ON audit.log FO
 
 CREATE POLICY "owners and admins read what was retired of their agency" ON audit.retired FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.retired:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
 
-CREATE POLICY "redaction empties values" ON audit.log FOR UPDATE TO gardenos_audit_redactor USING (true) WITH CHECK (((old_values IS NULL) AND (new_values IS NULL) AND (salt IS NULL)));
+CREATE POLICY "redaction empties values" ON audit.log FOR UPDATE TO gardenos_audit_redactor USING (true) WITH CHECK (((old_values IS NULL) AND (new_values IS NULL) AND (salt IS NULL) AND (values_hash IS NOT NULL)));
 
 CREATE POLICY "redaction is recorded" ON audit.log FOR INSERT TO gardenos_audit_redactor WITH CHECK ((op = 'redact'::app.audit_op));
 
@@ -8128,6 +7659,13 @@ GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted 
 GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) TO service_role;
 GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) TO gardenos_auditor;
 
+REVOKE ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) TO authenticated;
+GRANT ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) TO service_role;
+GRANT ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) TO gardenos_audit_redactor;
+
 REVOKE ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO authenticated;
 GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO service_role;
@@ -8146,6 +7684,8 @@ GRANT UPDATE(old_values) ON TABLE audit.log TO gardenos_audit_redactor;
 GRANT UPDATE(new_values) ON TABLE audit.log TO gardenos_audit_redactor;
 
 GRANT UPDATE(salt) ON TABLE audit.log TO gardenos_audit_redactor;
+
+GRANT UPDATE(values_hash) ON TABLE audit.log TO gardenos_audit_redactor;
 
 GRANT SELECT ON TABLE audit.retired TO authenticated;
 GRANT SELECT ON TABLE audit.retired TO service_role;

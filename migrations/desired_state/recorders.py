@@ -90,13 +90,16 @@ def recorder(table: str, level: str, columns: list[str], key: list[str]) -> str:
         key: the columns of its primary key.
     """
     name = recorder_name(table)
+    declared = "    secret bytea;\n" if level == "full" else ""
+    drawn = "    secret := uuid_send(gen_random_uuid());\n" if level == "full" else ""
     body = "".join(
         _branch(op, _statement(op, table, level, columns, key))
         for op in ("insert", "update", "delete")
     )
     return f"""\
 -- Appends the changes of {table} to the trail, {_says(level)}. Written by
--- migrations.desired_state.recorders; do not edit.
+-- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
+-- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
 set local role gardenos_audit_writer;
 
 create or replace function {name}()
@@ -106,11 +109,18 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set plan_cache_mode = force_generic_plan
 as $function$
 declare
     context record;
-begin
-{body}    end if;
+{declared}begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+{drawn}{body}    end if;
     return null;
 end;
 $function$;
@@ -126,14 +136,10 @@ set local role gardenos_owner;
 
 
 def _branch(op: str, statement: str) -> str:
-    """One branch of the trigger, which ends early when no row was touched."""
-    rows = "old_rows" if op == "delete" else "new_rows"
+    """One branch of the trigger."""
     return (
         f"    {'if' if op == 'insert' else 'elsif'} tg_op = '{op.upper()}' then\n"
-        "        if not exists (select from " + rows + ") then\n"
-        "            return null;\n"
-        "        end if;\n"
-        "        context := audit.context();\n" + indent(statement, "        ")
+        + indent(statement, "        ")
     )
 
 
@@ -145,26 +151,40 @@ def _statement(op: str, table: str, level: str, columns: list[str], key: list[st
     """One INSERT … SELECT into the trail."""
     row = "o" if op == "delete" else "n"
     agency, record = _identity(row, table, columns, both=op == "update")
+    schema, _, name = table.partition(".")
     names = ["agency_id", "schema_name", "table_name", "record_id", "op"]
-    values = [agency, "tg_table_schema", "tg_table_name", record, _op(op, key)]
+    values = [agency, f"'{schema}'", f"'{name}'", record, _op(op, key)]
     if level == "full":
-        hashed = ["changed", "old_values", "new_values", "salt", "values_hash"]
-        names += hashed
-        values += [f"v.{each}" for each in hashed[:3]] + [
-            "s.salt",
-            "sha256(\n"
-            "    s.salt || convert_to(\n"
-            "        concat(v.old_values::text, E'\\n', v.new_values::text), 'UTF8'\n"
-            "    )\n"
-            ")",
-        ]
+        kept = _values(op, columns, key)
+        # one random number for a statement, and for each row what only who has it can tell
+        kept["salt"] = f"substring(sha256(secret || uuid_send({record})) from 1 for 16)"
+        names += kept
+        values += kept.values()
     names += CONTEXT
     values += [f"context.{each}" for each in CONTEXT]
     return (
         f"insert into audit.log (\n{_listed(names)}\n)\n"
         f"select\n{_listed(values)}\n"
-        f"{_from(op, level, columns, key)};\n"
+        f"{_from(op, columns, key)};\n"
     )
+
+
+def _values(op: str, columns: list[str], key: list[str]) -> dict[str, str]:
+    """What a row held and holds: column of the trail to expression."""
+    found = {}
+    if op == "insert":
+        found["new_values"] = "to_jsonb(n)"
+    elif op == "delete":
+        found["old_values"] = "to_jsonb(o)"
+    else:
+        # what never changes is left out; where there is no id, the key may
+        fixed = UNTRACKED | set(key if "id" in key else ())
+        tracked = [each for each in columns if each not in fixed]
+        names = ",\n".join(f"case when {_differs(each)} then '{each}' end" for each in tracked)
+        found["changed"] = "array_remove(array[\n" + indent(names, "    ") + "\n], null)"
+        found["old_values"] = _changed("o", tracked)
+        found["new_values"] = _changed("n", tracked)
+    return found
 
 
 def _identity(row: str, table: str, columns: list[str], *, both: bool) -> tuple[str, str]:
@@ -191,35 +211,15 @@ def _op(op: str, key: list[str]) -> str:
     )
 
 
-def _from(op: str, level: str, columns: list[str], key: list[str]) -> str:
-    salt = " cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s\n"
+def _from(op: str, columns: list[str], key: list[str]) -> str:
     if op != "update":
         row, rows = ("n", "new_rows") if op == "insert" else ("o", "old_rows")
-        if level != "full":
-            return f"  from {rows} as {row}"
-        empty, whole = "null::jsonb", f"to_jsonb({row})"
-        old, new = (empty, whole) if op == "insert" else (whole, empty)
-        return (
-            f"  from {rows} as {row}\n{salt}"
-            " cross join lateral (\n"
-            f"    select '{{}}'::text[] as changed, {old} as old_values, {new} as new_values\n"
-            "    offset 0\n"
-            " ) as v"
-        )
-    frozen = "id" in key
-    source = (
-        f"  from old_rows as o\n  {'join' if frozen else 'full join'} new_rows as n\n    on "
+        return f"  from {rows} as {row}"
+    return (
+        f"  from old_rows as o\n  {'join' if 'id' in key else 'full join'} new_rows as n\n    on "
         + "\n   and ".join(f"n.{each} = o.{each}" for each in key)
+        + _where(columns)
     )
-    if level == "full":
-        tracked = [each for each in columns if each not in UNTRACKED | set(key if frozen else ())]
-        names = ",\n".join(f"case when {_differs(each)} then '{each}' end" for each in tracked)
-        lines = "array_remove(array[\n" + indent(names, "    ") + "\n], null) as changed,\n"
-        lines += _changed("o", tracked) + " as old_values,\n"
-        lines += _changed("n", tracked) + " as new_values"
-        source += f"\n{salt} cross join lateral (\n    select\n{indent(lines, '        ')}\n"
-        source += "    offset 0\n ) as v"
-    return source + _where(columns)
 
 
 def _where(columns: list[str]) -> str:

@@ -18,8 +18,8 @@ depends_on = None
 def upgrade() -> None:
     execute(
         r"""
-        -- The rows of the trail as sealing and verifying see them: the hash of every column but the values and
-        -- their salt, which erasure may empty. One definition for both. No text here depends on a setting of the
+        -- The rows of the trail as sealing and verifying see them: the hash of every column, the values and their
+        -- salt as a hash of their own, which stays when erasure empties them. One definition for both. No text here depends on a setting of the
         -- session. A column that is added later needs a new form, or old seals no longer match.
         create or replace view audit.row_hashes
         with (security_invoker = true)
@@ -44,7 +44,7 @@ def upgrade() -> None:
                         l.record_id,
                         l.op,
                         l.changed,
-                        encode(l.values_hash, 'hex'),
+                        encode(coalesce(l.values_hash, audit.values_hash(l.salt, l.old_values, l.new_values)), 'hex'),
                         l.actor_kind,
                         l.actor_user_id,
                         l.actor_membership_id,
@@ -61,13 +61,9 @@ def upgrade() -> None:
                     'UTF8'
                 )
             ) as row_hash,
-            coalesce(
-                l.values_hash = sha256(
-                    l.salt || convert_to(concat(l.old_values::text, E'\n', l.new_values::text), 'UTF8')
-                ),
-                l.old_values is null and l.new_values is null and l.salt is null
-            ) as values_hold,
-            l.values_hash is not null and l.salt is null as is_emptied
+            (l.salt is not null and l.values_hash is null)
+            or (l.salt is null and l.old_values is null and l.new_values is null) as values_hold,
+            l.salt is null and l.values_hash is not null as is_emptied
         from audit.log as l;
 
         revoke all on table audit.row_hashes from public;
@@ -85,8 +81,8 @@ def upgrade() -> None:
         comment on column audit.row_hashes.seq is 'Of the row.';
         comment on column audit.row_hashes.xid is 'Of the row.';
         comment on column audit.row_hashes.partition is 'The month that holds the row.';
-        comment on column audit.row_hashes.row_hash is 'sha256 of every column but the values and their salt.';
-        comment on column audit.row_hashes.values_hold is 'False when the values are not those that were recorded.';
+        comment on column audit.row_hashes.row_hash is 'sha256 of every column, and of the hash of the values.';
+        comment on column audit.row_hashes.values_hold is 'False when values were put where none were recorded, or beside the hash of erased ones.';
         comment on column audit.row_hashes.is_emptied is 'True when the values were erased; a redaction must say so.';
         """
     )
@@ -833,7 +829,7 @@ def upgrade() -> None:
                         end if;
                         if found_rows.changed_values is not null then
                             log_id := found_rows.changed_values;
-                            problem := 'its values are not those that were recorded';
+                            problem := 'it holds values that were not recorded';
                             return next;
                             log_id := null;
                         end if;
@@ -888,7 +884,7 @@ def upgrade() -> None:
                         r.id,
                         case
                             when r.values_hold then 'its values were emptied, and no redaction says so'
-                            else 'its values are not those that were recorded (not sealed yet)'
+                            else 'it holds values that were not recorded (not sealed yet)'
                         end
                       from audit.row_hashes as r
                      where r.agency_id = one
@@ -1008,12 +1004,12 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Erases what the trail holds of one record: old and new values and their salt, without which their hash
-        -- says nothing. Everything else stays, so every seal still holds, and a row "redact" says that it was done.
+        -- Erases what the trail holds of one record: old and new values and their salt, without which the hash
+        -- that is left in their place says nothing. Everything else stays, so every seal still holds, and a row "redact" says that it was done.
         -- It comes last in an erasure: the deletes before it leave rows too. Called again it finds nothing and
         -- records nothing.
         --
-        -- SECURITY DEFINER, as the only role that may update the trail, and only those three columns.
+        -- SECURITY DEFINER, as the only role that may update the trail, and only those columns.
         set local role gardenos_audit_redactor;
 
         create or replace function audit.redact(agency uuid, record_table text, record uuid)
@@ -1029,7 +1025,8 @@ def upgrade() -> None:
             context constant record := audit.context();
         begin
             update audit.log as l
-               set old_values = null,
+               set values_hash = audit.values_hash(l.salt, l.old_values, l.new_values),
+                   old_values = null,
                    new_values = null,
                    salt = null
              where l.agency_id = redact.agency

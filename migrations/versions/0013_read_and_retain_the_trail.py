@@ -216,7 +216,7 @@ def upgrade() -> None:
             end if;
 
             for change in
-                select l.op, l.at, l.changed, l.old_values, l.values_hash
+                select l.op, l.at, l.changed, l.old_values, l.salt, l.values_hash
                   from audit.log as l
                  where l.agency_id = its_agency
                    and l.table_name = its_table
@@ -227,7 +227,7 @@ def upgrade() -> None:
             loop
                 is_traced := true;
                 exit when change.at <= moment;
-                if change.values_hash is null and change.op <> 'insert' then
+                if change.salt is null and change.values_hash is null and change.op <> 'insert' then
                     raise exception 'The trail of this record of % keeps no values, so it cannot be rebuilt.', in_table
                         using errcode = '22023';
                 end if;
@@ -620,7 +620,7 @@ def upgrade() -> None:
                   cross join lateral (
                       select
                           audit.changes(p.old_values, p.new_values),
-                          p.values_hash is not null and p.old_values is null and p.new_values is null
+                          p.values_hash is not null
                   ) as c (changes, is_redacted)
                   left join tenancy.memberships as a
                     on a.agency_id = its_agency

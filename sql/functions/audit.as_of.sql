@@ -64,7 +64,7 @@ begin
     end if;
 
     for change in
-        select l.op, l.at, l.changed, l.old_values, l.values_hash
+        select l.op, l.at, l.changed, l.old_values, l.salt, l.values_hash
           from audit.log as l
          where l.agency_id = its_agency
            and l.table_name = its_table
@@ -75,7 +75,7 @@ begin
     loop
         is_traced := true;
         exit when change.at <= moment;
-        if change.values_hash is null and change.op <> 'insert' then
+        if change.salt is null and change.values_hash is null and change.op <> 'insert' then
             raise exception 'The trail of this record of % keeps no values, so it cannot be rebuilt.', in_table
                 using errcode = '22023';
         end if;

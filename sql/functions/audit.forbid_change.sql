@@ -1,5 +1,5 @@
 -- The trail is append-only for whoever passes its grants, superusers included: no row is deleted, and an
--- update may only empty what redaction empties. Who holds DDL can switch this off; audit.verify finds it.
+-- update may only put the hash of the values in their place, as redaction does. Who holds DDL can switch this off; audit.verify finds it.
 create or replace function audit.forbid_change()
 returns trigger
 language plpgsql
@@ -13,8 +13,9 @@ begin
         if new.old_values is null
             and new.new_values is null
             and new.salt is null
-            and to_jsonb(new) - '{old_values,new_values,salt}'::text[]
-            = to_jsonb(old) - '{old_values,new_values,salt}'::text[] then
+            and new.values_hash = audit.values_hash(old.salt, old.old_values, old.new_values)
+            and to_jsonb(new) - '{old_values,new_values,salt,values_hash}'::text[]
+            = to_jsonb(old) - '{old_values,new_values,salt,values_hash}'::text[] then
             return new;
         end if;
     end if;

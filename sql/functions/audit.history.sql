@@ -92,7 +92,7 @@ begin
           cross join lateral (
               select
                   audit.changes(p.old_values, p.new_values),
-                  p.values_hash is not null and p.old_values is null and p.new_values is null
+                  p.values_hash is not null
           ) as c (changes, is_redacted)
           left join tenancy.memberships as a
             on a.agency_id = its_agency

@@ -1,5 +1,6 @@
 -- Appends the changes of tenancy.api_key_secrets to the trail, without their values. Written by
--- migrations.desired_state.recorders; do not edit.
+-- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
+-- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
 set local role gardenos_audit_writer;
 
 create or replace function audit.record_tenancy_api_key_secrets()
@@ -9,15 +10,18 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set plan_cache_mode = force_generic_plan
 as $function$
 declare
     context record;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -39,8 +43,8 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'api_key_secrets',
             n.id,
             'insert',
             context.actor_kind,
@@ -57,10 +61,6 @@ begin
             context.timeline
           from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -82,8 +82,8 @@ begin
         )
         select
             n.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'api_key_secrets',
             n.id,
             'update',
             context.actor_kind,
@@ -103,10 +103,6 @@ begin
             on n.agency_id = o.agency_id
            and n.id = o.id;
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -128,8 +124,8 @@ begin
         )
         select
             o.agency_id,
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'api_key_secrets',
             o.id,
             'delete',
             context.actor_kind,

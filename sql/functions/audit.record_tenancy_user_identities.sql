@@ -1,5 +1,6 @@
 -- Appends the changes of tenancy.user_identities to the trail, with their values. Written by
--- migrations.desired_state.recorders; do not edit.
+-- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
+-- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
 set local role gardenos_audit_writer;
 
 create or replace function audit.record_tenancy_user_identities()
@@ -9,26 +10,28 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set plan_cache_mode = force_generic_plan
 as $function$
 declare
     context record;
+    secret bytea;
 begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
     if tg_op = 'INSERT' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
-            old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -44,19 +47,12 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'user_identities',
             n.id,
             'insert',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -69,17 +65,8 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from new_rows as n
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, null::jsonb as old_values, to_jsonb(n) as new_values
-            offset 0
-         ) as v;
+          from new_rows as n;
     elsif tg_op = 'UPDATE' then
-        if not exists (select from new_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
@@ -90,7 +77,6 @@ begin
             old_values,
             new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -106,19 +92,34 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'user_identities',
             n.id,
             'update',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            array_remove(array[
+                case when (o.user_id is distinct from n.user_id) then 'user_id' end,
+                case when (o.issuer is distinct from n.issuer) then 'issuer' end,
+                case when (o.subject is distinct from n.subject) then 'subject' end,
+                case when (o.provider is distinct from n.provider) then 'provider' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', o.user_id) else '{}' end
+            || case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', o.issuer) else '{}' end
+            || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', o.subject) else '{}' end
+            || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', o.provider) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', n.user_id) else '{}' end
+            || case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', n.issuer) else '{}' end
+            || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', n.subject) else '{}' end
+            || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', n.provider) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -134,34 +135,6 @@ begin
           from old_rows as o
           join new_rows as n
             on n.id = o.id
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select
-                array_remove(array[
-                    case when (o.user_id is distinct from n.user_id) then 'user_id' end,
-                    case when (o.issuer is distinct from n.issuer) then 'issuer' end,
-                    case when (o.subject is distinct from n.subject) then 'subject' end,
-                    case when (o.provider is distinct from n.provider) then 'provider' end,
-                    case when (o.created_at is distinct from n.created_at) then 'created_at' end,
-                    case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
-                    case when (o.row_version is distinct from n.row_version) then 'row_version' end
-                ], null) as changed,
-                case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', o.user_id) else '{}' end
-                || case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', o.issuer) else '{}' end
-                || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', o.subject) else '{}' end
-                || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', o.provider) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end as old_values,
-                case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', n.user_id) else '{}' end
-                || case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', n.issuer) else '{}' end
-                || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', n.subject) else '{}' end
-                || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', n.provider) else '{}' end
-                || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
-                || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
-                || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end as new_values
-            offset 0
-         ) as v
          where (
             not (o.last_used_at is distinct from n.last_used_at)
         )
@@ -174,21 +147,14 @@ begin
         or (o.updated_at is distinct from n.updated_at)
         or (o.row_version is distinct from n.row_version);
     elsif tg_op = 'DELETE' then
-        if not exists (select from old_rows) then
-            return null;
-        end if;
-        context := audit.context();
         insert into audit.log (
             agency_id,
             schema_name,
             table_name,
             record_id,
             op,
-            changed,
             old_values,
-            new_values,
             salt,
-            values_hash,
             actor_kind,
             actor_user_id,
             actor_membership_id,
@@ -204,19 +170,12 @@ begin
         )
         select
             '00000000-0000-0000-0000-000000000000',
-            tg_table_schema,
-            tg_table_name,
+            'tenancy',
+            'user_identities',
             o.id,
             'delete',
-            v.changed,
-            v.old_values,
-            v.new_values,
-            s.salt,
-            sha256(
-                s.salt || convert_to(
-                    concat(v.old_values::text, E'\n', v.new_values::text), 'UTF8'
-                )
-            ),
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
             context.actor_kind,
             context.actor_user_id,
             context.actor_membership_id,
@@ -229,12 +188,7 @@ begin
             context.xid,
             context.epoch,
             context.timeline
-          from old_rows as o
-         cross join lateral (select uuid_send(gen_random_uuid()) as salt offset 0) as s
-         cross join lateral (
-            select '{}'::text[] as changed, to_jsonb(o) as old_values, null::jsonb as new_values
-            offset 0
-         ) as v;
+          from old_rows as o;
     end if;
     return null;
 end;

@@ -1,9 +1,9 @@
--- Erases what the trail holds of one record: old and new values and their salt, without which their hash
--- says nothing. Everything else stays, so every seal still holds, and a row "redact" says that it was done.
+-- Erases what the trail holds of one record: old and new values and their salt, without which the hash
+-- that is left in their place says nothing. Everything else stays, so every seal still holds, and a row "redact" says that it was done.
 -- It comes last in an erasure: the deletes before it leave rows too. Called again it finds nothing and
 -- records nothing.
 --
--- SECURITY DEFINER, as the only role that may update the trail, and only those three columns.
+-- SECURITY DEFINER, as the only role that may update the trail, and only those columns.
 set local role gardenos_audit_redactor;
 
 create or replace function audit.redact(agency uuid, record_table text, record uuid)
@@ -19,7 +19,8 @@ declare
     context constant record := audit.context();
 begin
     update audit.log as l
-       set old_values = null,
+       set values_hash = audit.values_hash(l.salt, l.old_values, l.new_values),
+           old_values = null,
            new_values = null,
            salt = null
      where l.agency_id = redact.agency

@@ -140,7 +140,7 @@ begin
                 end if;
                 if found_rows.changed_values is not null then
                     log_id := found_rows.changed_values;
-                    problem := 'its values are not those that were recorded';
+                    problem := 'it holds values that were not recorded';
                     return next;
                     log_id := null;
                 end if;
@@ -195,7 +195,7 @@ begin
                 r.id,
                 case
                     when r.values_hold then 'its values were emptied, and no redaction says so'
-                    else 'its values are not those that were recorded (not sealed yet)'
+                    else 'it holds values that were not recorded (not sealed yet)'
                 end
               from audit.row_hashes as r
              where r.agency_id = one

@@ -1,5 +1,5 @@
--- The rows of the trail as sealing and verifying see them: the hash of every column but the values and
--- their salt, which erasure may empty. One definition for both. No text here depends on a setting of the
+-- The rows of the trail as sealing and verifying see them: the hash of every column, the values and their
+-- salt as a hash of their own, which stays when erasure empties them. One definition for both. No text here depends on a setting of the
 -- session. A column that is added later needs a new form, or old seals no longer match.
 create or replace view audit.row_hashes
 with (security_invoker = true)
@@ -24,7 +24,7 @@ select
                 l.record_id,
                 l.op,
                 l.changed,
-                encode(l.values_hash, 'hex'),
+                encode(coalesce(l.values_hash, audit.values_hash(l.salt, l.old_values, l.new_values)), 'hex'),
                 l.actor_kind,
                 l.actor_user_id,
                 l.actor_membership_id,
@@ -41,13 +41,9 @@ select
             'UTF8'
         )
     ) as row_hash,
-    coalesce(
-        l.values_hash = sha256(
-            l.salt || convert_to(concat(l.old_values::text, E'\n', l.new_values::text), 'UTF8')
-        ),
-        l.old_values is null and l.new_values is null and l.salt is null
-    ) as values_hold,
-    l.values_hash is not null and l.salt is null as is_emptied
+    (l.salt is not null and l.values_hash is null)
+    or (l.salt is null and l.old_values is null and l.new_values is null) as values_hold,
+    l.salt is null and l.values_hash is not null as is_emptied
 from audit.log as l;
 
 revoke all on table audit.row_hashes from public;
@@ -65,6 +61,6 @@ comment on column audit.row_hashes.timeline is 'Of the row.';
 comment on column audit.row_hashes.seq is 'Of the row.';
 comment on column audit.row_hashes.xid is 'Of the row.';
 comment on column audit.row_hashes.partition is 'The month that holds the row.';
-comment on column audit.row_hashes.row_hash is 'sha256 of every column but the values and their salt.';
-comment on column audit.row_hashes.values_hold is 'False when the values are not those that were recorded.';
+comment on column audit.row_hashes.row_hash is 'sha256 of every column, and of the hash of the values.';
+comment on column audit.row_hashes.values_hold is 'False when values were put where none were recorded, or beside the hash of erased ones.';
 comment on column audit.row_hashes.is_emptied is 'True when the values were erased; a redaction must say so.';

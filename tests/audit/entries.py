@@ -55,7 +55,7 @@ class Trail:
             at: when its statement began; its id is of that time.
             epoch: of the trail's order.
             timeline: of the trail's order.
-            has_values: False is level `keys`: no hash either.
+            has_values: False is level `keys`; without values they were erased.
             more: other columns.
         """
         schema, _, table = self.table.partition(".")
@@ -77,22 +77,18 @@ class Trail:
             "timeline": timeline,
             **more,
         }
+        if has_values and op != "redact" and row["salt"] is None:
+            row["values_hash"] = bytes(32)
         names = ", ".join(row)
         places = ", ".join(f"%({name})s" for name in row)
-        erased = bytes(32) if has_values and op != "redact" and row["salt"] is None else None
         with self.connection.transaction():
             self.connection.execute("set local session_replication_role = replica")
             self.connection.execute(
                 f"""
-                insert into audit.log ({names}, xid, values_hash)
-                select
-                    {places}, pg_current_xact_id(), coalesce(%(erased)s, sha256(
-                        %(salt)s::bytea || convert_to(
-                            concat(%(old_values)s::jsonb, e'\n', %(new_values)s::jsonb), 'UTF8'
-                        )
-                    ))
+                insert into audit.log ({names}, xid)
+                values ({places}, pg_current_xact_id())
                 """.encode(),
-                {**row, "erased": erased},
+                row,
             )
         return UUID(str(row["id"]))
 

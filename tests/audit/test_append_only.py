@@ -121,7 +121,11 @@ def test_even_a_superuser_is_refused_by_the_guard(office: Office, owner: Person)
     for statement in (
         "update audit.log set table_name = 'x'",
         "update audit.log set old_values = '{}'",
-        "update audit.log set salt = null, actor_user_id = null",
+        "update audit.log set old_values = null, new_values = null, salt = null",
+        "update audit.log set old_values = null, new_values = null, salt = null,"
+        " values_hash = sha256('x')",
+        "update audit.log set old_values = null, new_values = null, salt = null, table_name = 'x',"
+        " values_hash = audit.values_hash(salt, old_values, new_values)",
         "delete from audit.log",
         f"delete from {MONTH}",
         f"update {MONTH} set table_name = 'x'",

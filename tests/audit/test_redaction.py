@@ -41,12 +41,13 @@ def test_values_go_and_the_rows_stay(office: Office, person: Person) -> None:
     after = office.rows(person.user_id, "users")
     assert held(office) == 0
     gone = {"old_values", "new_values", "salt"}
+    changed = gone | {"values_hash"}
     for old, new in zip(before, after[:-1], strict=True):
-        assert {name: old[name] for name in old.keys() - gone} == {
-            name: new[name] for name in new.keys() - gone
+        assert {name: old[name] for name in old.keys() - changed} == {
+            name: new[name] for name in new.keys() - changed
         }
         assert [new[name] for name in gone] == [None] * 3
-        assert new["values_hash"] is not None
+        assert (old["values_hash"], len(new["values_hash"])) == (None, 32)
 
 
 def test_the_erasure_is_recorded_without_a_value(office: Office, person: Person) -> None:
@@ -113,8 +114,8 @@ def test_values_emptied_before_a_redaction_elsewhere_are_found(
     redact(office, person)
     with office.tampering() as superuser:
         superuser.execute(
-            "update audit.log set old_values = null, new_values = null, salt = null"
-            " where record_id = %s",
+            "update audit.log set old_values = null, new_values = null, salt = null, values_hash ="
+            " audit.values_hash(salt, old_values, new_values) where record_id = %s",
             [other.user_id],
         )
     (found,) = office.problems()

@@ -220,16 +220,20 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "edit the values": (
         'update audit.log set new_values = new_values || \'{"name": "x"}\' where id = %(id)s',
-        "its values are not those",
-    ),
-    "edit values and hash": (
-        'update audit.log set new_values = \'{"name": "x"}\', values_hash ='
-        " sha256(salt || convert_to(concat(null, E'\\n', '{\"name\": \"x\"}'), 'UTF8'))"
-        " where id = %(id)s",
         "this row was changed",
+    ),
+    "edit the values, keep their hash beside them": (
+        "update audit.log set new_values = '{}', values_hash ="
+        " audit.values_hash(salt, old_values, new_values) where id = %(id)s",
+        "it holds values that were not recorded",
     ),
     "empty the values": (
         "update audit.log set new_values = null, salt = null where id = %(id)s",
+        "this row was changed",
+    ),
+    "empty the values, leave their hash": (
+        "update audit.log set new_values = null, salt = null, values_hash ="
+        " audit.values_hash(salt, old_values, new_values) where id = %(id)s",
         "no redaction says so",
     ),
     "delete": ("delete from audit.log where id = %(id)s", "1 of its 5 rows are gone"),

@@ -45,6 +45,12 @@ def test_what_is_rolled_back_leaves_nothing(office: Office, owner: Person) -> No
 
 def test_a_statement_that_touches_no_row_leaves_nothing(office: Office, owner: Person) -> None:
     before = office.total()
+    with office.superuser.transaction():
+        office.superuser.execute("update tenancy.teams set name = 'x' where false")
+        (row,) = office.superuser.execute("select pg_current_xact_id_if_assigned() as xid")
+        assert row["xid"] is None
+        office.superuser.execute("select pg_current_xact_id()")
+        office.superuser.execute("update tenancy.teams set name = 'x' where false")
     office.do(owner, "update tenancy.teams set name = 'x' where false")
     office.serve("delete from tenancy.teams where false")
     office.do(owner, "insert into tenancy.teams (name) select 'x' where false")
@@ -126,6 +132,31 @@ def test_many_rows_in_one_statement_are_each_recorded(office: Office, owner: Per
     assert len(rows) == 1000
     assert all(row["new_values"]["description"][0] == "T" for row in rows if row["op"] == "update")
     assert len({row["xid"] for row in rows}) == 2
+
+
+def test_many_rows_after_one_are_not_compared_each_with_each(
+    office: Office, owner: Person
+) -> None:
+    """The plan of a trigger's statement is kept, and may have been made for one row."""
+    plans: list[str] = []
+    with office.database.connect(autocommit=True) as connection:
+        connection.execute("load 'auto_explain'")
+        connection.execute("set auto_explain.log_min_duration = 0")
+        connection.execute("set auto_explain.log_nested_statements = on")
+        connection.execute("set client_min_messages = log")
+        connection.add_notice_handler(lambda notice: plans.append(notice.message_primary or ""))
+        for rows in (1, 1, 1, 1, 1, 1, 1, 500):
+            del plans[:]
+            connection.execute(
+                "insert into tenancy.teams (agency_id, name) select %s, gen_random_uuid()::text"
+                " from generate_series(1, %s)",
+                [owner.agency_id, rows],
+            )
+            connection.execute("update tenancy.teams set description = gen_random_uuid()::text")
+    joins = [plan for plan in plans if "'update'" in plan]
+    assert len(joins) == 1
+    assert "old_rows" in joins[0]
+    assert "Nested Loop" not in joins[0]
 
 
 def test_values_keep_their_types(office: Office, owner: Person) -> None:
