@@ -137,9 +137,8 @@ set local role gardenos_owner;
 
 def _branch(op: str, statement: str) -> str:
     """One branch of the trigger."""
-    return (
-        f"    {'if' if op == 'insert' else 'elsif'} tg_op = '{op.upper()}' then\n"
-        + indent(statement, "        ")
+    return f"    {'if' if op == 'insert' else 'elsif'} tg_op = '{op.upper()}' then\n" + indent(
+        statement, "        "
     )
 
 

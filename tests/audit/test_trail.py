@@ -134,9 +134,7 @@ def test_many_rows_in_one_statement_are_each_recorded(office: Office, owner: Per
     assert len({row["xid"] for row in rows}) == 2
 
 
-def test_many_rows_after_one_are_not_compared_each_with_each(
-    office: Office, owner: Person
-) -> None:
+def test_many_rows_after_one_are_not_compared_each_with_each(office: Office, owner: Person) -> None:
     """The plan of a trigger's statement is kept, and may have been made for one row."""
     plans: list[str] = []
     with office.database.connect(autocommit=True) as connection:
