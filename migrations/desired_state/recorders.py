@@ -97,9 +97,9 @@ def recorder(table: str, level: str, columns: list[str], key: list[str]) -> str:
         for op in ("insert", "update", "delete")
     )
     return f"""\
--- Appends the changes of {table} to the trail, {_says(level)}. Written by
--- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
--- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+-- Appends the changes of {table} to the trail, {_says(level)}.
+-- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+-- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
 set local role gardenos_audit_writer;
 
 create or replace function {name}()

@@ -295,9 +295,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of tenancy.agencies to the trail, with their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of tenancy.agencies to the trail, with their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_tenancy_agencies()
@@ -518,9 +518,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of tenancy.issuers to the trail, with their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of tenancy.issuers to the trail, with their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_tenancy_issuers()
@@ -709,9 +709,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of tenancy.users to the trail, with their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of tenancy.users to the trail, with their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_tenancy_users()
@@ -917,9 +917,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of tenancy.user_identities to the trail, with their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of tenancy.user_identities to the trail, with their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_tenancy_user_identities()
@@ -1124,9 +1124,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of tenancy.memberships to the trail, with their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of tenancy.memberships to the trail, with their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_tenancy_memberships()
@@ -1354,9 +1354,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of tenancy.teams to the trail, with their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of tenancy.teams to the trail, with their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_tenancy_teams()
@@ -1560,9 +1560,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of tenancy.team_members to the trail, with their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of tenancy.team_members to the trail, with their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_tenancy_team_members()
@@ -1751,9 +1751,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of tenancy.invitations to the trail, with their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of tenancy.invitations to the trail, with their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_tenancy_invitations()
@@ -1972,9 +1972,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of tenancy.invitation_secrets to the trail, without their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of tenancy.invitation_secrets to the trail, without their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_tenancy_invitation_secrets()
@@ -2131,9 +2131,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of tenancy.api_keys to the trail, with their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of tenancy.api_keys to the trail, with their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_tenancy_api_keys()
@@ -2356,9 +2356,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of tenancy.api_key_secrets to the trail, without their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of tenancy.api_key_secrets to the trail, without their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_tenancy_api_key_secrets()
@@ -2515,9 +2515,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Appends the changes of audit.retired to the trail, with their values. Written by
-        -- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
-        -- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+        -- Appends the changes of audit.retired to the trail, with their values.
+        -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+        -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
         set local role gardenos_audit_writer;
 
         create or replace function audit.record_audit_retired()

@@ -1,6 +1,6 @@
--- Appends the changes of tenancy.memberships to the trail, with their values. Written by
--- migrations.desired_state.recorders; do not edit. One plan is kept for the session, and one statement
--- may touch one row and the next ten thousand: so old and new rows never meet in a nested loop.
+-- Appends the changes of tenancy.memberships to the trail, with their values.
+-- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+-- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
 set local role gardenos_audit_writer;
 
 create or replace function audit.record_tenancy_memberships()

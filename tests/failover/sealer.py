@@ -9,7 +9,7 @@ import time
 import psycopg
 
 from tests.failover.crew import Crew, is_absence
-from tests.failover.evidence import Probe
+from tests.failover.evidence import Probe, Verdict
 
 # the proxy still led to a node that is a standby by now
 NOT_PRIMARY = {"25006", "55000"}
@@ -29,6 +29,7 @@ def seal(crew: Crew, name: str, pause: float) -> None:
     """
     while crew.wait_turn(pause):
         begun = time.monotonic()
+        verdict: Verdict = "held"
         detail = ""
         try:
             with crew.connect("gardenos_worker", "rw") as connection:
@@ -36,7 +37,6 @@ def seal(crew: Crew, name: str, pause: float) -> None:
         except psycopg.Error as error:
             if not is_absence(error) and error.sqlstate not in NOT_PRIMARY:
                 raise
-            detail = str(error).strip()
-        verdict = "down" if detail else "held"
+            verdict, detail = "down", str(error).strip()
         seconds = time.monotonic() - begun
         crew.evidence.add(Probe(name, "rw", QUESTION, verdict, begun, seconds, detail))
