@@ -73,7 +73,6 @@ with check (
     old_values is null
     and new_values is null
     and salt is null
-    and values_hash is not null
 );
 
 create policy "the auditor reads everything"

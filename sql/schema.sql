@@ -2402,7 +2402,10 @@ begin
         if new.old_values is null
             and new.new_values is null
             and new.salt is null
-            and new.values_hash = audit.values_hash(old.salt, old.old_values, old.new_values)
+            and new.values_hash is not distinct from coalesce(
+                old.values_hash,
+                audit.values_hash(old.salt, old.old_values, old.new_values)
+            )
             and to_jsonb(new) - '{old_values,new_values,salt,values_hash}'::text[]
             = to_jsonb(old) - '{old_values,new_values,salt,values_hash}'::text[] then
             return new;
@@ -7009,7 +7012,7 @@ CREATE POLICY "owners and admins read the trail of their agency" ON audit.log FO
 
 CREATE POLICY "owners and admins read what was retired of their agency" ON audit.retired FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.retired:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
 
-CREATE POLICY "redaction empties values" ON audit.log FOR UPDATE TO gardenos_audit_redactor USING (true) WITH CHECK (((old_values IS NULL) AND (new_values IS NULL) AND (salt IS NULL) AND (values_hash IS NOT NULL)));
+CREATE POLICY "redaction empties values" ON audit.log FOR UPDATE TO gardenos_audit_redactor USING (true) WITH CHECK (((old_values IS NULL) AND (new_values IS NULL) AND (salt IS NULL)));
 
 CREATE POLICY "redaction is recorded" ON audit.log FOR INSERT TO gardenos_audit_redactor WITH CHECK ((op = 'redact'::app.audit_op));
 

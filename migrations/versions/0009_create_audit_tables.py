@@ -314,7 +314,6 @@ def upgrade() -> None:
             old_values is null
             and new_values is null
             and salt is null
-            and values_hash is not null
         );
 
         create policy "the auditor reads everything"

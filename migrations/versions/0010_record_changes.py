@@ -251,7 +251,10 @@ def upgrade() -> None:
                 if new.old_values is null
                     and new.new_values is null
                     and new.salt is null
-                    and new.values_hash = audit.values_hash(old.salt, old.old_values, old.new_values)
+                    and new.values_hash is not distinct from coalesce(
+                        old.values_hash,
+                        audit.values_hash(old.salt, old.old_values, old.new_values)
+                    )
                     and to_jsonb(new) - '{old_values,new_values,salt,values_hash}'::text[]
                     = to_jsonb(old) - '{old_values,new_values,salt,values_hash}'::text[] then
                     return new;

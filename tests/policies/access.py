@@ -11,6 +11,8 @@ from typing import Any
 
 import psycopg
 
+from tests.policies.recorded import recorded
+
 Connection = psycopg.Connection[dict[str, Any]]
 Claims = Mapping[str, Any]
 Row = dict[str, Any]
@@ -49,7 +51,7 @@ def acting(
     *,
     keep: bool = False,
 ) -> Iterator[None]:
-    """One transaction as PostgREST opens it.
+    """One transaction as PostgREST opens it; what it changes must be recorded.
 
     Args:
         connection: of a service login (`authenticator`), outside of any transaction.
@@ -65,7 +67,8 @@ def acting(
         if claims is not None:
             text = claims if isinstance(claims, str) else json.dumps(dict(claims), default=str)
             connection.execute("select set_config('request.jwt.claims', %s, true)", [text])
-        yield
+        with recorded(connection):
+            yield
 
 
 def attempt(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> Outcome:

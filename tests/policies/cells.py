@@ -44,7 +44,11 @@ CHANGES: dict[str, tuple[str, str]] = {
     # revoking is the one change that a key may make too; what is revoked stays so
     "tenancy.api_keys": ("revoked_at = coalesce(revoked_at, now())", ""),
     "tenancy.api_key_secrets": ("key_hash = key_hash", ""),
-    "audit.log": ("old_values = null, new_values = null, salt = null", ""),
+    "audit.log": (
+        "old_values = null, new_values = null, salt = null,"
+        " values_hash = coalesce(values_hash, audit.values_hash(salt, old_values, new_values))",
+        "",
+    ),
     "audit.seals": ("row_count = row_count", ""),
     "audit.retired": ("row_count = row_count", ""),
     "audit.verifications": ("problems = problems", ""),
