@@ -30,7 +30,7 @@ def person(office: Office, owner: Person) -> Person:
 def redact(office: Office, person: Person) -> int:
     """Erase the values that the trail holds of a user."""
     number: int = office.serve(
-        "select audit.redact(%s, 'tenancy.users', %s)", NO_AGENCY, person.user_id
+        "select audit.redact(%s, 'tenancy.users', %s)", NO_AGENCY, person.user_id, counted=False
     )
     return number
 

@@ -400,7 +400,7 @@ def test_what_records_is_verified_too(sealed: Office, way: str, mutant: Mutant) 
 def test_a_trigger_that_was_off_for_a_while_stays_visible(sealed: Office, owner: Person) -> None:
     """Sealed meanwhile: after it is on again the chain still says that it was not."""
     sealed.superuser.execute("alter table tenancy.teams disable trigger audit_update")
-    sealed.do(owner, "update tenancy.teams set description = 'unseen'")
+    sealed.serve("update tenancy.teams set description = 'unseen'", counted=False)
     sealed.team(owner)
     sealed.seal()
     sealed.superuser.execute("alter table tenancy.teams enable trigger audit_update")

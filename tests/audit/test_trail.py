@@ -189,8 +189,7 @@ def test_untracked_columns_alone_are_no_change(office: Office, owner: Person) ->
     key = office.do(owner, "select app.create_api_key('k')")
     assert key
     before = office.total()
-    # past the client, for which every change is counted
-    office.superuser.execute("update tenancy.api_keys set last_used_at = now()")
+    office.serve("update tenancy.api_keys set last_used_at = now()", counted=False)
     assert office.total() == before
     office.serve("update tenancy.api_keys set last_used_at = now(), name = 'new'")
     (row,) = office.rows(table="api_keys")[1:]
@@ -213,9 +212,9 @@ def test_global_tables_belong_to_no_agency(office: Office, owner: Person) -> Non
 
 def test_an_issuer_that_is_renamed_goes_and_comes(office: Office, owner: Person) -> None:
     office.serve("insert into tenancy.issuers (issuer, kind) values ('https://old.test', 'kratos')")
-    # past the client, for which a change is one row
-    office.superuser.execute(
-        "update tenancy.issuers set issuer = 'https://new.test' where kind = 'kratos'"
+    office.serve(
+        "update tenancy.issuers set issuer = 'https://new.test' where kind = 'kratos'",
+        counted=False,
     )
     assert [row["op"] for row in office.rows(table="issuers")[-2:]] == ["delete", "insert"] or [
         row["op"] for row in office.rows(table="issuers")[-2:]

@@ -84,9 +84,9 @@ class Office:
         with acting(self.client, claims, keep=True):
             return self._one(self.client, statement, *parameters)
 
-    def serve(self, statement: str, *parameters: Any) -> Any:
-        """Run and commit one statement as `service_role`."""
-        with acting(self.client, None, "service_role", keep=True):
+    def serve(self, statement: str, *parameters: Any, counted: bool = True) -> Any:
+        """Run and commit one statement as `service_role`; see `acting`."""
+        with acting(self.client, None, "service_role", keep=True, counted=counted):
             return self._one(self.client, statement, *parameters)
 
     def team(self, who: Person, name: str | None = None) -> UUID:

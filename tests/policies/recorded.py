@@ -13,6 +13,8 @@ from psycopg.pq import TransactionStatus
 
 from migrations.desired_state.recorders import levels
 
+Connection = psycopg.Connection[dict[str, Any]]
+
 RECORDED = [table for table, level in levels().items() if level != "none"]
 COUNTS = """
 select
@@ -33,23 +35,46 @@ select
 """
 
 
+_baselines: dict[int, tuple[int, int]] = {}
+
+
 @contextmanager
-def recorded(connection: psycopg.Connection[dict[str, Any]]) -> Iterator[None]:
+def recorded(connection: Connection) -> Iterator[None]:
     """A block within one transaction, whose changes must all be recorded, once each.
 
     Raises:
         AssertionError: the trail has more or fewer new rows than were changed.
     """
-    before = _counts(connection)
-    yield
-    if connection.info.transaction_status == TransactionStatus.INTRANS:
-        changed, noted = (
-            after - earlier for after, earlier in zip(_counts(connection), before, strict=True)
-        )
-        assert changed == noted, f"{changed} rows were changed, and {noted} recorded"
+    _baselines[id(connection)] = _counts(connection)
+    try:
+        yield
+        if connection.info.transaction_status == TransactionStatus.INTRANS:
+            changed, noted = _since(_baselines[id(connection)], connection)
+            assert changed == noted, f"{changed} rows were changed, and {noted} recorded"
+    finally:
+        del _baselines[id(connection)]
 
 
-def _counts(connection: psycopg.Connection[dict[str, Any]]) -> tuple[int, int]:
+@contextmanager
+def unless_it_fails(connection: Connection) -> Iterator[None]:
+    """A savepoint within such a block: what it counted before it failed was never done."""
+    before = _counts(connection) if id(connection) in _baselines else None
+    try:
+        yield
+    except psycopg.Error:
+        if before is not None:
+            changed, noted = _since(before, connection)
+            earlier = _baselines[id(connection)]
+            _baselines[id(connection)] = (earlier[0] + changed, earlier[1] + noted)
+        raise
+
+
+def _since(before: tuple[int, int], connection: Connection) -> tuple[int, int]:
+    after = _counts(connection)
+    return after[0] - before[0], after[1] - before[1]
+
+
+def _counts(connection: Connection) -> tuple[int, int]:
     row = connection.execute(COUNTS, [RECORDED]).fetchone()
     assert row is not None
     return int(row["changed"]), int(row["recorded"])
