@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -268,9 +269,13 @@ def test_the_logs_are_json_and_hold_no_parameter() -> None:
                 "select current_setting('data_directory') || '/' || pg_current_logfile('jsonlog')"
             ).fetchone()
         assert files is not None
-        with open(files[0]) as lines:
-            events = [json.loads(line) for line in lines]
-    errors = [event for event in events if event["error_severity"] == "ERROR"]
+        errors: list[dict[str, Any]] = []
+        deadline = time.monotonic() + 20
+        # the collector writes when it comes to it
+        while not errors and time.monotonic() < deadline:
+            lines = Path(files[0]).read_text().splitlines(keepends=True)
+            events = [json.loads(line) for line in lines if line.endswith("\n")]
+            errors = [event for event in events if event["error_severity"] == "ERROR"]
     assert [event["state_code"] for event in errors] == ["22P02"]
     assert any("duration:" in event["message"] for event in events)
     assert not [event for event in events if "kept secret" in json.dumps(event)]
