@@ -35,6 +35,19 @@ CREATE SCHEMA tenancy;
 
 ALTER SCHEMA tenancy OWNER TO gardenos_owner;
 
+CREATE TYPE app.activity_kind AS ENUM (
+    'note',
+    'call',
+    'meeting',
+    'task',
+    'email',
+    'system'
+);
+
+ALTER TYPE app.activity_kind OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.activity_kind IS 'What an activity is.';
+
 CREATE TYPE app.actor_kind AS ENUM (
     'user',
     'agent',
@@ -70,6 +83,17 @@ ALTER TYPE app.agency_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.agency_status IS 'Any other status than active stops every claim of the agency at once.';
 
+CREATE TYPE app.attendance AS ENUM (
+    'needs_action',
+    'accepted',
+    'declined',
+    'tentative'
+);
+
+ALTER TYPE app.attendance OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.attendance IS 'The answer to an invitation, as in iCalendar.';
+
 CREATE TYPE app.audit_op AS ENUM (
     'insert',
     'update',
@@ -81,6 +105,61 @@ ALTER TYPE app.audit_op OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.audit_op IS 'What happened to a row; redact: its values were erased from the trail.';
 
+CREATE DOMAIN app.body AS text
+	CONSTRAINT body_length CHECK ((length(VALUE) <= 100000));
+
+ALTER DOMAIN app.body OWNER TO gardenos_owner;
+
+COMMENT ON DOMAIN app.body IS 'A text, up to 100 000 characters: a longer one breaks full text search.';
+
+CREATE TYPE app.channel AS ENUM (
+    'email',
+    'sms',
+    'whatsapp',
+    'phone',
+    'webchat',
+    'social',
+    'assistant'
+);
+
+ALTER TYPE app.channel OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.channel IS 'Where a conversation takes place; assistant: with an agent.';
+
+CREATE DOMAIN app.color AS text
+	CONSTRAINT color_form CHECK ((VALUE ~ '^#[0-9a-f]{6}$'::text));
+
+ALTER DOMAIN app.color OWNER TO gardenos_owner;
+
+COMMENT ON DOMAIN app.color IS 'A colour, #rrggbb.';
+
+CREATE TYPE app.consent_status AS ENUM (
+    'granted',
+    'withdrawn'
+);
+
+ALTER TYPE app.consent_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.consent_status IS 'What a person said.';
+
+CREATE TYPE app.conversation_status AS ENUM (
+    'open',
+    'pending',
+    'snoozed',
+    'closed'
+);
+
+ALTER TYPE app.conversation_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.conversation_status IS 'Whether somebody has to act.';
+
+CREATE DOMAIN app.country AS character(2)
+	CONSTRAINT country_form CHECK ((VALUE ~ '^[A-Z]{2}$'::text));
+
+ALTER DOMAIN app.country OWNER TO gardenos_owner;
+
+COMMENT ON DOMAIN app.country IS 'A country as in ISO 3166, two letters.';
+
 CREATE DOMAIN app.currency AS character(3)
 	CONSTRAINT currency_form CHECK ((VALUE ~ '^[A-Z]{3}$'::text));
 
@@ -88,12 +167,140 @@ ALTER DOMAIN app.currency OWNER TO gardenos_owner;
 
 COMMENT ON DOMAIN app.currency IS 'A currency as in ISO 4217.';
 
+CREATE TYPE app.deal_status AS ENUM (
+    'open',
+    'won',
+    'lost'
+);
+
+ALTER TYPE app.deal_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.deal_status IS 'What has become of a deal.';
+
+CREATE TYPE app.dedupe AS ENUM (
+    'skip',
+    'update',
+    'create'
+);
+
+ALTER TYPE app.dedupe OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.dedupe IS 'What an import does with a known record.';
+
+CREATE TYPE app.delivery_status AS ENUM (
+    'pending',
+    'delivered',
+    'failed',
+    'dead'
+);
+
+ALTER TYPE app.delivery_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.delivery_status IS 'How a delivery went; dead: no more attempts.';
+
 CREATE DOMAIN app.email AS text
 	CONSTRAINT email_form CHECK (((VALUE = lower(VALUE)) AND (length(VALUE) <= 254) AND (VALUE ~ '^[^@\s]+@[^@\s]+\.[^@\s]+$'::text)));
 
 ALTER DOMAIN app.email OWNER TO gardenos_owner;
 
 COMMENT ON DOMAIN app.email IS 'An e-mail address in lower case. No citext: it goes wrong without a search_path.';
+
+CREATE TYPE app.entity AS ENUM (
+    'contact',
+    'company',
+    'deal'
+);
+
+ALTER TYPE app.entity OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.entity IS 'What custom fields, tags, merges and imports are about.';
+
+CREATE TYPE app.erasure_status AS ENUM (
+    'requested',
+    'approved',
+    'running',
+    'done',
+    'refused'
+);
+
+ALTER TYPE app.erasure_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.erasure_status IS 'How far a request to be forgotten is.';
+
+CREATE TYPE app.field_type AS ENUM (
+    'text',
+    'number',
+    'boolean',
+    'date',
+    'timestamp',
+    'select',
+    'multi_select',
+    'url',
+    'email'
+);
+
+ALTER TYPE app.field_type OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.field_type IS 'The type of a custom field.';
+
+CREATE TYPE app.file_purpose AS ENUM (
+    'attachment',
+    'import',
+    'export',
+    'avatar'
+);
+
+ALTER TYPE app.file_purpose OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.file_purpose IS 'What a file is for.';
+
+CREATE DOMAIN app.hostname AS text
+	CONSTRAINT hostname_form CHECK (((length(VALUE) <= 253) AND (VALUE ~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,63}$'::text)));
+
+ALTER DOMAIN app.hostname OWNER TO gardenos_owner;
+
+COMMENT ON DOMAIN app.hostname IS 'The name of a host, in lower case.';
+
+CREATE DOMAIN app.https_url AS text
+	CONSTRAINT https_url_form CHECK (((length(VALUE) <= 2000) AND (VALUE ~ '^https://[^\s]+$'::text)));
+
+ALTER DOMAIN app.https_url OWNER TO gardenos_owner;
+
+COMMENT ON DOMAIN app.https_url IS 'An address that begins with https://.';
+
+CREATE TYPE app.import_row_status AS ENUM (
+    'pending',
+    'created',
+    'updated',
+    'skipped',
+    'failed',
+    'reverted'
+);
+
+ALTER TYPE app.import_row_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.import_row_status IS 'What came of a line of an import.';
+
+CREATE TYPE app.import_status AS ENUM (
+    'draft',
+    'validating',
+    'ready',
+    'running',
+    'done',
+    'failed',
+    'reverted'
+);
+
+ALTER TYPE app.import_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.import_status IS 'How far an import is.';
+
+CREATE DOMAIN app.json_doc AS jsonb
+	CONSTRAINT json_doc_length CHECK ((octet_length((VALUE)::text) <= 262144));
+
+ALTER DOMAIN app.json_doc OWNER TO gardenos_owner;
+
+COMMENT ON DOMAIN app.json_doc IS 'A JSON document of at most 256 kB.';
 
 CREATE DOMAIN app."json_object" AS jsonb
 	CONSTRAINT json_object_form CHECK (((jsonb_typeof(VALUE) = 'object'::text) AND (octet_length((VALUE)::text) <= 16384)));
@@ -109,12 +316,37 @@ ALTER DOMAIN app.label OWNER TO gardenos_owner;
 
 COMMENT ON DOMAIN app.label IS 'A short name: 1 to 200 characters, not blank.';
 
+CREATE TYPE app.lawful_basis AS ENUM (
+    'consent',
+    'contract',
+    'legal_obligation',
+    'vital_interest',
+    'public_task',
+    'legitimate_interest'
+);
+
+ALTER TYPE app.lawful_basis OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.lawful_basis IS 'The ground of processing, as in article 6 of the GDPR.';
+
 CREATE DOMAIN app.line AS text
 	CONSTRAINT line_length CHECK ((length(VALUE) <= 1000));
 
 ALTER DOMAIN app.line OWNER TO gardenos_owner;
 
 COMMENT ON DOMAIN app.line IS 'One line of text, up to 1 000 characters.';
+
+CREATE TYPE app.lookup_kind AS ENUM (
+    'source',
+    'lost_reason',
+    'activity_type',
+    'industry',
+    'lifecycle_stage'
+);
+
+ALTER TYPE app.lookup_kind OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.lookup_kind IS 'Which list of short values.';
 
 CREATE TYPE app.member_status AS ENUM (
     'active',
@@ -126,6 +358,61 @@ ALTER TYPE app.member_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.member_status IS 'Any other status than active ends the access of the member at once.';
 
+CREATE TYPE app.message_direction AS ENUM (
+    'inbound',
+    'outbound',
+    'internal'
+);
+
+ALTER TYPE app.message_direction OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.message_direction IS 'Which way a message goes; internal: among colleagues.';
+
+CREATE TYPE app.message_status AS ENUM (
+    'draft',
+    'queued',
+    'sent',
+    'delivered',
+    'failed',
+    'received'
+);
+
+ALTER TYPE app.message_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.message_status IS 'How far a message has come.';
+
+CREATE DOMAIN app.money AS numeric(18,4)
+	CONSTRAINT money_is_a_number CHECK ((VALUE <> 'NaN'::numeric));
+
+ALTER DOMAIN app.money OWNER TO gardenos_owner;
+
+COMMENT ON DOMAIN app.money IS 'An amount; its currency stands next to it.';
+
+CREATE DOMAIN app.percent AS numeric(5,2)
+	CONSTRAINT percent_range CHECK (((VALUE >= (0)::numeric) AND (VALUE <= (100)::numeric)));
+
+ALTER DOMAIN app.percent OWNER TO gardenos_owner;
+
+COMMENT ON DOMAIN app.percent IS 'Per cent, 0 to 100.';
+
+CREATE DOMAIN app.phone AS text
+	CONSTRAINT phone_form CHECK ((VALUE ~ '^\+[1-9][0-9]{6,14}$'::text));
+
+ALTER DOMAIN app.phone OWNER TO gardenos_owner;
+
+COMMENT ON DOMAIN app.phone IS 'A phone number in international form, as in E.164.';
+
+CREATE TYPE app.point_kind AS ENUM (
+    'email',
+    'phone',
+    'url',
+    'im'
+);
+
+ALTER TYPE app.point_kind OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.point_kind IS 'How a person is reached.';
+
 CREATE TYPE app.record_scope AS ENUM (
     'own',
     'team',
@@ -135,6 +422,26 @@ CREATE TYPE app.record_scope AS ENUM (
 ALTER TYPE app.record_scope OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.record_scope IS 'How far a member sees where the permission matrix says "scope".';
+
+CREATE TYPE app.retention_action AS ENUM (
+    'delete',
+    'anonymise'
+);
+
+ALTER TYPE app.retention_action OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.retention_action IS 'What happens at the end of the time.';
+
+CREATE TYPE app.scan_status AS ENUM (
+    'pending',
+    'clean',
+    'infected',
+    'skipped'
+);
+
+ALTER TYPE app.scan_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.scan_status IS 'What the search for viruses found.';
 
 CREATE DOMAIN app.sha256 AS bytea
 	CONSTRAINT sha256_length CHECK ((octet_length(VALUE) = 32));
@@ -149,6 +456,17 @@ CREATE DOMAIN app.slug AS text
 ALTER DOMAIN app.slug OWNER TO gardenos_owner;
 
 COMMENT ON DOMAIN app.slug IS 'A name for URLs: lower case letters, digits and inner hyphens, up to 63.';
+
+CREATE TYPE app.storage_provider AS ENUM (
+    'supabase',
+    'minio',
+    'wasabi',
+    'bunny'
+);
+
+ALTER TYPE app.storage_provider OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.storage_provider IS 'Where an object is stored.';
 
 CREATE TYPE app.user_kind AS ENUM (
     'person',
@@ -168,6 +486,17 @@ CREATE TYPE app.user_status AS ENUM (
 ALTER TYPE app.user_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.user_status IS 'Any other status than active stops every claim of the user at once.';
+
+CREATE TYPE app.visibility AS ENUM (
+    'private',
+    'team',
+    'agency',
+    'client'
+);
+
+ALTER TYPE app.visibility OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.visibility IS 'Whom a row is open to. private: nobody but its owner and who takes part.';
 
 CREATE FUNCTION app.accept_invitation(token text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5888,6 +6217,59 @@ ALTER FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) OWNER
 
 COMMENT ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) IS 'Every problem of the trail of an agency, or of all; no row when it is what was recorded.';
 
+CREATE FUNCTION integration.make_partitions(months integer DEFAULT 24) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    this_month timestamp := date_trunc('month', now() at time zone 'UTC');
+    month timestamp;
+    partition text;
+    made integer := 0;
+begin
+    if months is null or months not between 0 and 120 then
+        raise exception 'Between 0 and 120 months can be made ahead, not %.', coalesce(months::text, 'null')
+            using errcode = '22023';
+    end if;
+    for month in
+        select generate_series(this_month, this_month + make_interval(months => make_partitions.months), '1 month')
+    loop
+        partition := to_char(month, '"outbox_events_"YYYY_MM');
+        continue when exists (
+            select 1
+              from pg_inherits as i
+             where i.inhparent = 'integration.outbox_events'::regclass
+               and i.inhrelid = to_regclass('integration.' || partition)
+        );
+        if to_regclass('integration.' || partition) is not null then
+            raise exception 'integration.% is there, but is no month of outbox_events.', partition
+                using errcode = '55000',
+                hint = 'Attach it again, or rename it.';
+        end if;
+        execute format(
+            'create table integration.%I (like integration.outbox_events including defaults'
+            || ' including constraints including storage including comments)',
+            partition
+        );
+        execute format('alter table integration.%I enable row level security', partition);
+        execute format('alter table integration.%I force row level security', partition);
+        execute format('comment on table integration.%I is %L', partition, 'A month of events, for nobody to touch.');
+        execute format(
+            'alter table integration.outbox_events attach partition integration.%I for values from (%L) to (%L)',
+            partition,
+            app.uuid_v7_floor(month at time zone 'UTC'),
+            app.uuid_v7_floor((month + interval '1 month') at time zone 'UTC')
+        );
+        made := made + 1;
+    end loop;
+    return made;
+end;
+$$;
+
+ALTER FUNCTION integration.make_partitions(months integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION integration.make_partitions(months integer) IS 'Makes the months of outbox_events that are missing, this one and so many ahead; returns how many it made.';
+
 CREATE TABLE audit.log (
     agency_id uuid NOT NULL,
     id uuid DEFAULT ((OVERLAY(lpad(to_hex(((date_part('epoch'::text, clock_timestamp()) * (4096000)::double precision))::bigint), 15, '0'::text) PLACING '7'::text FROM 13 FOR 0) || to_hex(('-9223372036854775808'::bigint + ((random() * ('4611686018427387904'::bigint)::double precision))::bigint))))::uuid NOT NULL,
@@ -6095,6 +6477,1944 @@ COMMENT ON COLUMN audit.verifications.head_hash IS 'The hash of that seal: compa
 COMMENT ON COLUMN audit.verifications.problems IS 'How many places do not verify.';
 
 COMMENT ON COLUMN audit.verifications.first_problem IS 'The first of these, as audit.verify names it.';
+
+CREATE TABLE crm.activities (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    kind app.activity_kind NOT NULL,
+    type_id uuid,
+    subject app.label NOT NULL,
+    body app.body,
+    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
+    due_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    owner_id uuid,
+    assignee_id uuid,
+    team_id uuid,
+    contact_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    visibility app.visibility DEFAULT 'agency'::app.visibility NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((subject)::text || ' '::text) || COALESCE((body)::text, ''::text)))) STORED,
+    CONSTRAINT activities_client_sees_own_contact CHECK (((visibility <> 'client'::app.visibility) OR (contact_id IS NOT NULL)))
+);
+
+ALTER TABLE ONLY crm.activities FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.activities OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.activities IS 'Notes, calls, meetings and tasks: the timeline.';
+
+COMMENT ON COLUMN crm.activities.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.activities.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.activities.kind IS 'What it is.';
+
+COMMENT ON COLUMN crm.activities.type_id IS 'What the agency calls it, of the list "activity_type".';
+
+COMMENT ON COLUMN crm.activities.subject IS 'free text: What it is about.';
+
+COMMENT ON COLUMN crm.activities.body IS 'free text: The text.';
+
+COMMENT ON COLUMN crm.activities.occurred_at IS 'When it happened.';
+
+COMMENT ON COLUMN crm.activities.due_at IS 'When a task is due.';
+
+COMMENT ON COLUMN crm.activities.completed_at IS 'When a task was done.';
+
+COMMENT ON COLUMN crm.activities.owner_id IS 'The member who owns it.';
+
+COMMENT ON COLUMN crm.activities.assignee_id IS 'The member who is to do it.';
+
+COMMENT ON COLUMN crm.activities.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.activities.contact_id IS 'The person it is about.';
+
+COMMENT ON COLUMN crm.activities.company_id IS 'The company it is about.';
+
+COMMENT ON COLUMN crm.activities.deal_id IS 'The deal it is about.';
+
+COMMENT ON COLUMN crm.activities.visibility IS 'Who sees it.';
+
+COMMENT ON COLUMN crm.activities.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.activities.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.activities.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.activities.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.activities.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.activities.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.activities.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.activities.search IS 'What full text search looks at; made by the database.';
+
+CREATE TABLE crm.calendar_events (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    title app.label NOT NULL,
+    description app.body,
+    location app.line,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    all_day boolean DEFAULT false NOT NULL,
+    timezone app.label,
+    calendar_key app.label DEFAULT 'default'::text NOT NULL,
+    external_uid app.line,
+    recurrence_id app.label DEFAULT '-'::text NOT NULL,
+    recurrence_rule app.line,
+    owner_id uuid,
+    team_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    visibility app.visibility DEFAULT 'agency'::app.visibility NOT NULL,
+    participant_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((title)::text || ' '::text) || COALESCE((description)::text, ''::text)))) STORED,
+    CONSTRAINT calendar_events_ends_after_start CHECK ((ends_at >= starts_at))
+);
+
+ALTER TABLE ONLY crm.calendar_events FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.calendar_events OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.calendar_events IS 'Appointments. Contacts are participants.';
+
+COMMENT ON COLUMN crm.calendar_events.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.calendar_events.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.calendar_events.title IS 'free text: What it is.';
+
+COMMENT ON COLUMN crm.calendar_events.description IS 'free text: The text.';
+
+COMMENT ON COLUMN crm.calendar_events.location IS 'free text: Where it is.';
+
+COMMENT ON COLUMN crm.calendar_events.starts_at IS 'When it begins.';
+
+COMMENT ON COLUMN crm.calendar_events.ends_at IS 'When it ends.';
+
+COMMENT ON COLUMN crm.calendar_events.all_day IS 'Whether the whole day is meant.';
+
+COMMENT ON COLUMN crm.calendar_events.timezone IS 'Time zone in which it was made.';
+
+COMMENT ON COLUMN crm.calendar_events.calendar_key IS 'Which calendar of the owner.';
+
+COMMENT ON COLUMN crm.calendar_events.external_uid IS 'The UID of iCalendar.';
+
+COMMENT ON COLUMN crm.calendar_events.recurrence_id IS 'Which event of a series.';
+
+COMMENT ON COLUMN crm.calendar_events.recurrence_rule IS 'How a series goes on.';
+
+COMMENT ON COLUMN crm.calendar_events.owner_id IS 'The member who owns it.';
+
+COMMENT ON COLUMN crm.calendar_events.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.calendar_events.company_id IS 'The company it is about.';
+
+COMMENT ON COLUMN crm.calendar_events.deal_id IS 'The deal it is about.';
+
+COMMENT ON COLUMN crm.calendar_events.visibility IS 'Who sees it.';
+
+COMMENT ON COLUMN crm.calendar_events.participant_ids IS 'The members among its participants; kept by trigger.';
+
+COMMENT ON COLUMN crm.calendar_events.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.calendar_events.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.calendar_events.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.calendar_events.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.calendar_events.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.calendar_events.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.calendar_events.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.calendar_events.search IS 'What full text search looks at; made by the database.';
+
+CREATE TABLE crm.companies (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name app.label NOT NULL,
+    domain app.hostname,
+    industry_id uuid,
+    employees integer,
+    annual_revenue app.money,
+    currency app.currency,
+    street app.label,
+    city app.label,
+    region app.label,
+    postal_code app.label,
+    country app.country,
+    owner_id uuid,
+    team_id uuid,
+    merged_into_id uuid,
+    custom app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((name)::text || ' '::text) || COALESCE((domain)::text, ''::text)))) STORED,
+    CONSTRAINT companies_employees_not_negative CHECK ((employees >= 0)),
+    CONSTRAINT companies_merged_is_deleted CHECK (((merged_into_id IS NULL) OR ((deleted_at IS NOT NULL) AND (merged_into_id <> id)))),
+    CONSTRAINT companies_revenue_has_currency CHECK (((annual_revenue IS NULL) OR (currency IS NOT NULL)))
+);
+
+ALTER TABLE ONLY crm.companies FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.companies OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.companies IS 'Companies that the agency deals with.';
+
+COMMENT ON COLUMN crm.companies.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.companies.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.companies.name IS 'The name.';
+
+COMMENT ON COLUMN crm.companies.domain IS 'Its domain, unique among live companies: key of import and of duplicate search.';
+
+COMMENT ON COLUMN crm.companies.industry_id IS 'Its industry, of the list "industry".';
+
+COMMENT ON COLUMN crm.companies.employees IS 'How many people work there.';
+
+COMMENT ON COLUMN crm.companies.annual_revenue IS 'What it turns over in a year.';
+
+COMMENT ON COLUMN crm.companies.currency IS 'Currency of annual_revenue.';
+
+COMMENT ON COLUMN crm.companies.street IS 'Street and number.';
+
+COMMENT ON COLUMN crm.companies.city IS 'City.';
+
+COMMENT ON COLUMN crm.companies.region IS 'Region or state.';
+
+COMMENT ON COLUMN crm.companies.postal_code IS 'Postal code.';
+
+COMMENT ON COLUMN crm.companies.country IS 'Country, two letters.';
+
+COMMENT ON COLUMN crm.companies.owner_id IS 'The member who owns it; with team_id null too it is unassigned.';
+
+COMMENT ON COLUMN crm.companies.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.companies.merged_into_id IS 'The company it was merged into; only undoing the merge brings it back.';
+
+COMMENT ON COLUMN crm.companies.custom IS 'free text: Custom fields, as custom_field_defs has them.';
+
+COMMENT ON COLUMN crm.companies.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.companies.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.companies.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.companies.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.companies.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.companies.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.companies.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.companies.search IS 'What full text search looks at; made by the database.';
+
+CREATE TABLE crm.consents (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    contact_id uuid NOT NULL,
+    purpose text NOT NULL,
+    lawful_basis app.lawful_basis NOT NULL,
+    status app.consent_status NOT NULL,
+    source app.label NOT NULL,
+    evidence app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    CONSTRAINT consents_purpose_form CHECK ((purpose ~ '^[a-z][a-z0-9_]{0,62}$'::text))
+);
+
+ALTER TABLE ONLY crm.consents FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.consents OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.consents IS 'Consent as events: every grant and withdrawal, never overwritten.';
+
+COMMENT ON COLUMN crm.consents.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.consents.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN crm.consents.contact_id IS 'The person.';
+
+COMMENT ON COLUMN crm.consents.purpose IS 'What for: newsletter, profiling …';
+
+COMMENT ON COLUMN crm.consents.lawful_basis IS 'On what ground.';
+
+COMMENT ON COLUMN crm.consents.status IS 'Granted or withdrawn.';
+
+COMMENT ON COLUMN crm.consents.source IS 'How: form, phone, import, merge, portal.';
+
+COMMENT ON COLUMN crm.consents.evidence IS 'personal: What shows it: version of the form, address used.';
+
+COMMENT ON COLUMN crm.consents.occurred_at IS 'When the person said so.';
+
+COMMENT ON COLUMN crm.consents.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.consents.created_by IS 'The membership that made the row; null for a service.';
+
+CREATE TABLE crm.contact_companies (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    contact_id uuid NOT NULL,
+    company_id uuid NOT NULL,
+    role_title app.label,
+    is_primary boolean DEFAULT false NOT NULL,
+    started_on date,
+    ended_on date,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT contact_companies_ends_after_start CHECK ((ended_on >= started_on))
+);
+
+ALTER TABLE ONLY crm.contact_companies FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.contact_companies OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.contact_companies IS 'Employment with dates: a person changes jobs.';
+
+COMMENT ON COLUMN crm.contact_companies.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.contact_companies.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.contact_companies.contact_id IS 'The person.';
+
+COMMENT ON COLUMN crm.contact_companies.company_id IS 'The company.';
+
+COMMENT ON COLUMN crm.contact_companies.role_title IS 'personal: Position there.';
+
+COMMENT ON COLUMN crm.contact_companies.is_primary IS 'The job that counts: at most one that has not ended.';
+
+COMMENT ON COLUMN crm.contact_companies.started_on IS 'First day.';
+
+COMMENT ON COLUMN crm.contact_companies.ended_on IS 'Last day; null while it lasts.';
+
+COMMENT ON COLUMN crm.contact_companies.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.contact_companies.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.contact_companies.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.contact_companies.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.contact_companies.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE TABLE crm.contact_points (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    contact_id uuid NOT NULL,
+    kind app.point_kind NOT NULL,
+    label app.label,
+    value app.line NOT NULL,
+    e164 app.phone,
+    is_primary boolean DEFAULT false NOT NULL,
+    is_shared boolean DEFAULT false NOT NULL,
+    verified_at timestamp with time zone,
+    bounced_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    value_norm text GENERATED ALWAYS AS (
+CASE kind
+    WHEN 'phone'::app.point_kind THEN COALESCE((e164)::text, regexp_replace((value)::text, '[^0-9+]'::text, ''::text, 'g'::text))
+    ELSE lower(btrim((value)::text))
+END) STORED,
+    CONSTRAINT contact_points_e164_is_a_phone CHECK (((e164 IS NULL) OR (kind = 'phone'::app.point_kind))),
+    CONSTRAINT contact_points_value_norm_length CHECK (((length(value_norm) >= 1) AND (length(value_norm) <= 1000)))
+);
+
+ALTER TABLE ONLY crm.contact_points FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.contact_points OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.contact_points IS 'E-mail addresses, phones and links of a person, each found by its normalised form.';
+
+COMMENT ON COLUMN crm.contact_points.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.contact_points.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.contact_points.contact_id IS 'The person.';
+
+COMMENT ON COLUMN crm.contact_points.kind IS 'What it is.';
+
+COMMENT ON COLUMN crm.contact_points.label IS 'work, home …';
+
+COMMENT ON COLUMN crm.contact_points.value IS 'personal: As it was typed.';
+
+COMMENT ON COLUMN crm.contact_points.e164 IS 'personal: A phone in international form, from the API.';
+
+COMMENT ON COLUMN crm.contact_points.is_primary IS 'The first choice of its kind: at most one for each person.';
+
+COMMENT ON COLUMN crm.contact_points.is_shared IS 'A switchboard: two persons may have it.';
+
+COMMENT ON COLUMN crm.contact_points.verified_at IS 'When it was shown to be the person''s.';
+
+COMMENT ON COLUMN crm.contact_points.bounced_at IS 'When mail to it came back.';
+
+COMMENT ON COLUMN crm.contact_points.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.contact_points.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.contact_points.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.contact_points.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.contact_points.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.contact_points.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.contact_points.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.contact_points.value_norm IS 'personal: The form by which it is found; made by the database.';
+
+CREATE TABLE crm.contacts (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    full_name app.label NOT NULL,
+    first_name app.label,
+    last_name app.label,
+    job_title app.label,
+    lifecycle_id uuid,
+    source_id uuid,
+    locale app.label,
+    timezone app.label,
+    owner_id uuid,
+    team_id uuid,
+    do_not_contact boolean DEFAULT false NOT NULL,
+    merged_into_id uuid,
+    anonymised_at timestamp with time zone,
+    custom app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((full_name)::text || ' '::text) || COALESCE((job_title)::text, ''::text)))) STORED,
+    CONSTRAINT contacts_merged_is_deleted CHECK (((merged_into_id IS NULL) OR ((deleted_at IS NOT NULL) AND (merged_into_id <> id))))
+);
+
+ALTER TABLE ONLY crm.contacts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.contacts OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.contacts IS 'People: one row for each.';
+
+COMMENT ON COLUMN crm.contacts.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.contacts.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.contacts.full_name IS 'personal: The name as the person writes it; not built from parts.';
+
+COMMENT ON COLUMN crm.contacts.first_name IS 'personal: First name.';
+
+COMMENT ON COLUMN crm.contacts.last_name IS 'personal: Last name.';
+
+COMMENT ON COLUMN crm.contacts.job_title IS 'personal: Position.';
+
+COMMENT ON COLUMN crm.contacts.lifecycle_id IS 'How far the person has come, of the list "lifecycle_stage".';
+
+COMMENT ON COLUMN crm.contacts.source_id IS 'Where the person came from, of the list "source".';
+
+COMMENT ON COLUMN crm.contacts.locale IS 'Language of the person.';
+
+COMMENT ON COLUMN crm.contacts.timezone IS 'Time zone of the person.';
+
+COMMENT ON COLUMN crm.contacts.owner_id IS 'The member who owns it; with team_id null too it is unassigned.';
+
+COMMENT ON COLUMN crm.contacts.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.contacts.do_not_contact IS 'The hand brake; consent is crm.consents.';
+
+COMMENT ON COLUMN crm.contacts.merged_into_id IS 'The contact it was merged into; only undoing the merge brings it back.';
+
+COMMENT ON COLUMN crm.contacts.anonymised_at IS 'When the person was erased; since then the row is frozen.';
+
+COMMENT ON COLUMN crm.contacts.custom IS 'personal: Custom fields, as custom_field_defs has them.';
+
+COMMENT ON COLUMN crm.contacts.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.contacts.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.contacts.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.contacts.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.contacts.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.contacts.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.contacts.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.contacts.search IS 'What full text search looks at; made by the database.';
+
+CREATE TABLE crm.conversations (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    channel app.channel NOT NULL,
+    subject app.line,
+    status app.conversation_status DEFAULT 'open'::app.conversation_status NOT NULL,
+    contact_id uuid,
+    deal_id uuid,
+    owner_id uuid,
+    assignee_id uuid,
+    team_id uuid,
+    visibility app.visibility DEFAULT 'team'::app.visibility NOT NULL,
+    external_thread_id app.line,
+    participant_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    last_message_at timestamp with time zone,
+    snoozed_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid
+);
+
+ALTER TABLE ONLY crm.conversations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.conversations OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.conversations IS 'A thread on any channel; that of an agent is one too, so that it has an owner and can be erased.';
+
+COMMENT ON COLUMN crm.conversations.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.conversations.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN crm.conversations.channel IS 'Where it takes place.';
+
+COMMENT ON COLUMN crm.conversations.subject IS 'free text: What it is about.';
+
+COMMENT ON COLUMN crm.conversations.status IS 'Whether somebody has to act.';
+
+COMMENT ON COLUMN crm.conversations.contact_id IS 'The person it is with.';
+
+COMMENT ON COLUMN crm.conversations.deal_id IS 'The deal it is about.';
+
+COMMENT ON COLUMN crm.conversations.owner_id IS 'The member who owns it.';
+
+COMMENT ON COLUMN crm.conversations.assignee_id IS 'The member who is to answer.';
+
+COMMENT ON COLUMN crm.conversations.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.conversations.visibility IS 'Who sees it.';
+
+COMMENT ON COLUMN crm.conversations.external_thread_id IS 'Its id at the provider.';
+
+COMMENT ON COLUMN crm.conversations.participant_ids IS 'The members among its participants; kept by trigger.';
+
+COMMENT ON COLUMN crm.conversations.last_message_at IS 'When the last message was sent.';
+
+COMMENT ON COLUMN crm.conversations.snoozed_until IS 'When it comes back.';
+
+COMMENT ON COLUMN crm.conversations.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.conversations.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.conversations.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.conversations.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.conversations.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.conversations.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.conversations.deleted_by IS 'The membership that deleted the row.';
+
+CREATE TABLE crm.custom_field_defs (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    entity app.entity NOT NULL,
+    key text NOT NULL,
+    label app.label NOT NULL,
+    data_type app.field_type NOT NULL,
+    required boolean DEFAULT false NOT NULL,
+    options app.json_doc DEFAULT '[]'::jsonb NOT NULL,
+    "position" integer DEFAULT 0 NOT NULL,
+    agent_writable boolean DEFAULT false NOT NULL,
+    personal_data boolean DEFAULT true NOT NULL,
+    archived_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT custom_field_defs_key_form CHECK ((key ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
+    CONSTRAINT custom_field_defs_options_are_a_list CHECK ((jsonb_typeof((options)::jsonb) = 'array'::text))
+);
+
+ALTER TABLE ONLY crm.custom_field_defs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.custom_field_defs OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.custom_field_defs IS 'Says which keys custom may hold. Archived, never deleted: a key keeps its type for ever.';
+
+COMMENT ON COLUMN crm.custom_field_defs.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.custom_field_defs.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.custom_field_defs.entity IS 'The kind of record it is for; never changes.';
+
+COMMENT ON COLUMN crm.custom_field_defs.key IS 'The key inside custom; never changes.';
+
+COMMENT ON COLUMN crm.custom_field_defs.label IS 'What people read.';
+
+COMMENT ON COLUMN crm.custom_field_defs.data_type IS 'The type of its values; never changes.';
+
+COMMENT ON COLUMN crm.custom_field_defs.required IS 'Whether a record must have it.';
+
+COMMENT ON COLUMN crm.custom_field_defs.options IS 'What can be chosen, of the two select types: an array of texts.';
+
+COMMENT ON COLUMN crm.custom_field_defs."position" IS 'Its place in the form.';
+
+COMMENT ON COLUMN crm.custom_field_defs.agent_writable IS 'Whether an agent may write it.';
+
+COMMENT ON COLUMN crm.custom_field_defs.personal_data IS 'Whether erasure clears it.';
+
+COMMENT ON COLUMN crm.custom_field_defs.archived_at IS 'When it left the form; records keep their values.';
+
+COMMENT ON COLUMN crm.custom_field_defs.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.custom_field_defs.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.custom_field_defs.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.custom_field_defs.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.custom_field_defs.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE TABLE crm.deal_contacts (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    deal_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    role_title app.label,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL
+);
+
+ALTER TABLE ONLY crm.deal_contacts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.deal_contacts OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.deal_contacts IS 'Who takes part in a sale, and as what.';
+
+COMMENT ON COLUMN crm.deal_contacts.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.deal_contacts.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.deal_contacts.deal_id IS 'The deal.';
+
+COMMENT ON COLUMN crm.deal_contacts.contact_id IS 'The person.';
+
+COMMENT ON COLUMN crm.deal_contacts.role_title IS 'Decision maker, buyer …';
+
+COMMENT ON COLUMN crm.deal_contacts.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.deal_contacts.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.deal_contacts.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.deal_contacts.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.deal_contacts.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE TABLE crm.deal_line_items (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    deal_id uuid NOT NULL,
+    product_id uuid,
+    "position" integer DEFAULT 0 NOT NULL,
+    description app.label NOT NULL,
+    quantity numeric(12,3) DEFAULT 1 NOT NULL,
+    unit_price app.money NOT NULL,
+    discount_pct app.percent DEFAULT 0 NOT NULL,
+    tax_rate app.percent DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    line_total numeric(18,4) GENERATED ALWAYS AS (round(((quantity * (unit_price)::numeric) * ((1)::numeric - ((discount_pct)::numeric / (100)::numeric))), 4)) STORED,
+    CONSTRAINT deal_line_items_something_is_sold CHECK (((quantity > (0)::numeric) AND (quantity <> 'NaN'::numeric) AND ((unit_price)::numeric >= (0)::numeric)))
+);
+
+ALTER TABLE ONLY crm.deal_line_items FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.deal_line_items OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.deal_line_items IS 'What is sold in a deal, in its currency. Prices are copied from the product.';
+
+COMMENT ON COLUMN crm.deal_line_items.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.deal_line_items.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.deal_line_items.deal_id IS 'The deal.';
+
+COMMENT ON COLUMN crm.deal_line_items.product_id IS 'The product that it was copied from.';
+
+COMMENT ON COLUMN crm.deal_line_items."position" IS 'Its place in the list.';
+
+COMMENT ON COLUMN crm.deal_line_items.description IS 'What is sold.';
+
+COMMENT ON COLUMN crm.deal_line_items.quantity IS 'How many.';
+
+COMMENT ON COLUMN crm.deal_line_items.unit_price IS 'What one costs.';
+
+COMMENT ON COLUMN crm.deal_line_items.discount_pct IS 'Discount, in per cent.';
+
+COMMENT ON COLUMN crm.deal_line_items.tax_rate IS 'Tax, in per cent.';
+
+COMMENT ON COLUMN crm.deal_line_items.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.deal_line_items.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.deal_line_items.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.deal_line_items.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.deal_line_items.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.deal_line_items.line_total IS 'What the line costs, without tax; made by the database.';
+
+CREATE TABLE crm.deal_stage_history (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    deal_id uuid NOT NULL,
+    from_stage_id uuid,
+    to_stage_id uuid NOT NULL,
+    entered_at timestamp with time zone NOT NULL,
+    left_at timestamp with time zone,
+    changed_by_id uuid,
+    CONSTRAINT deal_stage_history_leaves_after_entering CHECK ((left_at >= entered_at))
+);
+
+ALTER TABLE ONLY crm.deal_stage_history FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.deal_stage_history OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.deal_stage_history IS 'One row for each stay of a deal in a stage, without gap or overlap; only a trigger writes it.';
+
+COMMENT ON COLUMN crm.deal_stage_history.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.deal_stage_history.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN crm.deal_stage_history.deal_id IS 'The deal.';
+
+COMMENT ON COLUMN crm.deal_stage_history.from_stage_id IS 'The stage it came from; null for the first.';
+
+COMMENT ON COLUMN crm.deal_stage_history.to_stage_id IS 'The stage it is in.';
+
+COMMENT ON COLUMN crm.deal_stage_history.entered_at IS 'When it came.';
+
+COMMENT ON COLUMN crm.deal_stage_history.left_at IS 'When it went; null: it is there now.';
+
+COMMENT ON COLUMN crm.deal_stage_history.changed_by_id IS 'The member who moved it; null for a service.';
+
+CREATE TABLE crm.deals (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    title app.label NOT NULL,
+    pipeline_id uuid NOT NULL,
+    stage_id uuid NOT NULL,
+    status app.deal_status DEFAULT 'open'::app.deal_status NOT NULL,
+    stage_entered_at timestamp with time zone DEFAULT now() NOT NULL,
+    company_id uuid,
+    primary_contact_id uuid,
+    amount app.money,
+    currency app.currency NOT NULL,
+    expected_close_on date,
+    closed_at timestamp with time zone,
+    lost_reason_id uuid,
+    source_id uuid,
+    owner_id uuid,
+    team_id uuid,
+    custom app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (title)::text)) STORED,
+    CONSTRAINT deals_amount_not_negative CHECK (((amount)::numeric >= (0)::numeric)),
+    CONSTRAINT deals_closed_has_time CHECK (((status = 'open'::app.deal_status) = (closed_at IS NULL))),
+    CONSTRAINT deals_reason_only_when_lost CHECK (((lost_reason_id IS NULL) OR (status = 'lost'::app.deal_status)))
+);
+
+ALTER TABLE ONLY crm.deals FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.deals OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.deals IS 'Sales that may come. A stage of another pipeline cannot be set.';
+
+COMMENT ON COLUMN crm.deals.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.deals.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.deals.title IS 'free text: What it is about.';
+
+COMMENT ON COLUMN crm.deals.pipeline_id IS 'The pipeline.';
+
+COMMENT ON COLUMN crm.deals.stage_id IS 'The stage, one of the pipeline.';
+
+COMMENT ON COLUMN crm.deals.status IS 'The outcome of its stage; kept by trigger.';
+
+COMMENT ON COLUMN crm.deals.stage_entered_at IS 'Since when it is in its stage; kept by trigger.';
+
+COMMENT ON COLUMN crm.deals.company_id IS 'The company that buys.';
+
+COMMENT ON COLUMN crm.deals.primary_contact_id IS 'The person to talk to; others are deal_contacts.';
+
+COMMENT ON COLUMN crm.deals.amount IS 'What it is worth; the sum of its lines when it has any, kept by trigger.';
+
+COMMENT ON COLUMN crm.deals.currency IS 'Currency of the amount and of its lines.';
+
+COMMENT ON COLUMN crm.deals.expected_close_on IS 'When it is expected to close.';
+
+COMMENT ON COLUMN crm.deals.closed_at IS 'When it closed; kept by trigger.';
+
+COMMENT ON COLUMN crm.deals.lost_reason_id IS 'Why it was lost, of the list "lost_reason".';
+
+COMMENT ON COLUMN crm.deals.source_id IS 'Where it came from, of the list "source".';
+
+COMMENT ON COLUMN crm.deals.owner_id IS 'The member who owns it; with team_id null too it is unassigned.';
+
+COMMENT ON COLUMN crm.deals.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.deals.custom IS 'free text: Custom fields, as custom_field_defs has them.';
+
+COMMENT ON COLUMN crm.deals.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.deals.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.deals.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.deals.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.deals.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.deals.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.deals.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.deals.search IS 'What full text search looks at; made by the database.';
+
+CREATE TABLE crm.files (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    purpose app.file_purpose DEFAULT 'attachment'::app.file_purpose NOT NULL,
+    provider app.storage_provider NOT NULL,
+    bucket app.label NOT NULL,
+    object_path app.line NOT NULL,
+    file_name app.label NOT NULL,
+    mime app.label NOT NULL,
+    byte_size bigint NOT NULL,
+    sha256 app.sha256,
+    scan_status app.scan_status DEFAULT 'pending'::app.scan_status NOT NULL,
+    owner_id uuid,
+    visibility app.visibility DEFAULT 'team'::app.visibility NOT NULL,
+    contact_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    activity_id uuid,
+    calendar_event_id uuid,
+    message_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT files_attachment_has_one_target CHECK ((num_nonnulls(contact_id, company_id, deal_id, activity_id, calendar_event_id, message_id) = ((purpose = 'attachment'::app.file_purpose))::integer)),
+    CONSTRAINT files_path_begins_with_agency CHECK (starts_with((object_path)::text, ((agency_id)::text || '/'::text))),
+    CONSTRAINT files_size_not_negative CHECK ((byte_size >= 0))
+);
+
+ALTER TABLE ONLY crm.files FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.files OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.files IS 'The catalogue of objects; the bytes are in object storage.';
+
+COMMENT ON COLUMN crm.files.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.files.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.files.purpose IS 'What it is for; an attachment has one target, the others none.';
+
+COMMENT ON COLUMN crm.files.provider IS 'Where it is stored.';
+
+COMMENT ON COLUMN crm.files.bucket IS 'The bucket.';
+
+COMMENT ON COLUMN crm.files.object_path IS 'personal: The path in it; begins with the agency''s id.';
+
+COMMENT ON COLUMN crm.files.file_name IS 'personal: The name as people see it.';
+
+COMMENT ON COLUMN crm.files.mime IS 'The type of the content.';
+
+COMMENT ON COLUMN crm.files.byte_size IS 'The size, in bytes.';
+
+COMMENT ON COLUMN crm.files.sha256 IS 'The hash of the content.';
+
+COMMENT ON COLUMN crm.files.scan_status IS 'What the search for viruses found; written by the worker.';
+
+COMMENT ON COLUMN crm.files.owner_id IS 'The member who owns it.';
+
+COMMENT ON COLUMN crm.files.visibility IS 'Who sees it; client: the portal shows it.';
+
+COMMENT ON COLUMN crm.files.contact_id IS 'The contact it belongs to.';
+
+COMMENT ON COLUMN crm.files.company_id IS 'The company it belongs to.';
+
+COMMENT ON COLUMN crm.files.deal_id IS 'The deal it belongs to.';
+
+COMMENT ON COLUMN crm.files.activity_id IS 'The activity it belongs to.';
+
+COMMENT ON COLUMN crm.files.calendar_event_id IS 'The event it belongs to.';
+
+COMMENT ON COLUMN crm.files.message_id IS 'The message it belongs to.';
+
+COMMENT ON COLUMN crm.files.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.files.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.files.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.files.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.files.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.files.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.files.deleted_by IS 'The membership that deleted the row.';
+
+CREATE TABLE crm.lookup_values (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    kind app.lookup_kind NOT NULL,
+    label app.label NOT NULL,
+    "position" integer DEFAULT 0 NOT NULL,
+    archived_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL
+);
+
+ALTER TABLE ONLY crm.lookup_values FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.lookup_values OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.lookup_values IS 'Short lists that users edit; a reference to one must be of its kind.';
+
+COMMENT ON COLUMN crm.lookup_values.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.lookup_values.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.lookup_values.kind IS 'Which list it is in.';
+
+COMMENT ON COLUMN crm.lookup_values.label IS 'The value as people read it, unique in its list.';
+
+COMMENT ON COLUMN crm.lookup_values."position" IS 'Its place in the list.';
+
+COMMENT ON COLUMN crm.lookup_values.archived_at IS 'When it left the list; records keep it.';
+
+COMMENT ON COLUMN crm.lookup_values.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.lookup_values.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.lookup_values.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.lookup_values.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.lookup_values.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE TABLE crm.merge_records (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    entity app.entity NOT NULL,
+    winner_contact_id uuid,
+    loser_contact_id uuid,
+    winner_company_id uuid,
+    loser_company_id uuid,
+    snapshot jsonb NOT NULL,
+    moved jsonb NOT NULL,
+    merged_by_id uuid NOT NULL,
+    undo_until timestamp with time zone DEFAULT (now() + '30 days'::interval) NOT NULL,
+    undone_at timestamp with time zone,
+    undone_by_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    CONSTRAINT merge_records_companies_differ CHECK ((winner_company_id <> loser_company_id)),
+    CONSTRAINT merge_records_company_has_both CHECK (((entity = 'company'::app.entity) = ((winner_company_id IS NOT NULL) AND (loser_company_id IS NOT NULL)))),
+    CONSTRAINT merge_records_contact_has_both CHECK (((entity = 'contact'::app.entity) = ((winner_contact_id IS NOT NULL) AND (loser_contact_id IS NOT NULL)))),
+    CONSTRAINT merge_records_contacts_differ CHECK ((winner_contact_id <> loser_contact_id)),
+    CONSTRAINT merge_records_entity_can_be_merged CHECK ((entity = ANY (ARRAY['contact'::app.entity, 'company'::app.entity]))),
+    CONSTRAINT merge_records_moved_length CHECK ((octet_length((moved)::text) <= 16777216)),
+    CONSTRAINT merge_records_one_pair CHECK ((num_nonnulls(winner_contact_id, loser_contact_id, winner_company_id, loser_company_id) = 2)),
+    CONSTRAINT merge_records_snapshot_length CHECK ((octet_length((snapshot)::text) <= 1048576))
+);
+
+ALTER TABLE ONLY crm.merge_records FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.merge_records OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.merge_records IS 'What a merge moved, so that it can be undone. Written by the merge functions only.';
+
+COMMENT ON COLUMN crm.merge_records.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.merge_records.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN crm.merge_records.entity IS 'contact or company.';
+
+COMMENT ON COLUMN crm.merge_records.winner_contact_id IS 'The contact that stayed.';
+
+COMMENT ON COLUMN crm.merge_records.loser_contact_id IS 'The contact that went.';
+
+COMMENT ON COLUMN crm.merge_records.winner_company_id IS 'The company that stayed.';
+
+COMMENT ON COLUMN crm.merge_records.loser_company_id IS 'The company that went.';
+
+COMMENT ON COLUMN crm.merge_records.snapshot IS 'personal: Both rows before the merge.';
+
+COMMENT ON COLUMN crm.merge_records.moved IS 'Table to the ids that moved, and links that were dropped as duplicates.';
+
+COMMENT ON COLUMN crm.merge_records.merged_by_id IS 'The member who merged.';
+
+COMMENT ON COLUMN crm.merge_records.undo_until IS 'Until when it can be undone.';
+
+COMMENT ON COLUMN crm.merge_records.undone_at IS 'When it was undone.';
+
+COMMENT ON COLUMN crm.merge_records.undone_by_id IS 'The member who undid it.';
+
+COMMENT ON COLUMN crm.merge_records.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.merge_records.created_by IS 'The membership that made the row; null for a service.';
+
+CREATE TABLE crm.messages (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    direction app.message_direction NOT NULL,
+    status app.message_status DEFAULT 'draft'::app.message_status NOT NULL,
+    sender_membership_id uuid,
+    sender_contact_id uuid,
+    sender_label app.line,
+    body_text app.body,
+    body_html_path app.line,
+    sent_at timestamp with time zone DEFAULT now() NOT NULL,
+    external_id app.line,
+    in_reply_to app.line,
+    agent_run_id uuid,
+    error app.line,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, COALESCE((body_text)::text, ''::text))) STORED,
+    CONSTRAINT messages_one_sender CHECK ((num_nonnulls(sender_membership_id, sender_contact_id) <= 1))
+);
+
+ALTER TABLE ONLY crm.messages FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.messages OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.messages IS 'The messages of a conversation.';
+
+COMMENT ON COLUMN crm.messages.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.messages.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.messages.conversation_id IS 'The conversation; never changes.';
+
+COMMENT ON COLUMN crm.messages.direction IS 'Which way it goes; internal: a note among colleagues.';
+
+COMMENT ON COLUMN crm.messages.status IS 'How far it has come; after draft only workers change it.';
+
+COMMENT ON COLUMN crm.messages.sender_membership_id IS 'The member who wrote it; kept by trigger.';
+
+COMMENT ON COLUMN crm.messages.sender_contact_id IS 'The contact who wrote it; kept by trigger.';
+
+COMMENT ON COLUMN crm.messages.sender_label IS 'personal: The name as shown.';
+
+COMMENT ON COLUMN crm.messages.body_text IS 'free text: The text, plain, cut at the limit.';
+
+COMMENT ON COLUMN crm.messages.body_html_path IS 'The full original in object storage.';
+
+COMMENT ON COLUMN crm.messages.sent_at IS 'When it was sent, as the provider says.';
+
+COMMENT ON COLUMN crm.messages.external_id IS 'Its id at the provider: a webhook that comes twice is one row.';
+
+COMMENT ON COLUMN crm.messages.in_reply_to IS 'The id of the message it answers.';
+
+COMMENT ON COLUMN crm.messages.agent_run_id IS 'The run that wrote the draft.';
+
+COMMENT ON COLUMN crm.messages.error IS 'Why it could not be sent.';
+
+COMMENT ON COLUMN crm.messages.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.messages.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.messages.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.messages.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.messages.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.messages.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.messages.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.messages.search IS 'What full text search looks at; made by the database.';
+
+CREATE TABLE crm.participants (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    conversation_id uuid,
+    calendar_event_id uuid,
+    membership_id uuid,
+    contact_id uuid,
+    address app.line,
+    role text DEFAULT 'to'::text NOT NULL,
+    response app.attendance,
+    last_read_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    CONSTRAINT participants_one_occasion CHECK ((num_nonnulls(conversation_id, calendar_event_id) = 1)),
+    CONSTRAINT participants_one_participant CHECK ((num_nonnulls(membership_id, contact_id, address) = 1)),
+    CONSTRAINT participants_response_only_to_events CHECK (((response IS NULL) OR (calendar_event_id IS NOT NULL))),
+    CONSTRAINT participants_role_known CHECK ((role = ANY (ARRAY['from'::text, 'to'::text, 'cc'::text, 'bcc'::text, 'organizer'::text, 'attendee'::text, 'watcher'::text])))
+);
+
+ALTER TABLE ONLY crm.participants FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.participants OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.participants IS 'Who takes part in a conversation or an event.';
+
+COMMENT ON COLUMN crm.participants.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.participants.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.participants.conversation_id IS 'The conversation.';
+
+COMMENT ON COLUMN crm.participants.calendar_event_id IS 'The event.';
+
+COMMENT ON COLUMN crm.participants.membership_id IS 'A colleague.';
+
+COMMENT ON COLUMN crm.participants.contact_id IS 'A contact.';
+
+COMMENT ON COLUMN crm.participants.address IS 'personal: Anybody else, by address.';
+
+COMMENT ON COLUMN crm.participants.role IS 'As what.';
+
+COMMENT ON COLUMN crm.participants.response IS 'The answer to an invitation, events only.';
+
+COMMENT ON COLUMN crm.participants.last_read_at IS 'How far a colleague has read.';
+
+COMMENT ON COLUMN crm.participants.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.participants.created_by IS 'The membership that made the row; null for a service.';
+
+CREATE TABLE crm.pipeline_stages (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    pipeline_id uuid NOT NULL,
+    name app.label NOT NULL,
+    "position" integer,
+    probability app.percent DEFAULT 0 NOT NULL,
+    outcome app.deal_status DEFAULT 'open'::app.deal_status NOT NULL,
+    rotten_after interval,
+    archived_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT pipeline_stages_archived_has_no_position CHECK (((archived_at IS NULL) = ("position" IS NOT NULL))),
+    CONSTRAINT pipeline_stages_rotten_after_a_while CHECK ((rotten_after > '00:00:00'::interval))
+);
+
+ALTER TABLE ONLY crm.pipeline_stages FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.pipeline_stages OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.pipeline_stages IS 'The steps of a pipeline. Archived, never deleted: the stage history points here.';
+
+COMMENT ON COLUMN crm.pipeline_stages.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.pipeline_stages.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.pipeline_stages.pipeline_id IS 'The pipeline; never changes.';
+
+COMMENT ON COLUMN crm.pipeline_stages.name IS 'The name.';
+
+COMMENT ON COLUMN crm.pipeline_stages."position" IS 'Its place in the pipeline; null once archived.';
+
+COMMENT ON COLUMN crm.pipeline_stages.probability IS 'How likely a deal here is won, in per cent.';
+
+COMMENT ON COLUMN crm.pipeline_stages.outcome IS 'What a deal here is; won and lost close it.';
+
+COMMENT ON COLUMN crm.pipeline_stages.rotten_after IS 'A deal that stays longer is flagged.';
+
+COMMENT ON COLUMN crm.pipeline_stages.archived_at IS 'When it left the board.';
+
+COMMENT ON COLUMN crm.pipeline_stages.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.pipeline_stages.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.pipeline_stages.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.pipeline_stages.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.pipeline_stages.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE TABLE crm.pipelines (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name app.label NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    "position" integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid
+);
+
+ALTER TABLE ONLY crm.pipelines FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.pipelines OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.pipelines IS 'The ways in which the agency sells.';
+
+COMMENT ON COLUMN crm.pipelines.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.pipelines.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.pipelines.name IS 'The name, unique among live pipelines.';
+
+COMMENT ON COLUMN crm.pipelines.is_default IS 'Where a new deal goes: at most one.';
+
+COMMENT ON COLUMN crm.pipelines."position" IS 'Its place in the list.';
+
+COMMENT ON COLUMN crm.pipelines.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.pipelines.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.pipelines.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.pipelines.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.pipelines.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.pipelines.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.pipelines.deleted_by IS 'The membership that deleted the row.';
+
+CREATE TABLE crm.products (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    sku app.label NOT NULL,
+    name app.label NOT NULL,
+    description app.line,
+    unit_price app.money NOT NULL,
+    currency app.currency NOT NULL,
+    tax_rate app.percent DEFAULT 0 NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT products_unit_price_not_negative CHECK (((unit_price)::numeric >= (0)::numeric))
+);
+
+ALTER TABLE ONLY crm.products FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.products OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.products IS 'What the agency sells.';
+
+COMMENT ON COLUMN crm.products.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.products.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.products.sku IS 'The number of the article, unique among live products.';
+
+COMMENT ON COLUMN crm.products.name IS 'The name.';
+
+COMMENT ON COLUMN crm.products.description IS 'What it is.';
+
+COMMENT ON COLUMN crm.products.unit_price IS 'What one costs.';
+
+COMMENT ON COLUMN crm.products.currency IS 'Currency of the price.';
+
+COMMENT ON COLUMN crm.products.tax_rate IS 'Tax, in per cent.';
+
+COMMENT ON COLUMN crm.products.is_active IS 'Whether it is sold now.';
+
+COMMENT ON COLUMN crm.products.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.products.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.products.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.products.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.products.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.products.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.products.deleted_by IS 'The membership that deleted the row.';
+
+CREATE TABLE crm.record_tags (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    tag_id uuid NOT NULL,
+    contact_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    CONSTRAINT record_tags_one_record CHECK ((num_nonnulls(contact_id, company_id, deal_id) = 1))
+);
+
+ALTER TABLE ONLY crm.record_tags FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.record_tags OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.record_tags IS 'Which record has which tag.';
+
+COMMENT ON COLUMN crm.record_tags.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.record_tags.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.record_tags.tag_id IS 'The tag.';
+
+COMMENT ON COLUMN crm.record_tags.contact_id IS 'The contact that has it.';
+
+COMMENT ON COLUMN crm.record_tags.company_id IS 'The company that has it.';
+
+COMMENT ON COLUMN crm.record_tags.deal_id IS 'The deal that has it.';
+
+COMMENT ON COLUMN crm.record_tags.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.record_tags.created_by IS 'The membership that made the row; null for a service.';
+
+CREATE TABLE crm.saved_views (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    owner_id uuid NOT NULL,
+    team_id uuid,
+    visibility app.visibility DEFAULT 'private'::app.visibility NOT NULL,
+    entity app.label NOT NULL,
+    name app.label NOT NULL,
+    filter app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    columns app.json_doc DEFAULT '[]'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT saved_views_not_for_clients CHECK ((visibility <> 'client'::app.visibility)),
+    CONSTRAINT saved_views_team_is_named CHECK (((visibility <> 'team'::app.visibility) OR (team_id IS NOT NULL)))
+);
+
+ALTER TABLE ONLY crm.saved_views FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.saved_views OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.saved_views IS 'Lists with filters that a member has saved.';
+
+COMMENT ON COLUMN crm.saved_views.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.saved_views.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.saved_views.owner_id IS 'The member who owns it.';
+
+COMMENT ON COLUMN crm.saved_views.team_id IS 'The team that sees it, with visibility team.';
+
+COMMENT ON COLUMN crm.saved_views.visibility IS 'Who sees it: the owner, the team or the agency.';
+
+COMMENT ON COLUMN crm.saved_views.entity IS 'The table that it lists.';
+
+COMMENT ON COLUMN crm.saved_views.name IS 'Its name, unique for the owner and the table among live views.';
+
+COMMENT ON COLUMN crm.saved_views.filter IS 'free text: Data for the client; never run by the database.';
+
+COMMENT ON COLUMN crm.saved_views.columns IS 'The columns it shows.';
+
+COMMENT ON COLUMN crm.saved_views.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.saved_views.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.saved_views.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.saved_views.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.saved_views.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.saved_views.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.saved_views.deleted_by IS 'The membership that deleted the row.';
+
+CREATE TABLE crm.tags (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name app.label NOT NULL,
+    color app.color DEFAULT '#888888'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid
+);
+
+ALTER TABLE ONLY crm.tags FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.tags OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.tags IS 'The words with which the agency marks its records.';
+
+COMMENT ON COLUMN crm.tags.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.tags.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.tags.name IS 'The word, unique among live tags.';
+
+COMMENT ON COLUMN crm.tags.color IS 'Its colour.';
+
+COMMENT ON COLUMN crm.tags.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.tags.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.tags.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.tags.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.tags.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.tags.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.tags.deleted_by IS 'The membership that deleted the row.';
+
+CREATE TABLE governance.erasure_requests (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id uuid NOT NULL,
+    label_masked app.label NOT NULL,
+    reason app.line,
+    status app.erasure_status DEFAULT 'requested'::app.erasure_status NOT NULL,
+    legal_hold boolean DEFAULT false NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    due_at timestamp with time zone DEFAULT (now() + '30 days'::interval) NOT NULL,
+    requested_by_id uuid,
+    approved_by_id uuid,
+    executed_at timestamp with time zone,
+    report app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    exported_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT erasure_requests_hold_is_not_executed CHECK (((NOT legal_hold) OR (status = ANY (ARRAY['requested'::app.erasure_status, 'refused'::app.erasure_status])))),
+    CONSTRAINT erasure_requests_subject_known CHECK ((subject_kind = ANY (ARRAY['contact'::text, 'member'::text])))
+);
+
+ALTER TABLE ONLY governance.erasure_requests FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE governance.erasure_requests OWNER TO gardenos_owner;
+
+COMMENT ON TABLE governance.erasure_requests IS 'A request to be forgotten, and the proof that it was done.';
+
+COMMENT ON COLUMN governance.erasure_requests.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN governance.erasure_requests.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN governance.erasure_requests.subject_kind IS 'contact or member.';
+
+COMMENT ON COLUMN governance.erasure_requests.subject_id IS 'Who; outlives the row that it names.';
+
+COMMENT ON COLUMN governance.erasure_requests.label_masked IS 'personal: "J… D…": enough to answer the person.';
+
+COMMENT ON COLUMN governance.erasure_requests.reason IS 'free text: Why.';
+
+COMMENT ON COLUMN governance.erasure_requests.status IS 'How far it is.';
+
+COMMENT ON COLUMN governance.erasure_requests.legal_hold IS 'Set: it is refused.';
+
+COMMENT ON COLUMN governance.erasure_requests.requested_at IS 'When it was asked for.';
+
+COMMENT ON COLUMN governance.erasure_requests.due_at IS 'Until when it has to be done.';
+
+COMMENT ON COLUMN governance.erasure_requests.requested_by_id IS 'The member who asked for it.';
+
+COMMENT ON COLUMN governance.erasure_requests.approved_by_id IS 'The member who approved it.';
+
+COMMENT ON COLUMN governance.erasure_requests.executed_at IS 'When it was done.';
+
+COMMENT ON COLUMN governance.erasure_requests.report IS 'Rows for each table; hits to confirm, as table, id, column.';
+
+COMMENT ON COLUMN governance.erasure_requests.exported_at IS 'When it reached the store outside the database.';
+
+COMMENT ON COLUMN governance.erasure_requests.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN governance.erasure_requests.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN governance.erasure_requests.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN governance.erasure_requests.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN governance.erasure_requests.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE TABLE governance.retention_policies (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    entity app.label NOT NULL,
+    keep interval NOT NULL,
+    action app.retention_action NOT NULL,
+    legal_hold boolean DEFAULT false NOT NULL,
+    last_run_at timestamp with time zone,
+    last_run_rows bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT retention_policies_keep_a_day CHECK ((keep >= '1 day'::interval))
+);
+
+ALTER TABLE ONLY governance.retention_policies FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE governance.retention_policies OWNER TO gardenos_owner;
+
+COMMENT ON TABLE governance.retention_policies IS 'How long the agency keeps what.';
+
+COMMENT ON COLUMN governance.retention_policies.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN governance.retention_policies.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN governance.retention_policies.entity IS 'The table, schema.table.';
+
+COMMENT ON COLUMN governance.retention_policies.keep IS 'How long, at least a day.';
+
+COMMENT ON COLUMN governance.retention_policies.action IS 'What happens then.';
+
+COMMENT ON COLUMN governance.retention_policies.legal_hold IS 'Set: the job leaves this table alone.';
+
+COMMENT ON COLUMN governance.retention_policies.last_run_at IS 'When the job last ran.';
+
+COMMENT ON COLUMN governance.retention_policies.last_run_rows IS 'How many rows it touched.';
+
+COMMENT ON COLUMN governance.retention_policies.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN governance.retention_policies.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN governance.retention_policies.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN governance.retention_policies.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN governance.retention_policies.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE TABLE governance.suppressions (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    erasure_id uuid NOT NULL,
+    kind app.point_kind NOT NULL,
+    value_hash app.sha256 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY governance.suppressions FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE governance.suppressions OWNER TO gardenos_owner;
+
+COMMENT ON TABLE governance.suppressions IS 'Hashes of erased addresses, so that an import does not bring them back. Pseudonymous, not anonymous.';
+
+COMMENT ON COLUMN governance.suppressions.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN governance.suppressions.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN governance.suppressions.erasure_id IS 'The request that it came of.';
+
+COMMENT ON COLUMN governance.suppressions.kind IS 'What it was.';
+
+COMMENT ON COLUMN governance.suppressions.value_hash IS 'personal: sha256 of agency, kind and normalised value.';
+
+COMMENT ON COLUMN governance.suppressions.created_at IS 'When the row was made.';
+
+CREATE TABLE integration.import_jobs (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    entity app.entity NOT NULL,
+    file_id uuid,
+    mapping app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    dedupe app.dedupe DEFAULT 'update'::app.dedupe NOT NULL,
+    status app.import_status DEFAULT 'draft'::app.import_status NOT NULL,
+    owner_id uuid NOT NULL,
+    team_id uuid,
+    total_rows integer DEFAULT 0 NOT NULL,
+    created_rows integer DEFAULT 0 NOT NULL,
+    updated_rows integer DEFAULT 0 NOT NULL,
+    skipped_rows integer DEFAULT 0 NOT NULL,
+    failed_rows integer DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    reverted_at timestamp with time zone,
+    revert_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT import_jobs_counters_not_negative CHECK ((LEAST(total_rows, created_rows, updated_rows, skipped_rows, failed_rows) >= 0))
+);
+
+ALTER TABLE ONLY integration.import_jobs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE integration.import_jobs OWNER TO gardenos_owner;
+
+COMMENT ON TABLE integration.import_jobs IS 'An import of a file, with what came of it.';
+
+COMMENT ON COLUMN integration.import_jobs.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN integration.import_jobs.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN integration.import_jobs.entity IS 'What is imported.';
+
+COMMENT ON COLUMN integration.import_jobs.file_id IS 'The file.';
+
+COMMENT ON COLUMN integration.import_jobs.mapping IS 'Column to field.';
+
+COMMENT ON COLUMN integration.import_jobs.dedupe IS 'What to do with a known e-mail or domain.';
+
+COMMENT ON COLUMN integration.import_jobs.status IS 'How far it is; one runs at a time in an agency.';
+
+COMMENT ON COLUMN integration.import_jobs.owner_id IS 'The member who imports.';
+
+COMMENT ON COLUMN integration.import_jobs.team_id IS 'The team of the new records.';
+
+COMMENT ON COLUMN integration.import_jobs.total_rows IS 'How many rows the file has.';
+
+COMMENT ON COLUMN integration.import_jobs.created_rows IS 'How many made a record.';
+
+COMMENT ON COLUMN integration.import_jobs.updated_rows IS 'How many changed one.';
+
+COMMENT ON COLUMN integration.import_jobs.skipped_rows IS 'How many were left out.';
+
+COMMENT ON COLUMN integration.import_jobs.failed_rows IS 'How many failed.';
+
+COMMENT ON COLUMN integration.import_jobs.started_at IS 'When it began.';
+
+COMMENT ON COLUMN integration.import_jobs.finished_at IS 'When it ended.';
+
+COMMENT ON COLUMN integration.import_jobs.reverted_at IS 'When it was taken back.';
+
+COMMENT ON COLUMN integration.import_jobs.revert_until IS 'Until when it can be taken back.';
+
+COMMENT ON COLUMN integration.import_jobs.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN integration.import_jobs.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN integration.import_jobs.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN integration.import_jobs.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN integration.import_jobs.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE TABLE integration.import_rows (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    job_id uuid NOT NULL,
+    row_no integer NOT NULL,
+    raw app.json_doc,
+    status app.import_row_status DEFAULT 'pending'::app.import_row_status NOT NULL,
+    error_code app.label,
+    error_field app.label,
+    error_message app.line,
+    contact_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    record_version integer,
+    before jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    CONSTRAINT import_rows_before_length CHECK ((octet_length((before)::text) <= 262144)),
+    CONSTRAINT import_rows_one_record CHECK ((num_nonnulls(contact_id, company_id, deal_id) <= 1))
+);
+
+ALTER TABLE ONLY integration.import_rows FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE integration.import_rows OWNER TO gardenos_owner;
+
+COMMENT ON TABLE integration.import_rows IS 'Every line of an import with its result: errors are readable, and it can be taken back.';
+
+COMMENT ON COLUMN integration.import_rows.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN integration.import_rows.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN integration.import_rows.job_id IS 'The import.';
+
+COMMENT ON COLUMN integration.import_rows.row_no IS 'The number of the line.';
+
+COMMENT ON COLUMN integration.import_rows.raw IS 'personal: The line; cleared by retention and erasure.';
+
+COMMENT ON COLUMN integration.import_rows.status IS 'What came of it.';
+
+COMMENT ON COLUMN integration.import_rows.error_code IS 'SQLSTATE, or a code of ours.';
+
+COMMENT ON COLUMN integration.import_rows.error_field IS 'The field that was wrong.';
+
+COMMENT ON COLUMN integration.import_rows.error_message IS 'What was wrong.';
+
+COMMENT ON COLUMN integration.import_rows.contact_id IS 'The contact made or changed.';
+
+COMMENT ON COLUMN integration.import_rows.company_id IS 'The company made or changed.';
+
+COMMENT ON COLUMN integration.import_rows.deal_id IS 'The deal made or changed.';
+
+COMMENT ON COLUMN integration.import_rows.record_version IS 'Its row_version right after the import.';
+
+COMMENT ON COLUMN integration.import_rows.before IS 'personal: The old values of a changed record.';
+
+COMMENT ON COLUMN integration.import_rows.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN integration.import_rows.created_by IS 'The membership that made the row; null for a service.';
+
+CREATE TABLE integration.outbox_events (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    aggregate app.label NOT NULL,
+    aggregate_id uuid NOT NULL,
+    type app.label NOT NULL,
+    payload app.json_doc DEFAULT '{}'::jsonb NOT NULL,
+    headers app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    seq bigint NOT NULL,
+    txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    epoch integer NOT NULL,
+    timeline integer NOT NULL,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    published_at timestamp with time zone
+)
+PARTITION BY RANGE (id);
+
+ALTER TABLE ONLY integration.outbox_events FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE integration.outbox_events OWNER TO gardenos_owner;
+
+COMMENT ON TABLE integration.outbox_events IS 'What happened, written in the transaction of the change. Read by the publisher.';
+
+COMMENT ON COLUMN integration.outbox_events.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN integration.outbox_events.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN integration.outbox_events.aggregate IS 'The table, schema.table.';
+
+COMMENT ON COLUMN integration.outbox_events.aggregate_id IS 'The row.';
+
+COMMENT ON COLUMN integration.outbox_events.type IS 'What happened: crm.deals.updated.';
+
+COMMENT ON COLUMN integration.outbox_events.payload IS 'Ids, row_version and names of changed columns; no values.';
+
+COMMENT ON COLUMN integration.outbox_events.headers IS 'Request id and actor.';
+
+COMMENT ON COLUMN integration.outbox_events.seq IS 'Order within an epoch and a timeline.';
+
+COMMENT ON COLUMN integration.outbox_events.txid IS 'The transaction.';
+
+COMMENT ON COLUMN integration.outbox_events.epoch IS 'The life of the data that the transaction belongs to; see migration.epochs.';
+
+COMMENT ON COLUMN integration.outbox_events.timeline IS 'The timeline of the primary that wrote it.';
+
+COMMENT ON COLUMN integration.outbox_events.occurred_at IS 'When it happened; no order.';
+
+COMMENT ON COLUMN integration.outbox_events.published_at IS 'When it was published; written by the worker.';
+
+ALTER TABLE integration.outbox_events ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME integration.outbox_events_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE integration.webhook_deliveries (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    endpoint_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    event_type app.label NOT NULL,
+    status app.delivery_status DEFAULT 'pending'::app.delivery_status NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    response_code smallint,
+    response_ms integer,
+    last_error app.line,
+    next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    delivered_at timestamp with time zone
+);
+
+ALTER TABLE ONLY integration.webhook_deliveries FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE integration.webhook_deliveries OWNER TO gardenos_owner;
+
+COMMENT ON TABLE integration.webhook_deliveries IS 'One row for each endpoint and event; attempts are counted in it.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.endpoint_id IS 'The endpoint.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.event_id IS 'The event.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.event_type IS 'Its type.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.status IS 'How it went.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.attempts IS 'How often it was tried.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.response_code IS 'The last answer, status of HTTP.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.response_ms IS 'How long the last answer took, in milliseconds.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.last_error IS 'What went wrong last.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.next_attempt_at IS 'When it is tried again.';
+
+COMMENT ON COLUMN integration.webhook_deliveries.delivered_at IS 'When it arrived.';
+
+CREATE TABLE integration.webhook_endpoints (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name app.label NOT NULL,
+    url app.https_url NOT NULL,
+    event_types text[] DEFAULT '{}'::text[] NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    disabled_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT webhook_endpoints_event_types_number CHECK (((cardinality(event_types) <= 100) AND (octet_length((event_types)::text) <= 20000)))
+);
+
+ALTER TABLE ONLY integration.webhook_endpoints FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE integration.webhook_endpoints OWNER TO gardenos_owner;
+
+COMMENT ON TABLE integration.webhook_endpoints IS 'Where the agency wants to be told of events. Made by app.create_webhook.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.name IS 'What it is.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.url IS 'Where events are sent, unique among live endpoints.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.event_types IS 'Which events; empty: all.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.is_active IS 'Whether events are sent.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.disabled_at IS 'When it was switched off after too many failures.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN integration.webhook_endpoints.deleted_by IS 'The membership that deleted the row.';
+
+CREATE TABLE integration.webhook_secrets (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    endpoint_id uuid NOT NULL,
+    secret_ref app.label NOT NULL
+);
+
+ALTER TABLE ONLY integration.webhook_secrets FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE integration.webhook_secrets OWNER TO gardenos_owner;
+
+COMMENT ON TABLE integration.webhook_secrets IS 'Where the key of an endpoint''s signatures is kept, apart from what people read. No API role reaches it.';
+
+COMMENT ON COLUMN integration.webhook_secrets.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN integration.webhook_secrets.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN integration.webhook_secrets.endpoint_id IS 'The endpoint.';
+
+COMMENT ON COLUMN integration.webhook_secrets.secret_ref IS 'Its name in the secret store.';
 
 CREATE TABLE migration.alembic_version (
     version_num character varying(32) NOT NULL
@@ -6667,6 +8987,150 @@ ALTER TABLE ONLY audit.seals
 ALTER TABLE ONLY audit.verifications
     ADD CONSTRAINT verifications_pkey PRIMARY KEY (agency_id, id);
 
+ALTER TABLE ONLY crm.activities
+    ADD CONSTRAINT activities_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.calendar_events
+    ADD CONSTRAINT calendar_events_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.companies
+    ADD CONSTRAINT companies_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.consents
+    ADD CONSTRAINT consents_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.contact_companies
+    ADD CONSTRAINT contact_companies_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.contact_points
+    ADD CONSTRAINT contact_points_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.contacts
+    ADD CONSTRAINT contacts_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.conversations
+    ADD CONSTRAINT conversations_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.custom_field_defs
+    ADD CONSTRAINT custom_field_defs_entity_key_key UNIQUE (agency_id, entity, key);
+
+ALTER TABLE ONLY crm.custom_field_defs
+    ADD CONSTRAINT custom_field_defs_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.deal_contacts
+    ADD CONSTRAINT deal_contacts_deal_id_contact_id_key UNIQUE (agency_id, deal_id, contact_id);
+
+ALTER TABLE ONLY crm.deal_contacts
+    ADD CONSTRAINT deal_contacts_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.deal_line_items
+    ADD CONSTRAINT deal_line_items_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.deal_stage_history
+    ADD CONSTRAINT deal_stage_history_no_overlap EXCLUDE USING gist (agency_id WITH =, deal_id WITH =, tstzrange(entered_at, left_at) WITH &&);
+
+ALTER TABLE ONLY crm.deal_stage_history
+    ADD CONSTRAINT deal_stage_history_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.deals
+    ADD CONSTRAINT deals_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.files
+    ADD CONSTRAINT files_object_path_key UNIQUE (agency_id, provider, bucket, object_path);
+
+ALTER TABLE ONLY crm.files
+    ADD CONSTRAINT files_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.lookup_values
+    ADD CONSTRAINT lookup_values_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.merge_records
+    ADD CONSTRAINT merge_records_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.participants
+    ADD CONSTRAINT participants_calendar_event_id_contact_id_key UNIQUE (agency_id, calendar_event_id, contact_id);
+
+ALTER TABLE ONLY crm.participants
+    ADD CONSTRAINT participants_calendar_event_id_membership_id_key UNIQUE (agency_id, calendar_event_id, membership_id);
+
+ALTER TABLE ONLY crm.participants
+    ADD CONSTRAINT participants_conversation_id_contact_id_key UNIQUE (agency_id, conversation_id, contact_id);
+
+ALTER TABLE ONLY crm.participants
+    ADD CONSTRAINT participants_conversation_id_membership_id_key UNIQUE (agency_id, conversation_id, membership_id);
+
+ALTER TABLE ONLY crm.participants
+    ADD CONSTRAINT participants_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.pipeline_stages
+    ADD CONSTRAINT pipeline_stages_pipeline_id_id_key UNIQUE (agency_id, pipeline_id, id);
+
+ALTER TABLE ONLY crm.pipeline_stages
+    ADD CONSTRAINT pipeline_stages_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.pipeline_stages
+    ADD CONSTRAINT pipeline_stages_position_key UNIQUE (agency_id, pipeline_id, "position") DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY crm.pipelines
+    ADD CONSTRAINT pipelines_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.products
+    ADD CONSTRAINT products_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.record_tags
+    ADD CONSTRAINT record_tags_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.saved_views
+    ADD CONSTRAINT saved_views_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY crm.tags
+    ADD CONSTRAINT tags_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY governance.erasure_requests
+    ADD CONSTRAINT erasure_requests_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY governance.retention_policies
+    ADD CONSTRAINT retention_policies_entity_key UNIQUE (agency_id, entity);
+
+ALTER TABLE ONLY governance.retention_policies
+    ADD CONSTRAINT retention_policies_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY governance.suppressions
+    ADD CONSTRAINT suppressions_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY governance.suppressions
+    ADD CONSTRAINT suppressions_value_hash_key UNIQUE (agency_id, kind, value_hash);
+
+ALTER TABLE ONLY integration.import_jobs
+    ADD CONSTRAINT import_jobs_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY integration.import_rows
+    ADD CONSTRAINT import_rows_job_id_row_no_key UNIQUE (agency_id, job_id, row_no);
+
+ALTER TABLE ONLY integration.import_rows
+    ADD CONSTRAINT import_rows_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY integration.outbox_events
+    ADD CONSTRAINT outbox_events_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY integration.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_endpoint_id_event_id_key UNIQUE (agency_id, endpoint_id, event_id);
+
+ALTER TABLE ONLY integration.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY integration.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY integration.webhook_secrets
+    ADD CONSTRAINT webhook_secrets_endpoint_id_key UNIQUE (agency_id, endpoint_id);
+
+ALTER TABLE ONLY integration.webhook_secrets
+    ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (agency_id, id);
+
 ALTER TABLE ONLY migration.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
@@ -6749,6 +9213,248 @@ CREATE INDEX log_record_idx ON ONLY audit.log USING btree (agency_id, table_name
 CREATE INDEX log_xid_idx ON ONLY audit.log USING btree (agency_id, epoch, xid);
 
 CREATE INDEX seals_month_idx ON audit.seals USING btree (agency_id, month, seq);
+
+CREATE INDEX activities_assignee_id_idx ON crm.activities USING btree (agency_id, assignee_id);
+
+CREATE INDEX activities_company_id_idx ON crm.activities USING btree (agency_id, company_id) WHERE (company_id IS NOT NULL);
+
+CREATE INDEX activities_company_timeline_idx ON crm.activities USING btree (agency_id, company_id, occurred_at DESC) WHERE (deleted_at IS NULL);
+
+CREATE INDEX activities_contact_id_idx ON crm.activities USING btree (agency_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE INDEX activities_contact_timeline_idx ON crm.activities USING btree (agency_id, contact_id, occurred_at DESC) WHERE (deleted_at IS NULL);
+
+CREATE INDEX activities_deal_id_idx ON crm.activities USING btree (agency_id, deal_id) WHERE (deal_id IS NOT NULL);
+
+CREATE INDEX activities_deal_timeline_idx ON crm.activities USING btree (agency_id, deal_id, occurred_at DESC) WHERE (deleted_at IS NULL);
+
+CREATE INDEX activities_owner_id_idx ON crm.activities USING btree (agency_id, owner_id);
+
+CREATE INDEX activities_search_idx ON crm.activities USING gin (agency_id, search);
+
+CREATE INDEX activities_tasks_idx ON crm.activities USING btree (agency_id, assignee_id, due_at) WHERE ((completed_at IS NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX activities_team_id_idx ON crm.activities USING btree (agency_id, team_id);
+
+CREATE INDEX activities_type_id_idx ON crm.activities USING btree (agency_id, type_id) WHERE (type_id IS NOT NULL);
+
+CREATE INDEX calendar_events_calendar_idx ON crm.calendar_events USING btree (agency_id, owner_id, starts_at) WHERE (deleted_at IS NULL);
+
+CREATE INDEX calendar_events_company_id_idx ON crm.calendar_events USING btree (agency_id, company_id) WHERE (company_id IS NOT NULL);
+
+CREATE INDEX calendar_events_deal_id_idx ON crm.calendar_events USING btree (agency_id, deal_id) WHERE (deal_id IS NOT NULL);
+
+CREATE UNIQUE INDEX calendar_events_external_uid_key ON crm.calendar_events USING btree (agency_id, owner_id, calendar_key, external_uid, recurrence_id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX calendar_events_owner_id_idx ON crm.calendar_events USING btree (agency_id, owner_id);
+
+CREATE INDEX calendar_events_starts_at_idx ON crm.calendar_events USING btree (agency_id, starts_at, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX calendar_events_team_id_idx ON crm.calendar_events USING btree (agency_id, team_id);
+
+CREATE UNIQUE INDEX companies_domain_key ON crm.companies USING btree (agency_id, domain) WHERE (deleted_at IS NULL);
+
+CREATE INDEX companies_industry_id_idx ON crm.companies USING btree (agency_id, industry_id) WHERE (industry_id IS NOT NULL);
+
+CREATE INDEX companies_merged_into_id_idx ON crm.companies USING btree (agency_id, merged_into_id) WHERE (merged_into_id IS NOT NULL);
+
+CREATE INDEX companies_name_trgm_idx ON crm.companies USING gin (agency_id, name extensions.gin_trgm_ops);
+
+CREATE INDEX companies_owner_id_idx ON crm.companies USING btree (agency_id, owner_id);
+
+CREATE INDEX companies_search_idx ON crm.companies USING gin (agency_id, search);
+
+CREATE INDEX companies_team_id_idx ON crm.companies USING btree (agency_id, team_id);
+
+CREATE INDEX companies_updated_at_idx ON crm.companies USING btree (agency_id, updated_at DESC, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX consents_contact_id_idx ON crm.consents USING btree (agency_id, contact_id, purpose, occurred_at DESC, id DESC);
+
+CREATE INDEX contact_companies_company_id_idx ON crm.contact_companies USING btree (agency_id, company_id);
+
+CREATE INDEX contact_companies_contact_id_idx ON crm.contact_companies USING btree (agency_id, contact_id);
+
+CREATE UNIQUE INDEX contact_companies_current_key ON crm.contact_companies USING btree (agency_id, contact_id, company_id) WHERE (ended_on IS NULL);
+
+CREATE UNIQUE INDEX contact_companies_primary_key ON crm.contact_companies USING btree (agency_id, contact_id) WHERE (is_primary AND (ended_on IS NULL));
+
+CREATE INDEX contact_points_contact_id_idx ON crm.contact_points USING btree (agency_id, contact_id);
+
+CREATE UNIQUE INDEX contact_points_primary_key ON crm.contact_points USING btree (agency_id, contact_id, kind) WHERE (is_primary AND (deleted_at IS NULL));
+
+CREATE INDEX contact_points_value_norm_idx ON crm.contact_points USING btree (agency_id, kind, value_norm);
+
+CREATE UNIQUE INDEX contact_points_value_norm_key ON crm.contact_points USING btree (agency_id, kind, value_norm) WHERE ((deleted_at IS NULL) AND (NOT is_shared));
+
+CREATE INDEX contacts_full_name_trgm_idx ON crm.contacts USING gin (agency_id, full_name extensions.gin_trgm_ops);
+
+CREATE INDEX contacts_lifecycle_id_idx ON crm.contacts USING btree (agency_id, lifecycle_id) WHERE (lifecycle_id IS NOT NULL);
+
+CREATE INDEX contacts_merged_into_id_idx ON crm.contacts USING btree (agency_id, merged_into_id) WHERE (merged_into_id IS NOT NULL);
+
+CREATE INDEX contacts_owner_id_idx ON crm.contacts USING btree (agency_id, owner_id);
+
+CREATE INDEX contacts_search_idx ON crm.contacts USING gin (agency_id, search);
+
+CREATE INDEX contacts_source_id_idx ON crm.contacts USING btree (agency_id, source_id) WHERE (source_id IS NOT NULL);
+
+CREATE INDEX contacts_team_id_idx ON crm.contacts USING btree (agency_id, team_id);
+
+CREATE INDEX contacts_updated_at_idx ON crm.contacts USING btree (agency_id, updated_at DESC, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX conversations_assignee_id_idx ON crm.conversations USING btree (agency_id, assignee_id);
+
+CREATE INDEX conversations_contact_id_idx ON crm.conversations USING btree (agency_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE INDEX conversations_deal_id_idx ON crm.conversations USING btree (agency_id, deal_id) WHERE (deal_id IS NOT NULL);
+
+CREATE UNIQUE INDEX conversations_external_thread_id_key ON crm.conversations USING btree (agency_id, channel, external_thread_id) WHERE ((external_thread_id IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX conversations_inbox_idx ON crm.conversations USING btree (agency_id, assignee_id, last_message_at DESC) WHERE (deleted_at IS NULL);
+
+CREATE INDEX conversations_owner_id_idx ON crm.conversations USING btree (agency_id, owner_id);
+
+CREATE INDEX conversations_status_idx ON crm.conversations USING btree (agency_id, status, last_message_at DESC, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX conversations_team_id_idx ON crm.conversations USING btree (agency_id, team_id);
+
+CREATE INDEX deal_contacts_contact_id_idx ON crm.deal_contacts USING btree (agency_id, contact_id);
+
+CREATE INDEX deal_line_items_deal_id_idx ON crm.deal_line_items USING btree (agency_id, deal_id);
+
+CREATE INDEX deal_line_items_product_id_idx ON crm.deal_line_items USING btree (agency_id, product_id) WHERE (product_id IS NOT NULL);
+
+CREATE INDEX deal_stage_history_changed_by_id_idx ON crm.deal_stage_history USING btree (agency_id, changed_by_id) WHERE (changed_by_id IS NOT NULL);
+
+CREATE UNIQUE INDEX deal_stage_history_current_key ON crm.deal_stage_history USING btree (agency_id, deal_id) WHERE (left_at IS NULL);
+
+CREATE INDEX deal_stage_history_deal_id_idx ON crm.deal_stage_history USING btree (agency_id, deal_id);
+
+CREATE INDEX deal_stage_history_from_stage_id_idx ON crm.deal_stage_history USING btree (agency_id, from_stage_id) WHERE (from_stage_id IS NOT NULL);
+
+CREATE INDEX deal_stage_history_to_stage_id_idx ON crm.deal_stage_history USING btree (agency_id, to_stage_id);
+
+CREATE INDEX deals_board_idx ON crm.deals USING btree (agency_id, stage_id, updated_at DESC, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX deals_company_id_idx ON crm.deals USING btree (agency_id, company_id) WHERE (company_id IS NOT NULL);
+
+CREATE INDEX deals_forecast_idx ON crm.deals USING btree (agency_id, expected_close_on) WHERE ((status = 'open'::app.deal_status) AND (deleted_at IS NULL));
+
+CREATE INDEX deals_lost_reason_id_idx ON crm.deals USING btree (agency_id, lost_reason_id) WHERE (lost_reason_id IS NOT NULL);
+
+CREATE INDEX deals_owner_id_idx ON crm.deals USING btree (agency_id, owner_id);
+
+CREATE INDEX deals_primary_contact_id_idx ON crm.deals USING btree (agency_id, primary_contact_id) WHERE (primary_contact_id IS NOT NULL);
+
+CREATE INDEX deals_search_idx ON crm.deals USING gin (agency_id, search);
+
+CREATE INDEX deals_source_id_idx ON crm.deals USING btree (agency_id, source_id) WHERE (source_id IS NOT NULL);
+
+CREATE INDEX deals_stage_id_idx ON crm.deals USING btree (agency_id, pipeline_id, stage_id);
+
+CREATE INDEX deals_team_id_idx ON crm.deals USING btree (agency_id, team_id);
+
+CREATE INDEX deals_updated_at_idx ON crm.deals USING btree (agency_id, updated_at DESC, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX files_activity_id_idx ON crm.files USING btree (agency_id, activity_id) WHERE (activity_id IS NOT NULL);
+
+CREATE INDEX files_calendar_event_id_idx ON crm.files USING btree (agency_id, calendar_event_id) WHERE (calendar_event_id IS NOT NULL);
+
+CREATE INDEX files_company_id_idx ON crm.files USING btree (agency_id, company_id) WHERE (company_id IS NOT NULL);
+
+CREATE INDEX files_contact_id_idx ON crm.files USING btree (agency_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE INDEX files_deal_id_idx ON crm.files USING btree (agency_id, deal_id) WHERE (deal_id IS NOT NULL);
+
+CREATE INDEX files_message_id_idx ON crm.files USING btree (agency_id, message_id) WHERE (message_id IS NOT NULL);
+
+CREATE INDEX files_owner_id_idx ON crm.files USING btree (agency_id, owner_id);
+
+CREATE UNIQUE INDEX lookup_values_kind_label_key ON crm.lookup_values USING btree (agency_id, kind, lower((label)::text));
+
+CREATE INDEX merge_records_loser_company_id_idx ON crm.merge_records USING btree (agency_id, loser_company_id) WHERE (loser_company_id IS NOT NULL);
+
+CREATE UNIQUE INDEX merge_records_loser_company_id_key ON crm.merge_records USING btree (agency_id, loser_company_id) WHERE ((loser_company_id IS NOT NULL) AND (undone_at IS NULL));
+
+CREATE INDEX merge_records_loser_contact_id_idx ON crm.merge_records USING btree (agency_id, loser_contact_id) WHERE (loser_contact_id IS NOT NULL);
+
+CREATE UNIQUE INDEX merge_records_loser_contact_id_key ON crm.merge_records USING btree (agency_id, loser_contact_id) WHERE ((loser_contact_id IS NOT NULL) AND (undone_at IS NULL));
+
+CREATE INDEX merge_records_merged_by_id_idx ON crm.merge_records USING btree (agency_id, merged_by_id);
+
+CREATE INDEX merge_records_undone_by_id_idx ON crm.merge_records USING btree (agency_id, undone_by_id) WHERE (undone_by_id IS NOT NULL);
+
+CREATE INDEX merge_records_winner_company_id_idx ON crm.merge_records USING btree (agency_id, winner_company_id) WHERE (winner_company_id IS NOT NULL);
+
+CREATE INDEX merge_records_winner_contact_id_idx ON crm.merge_records USING btree (agency_id, winner_contact_id) WHERE (winner_contact_id IS NOT NULL);
+
+CREATE INDEX messages_conversation_id_idx ON crm.messages USING btree (agency_id, conversation_id, sent_at DESC, id);
+
+CREATE UNIQUE INDEX messages_external_id_key ON crm.messages USING btree (agency_id, conversation_id, external_id) WHERE (external_id IS NOT NULL);
+
+CREATE INDEX messages_search_idx ON crm.messages USING gin (agency_id, search);
+
+CREATE INDEX messages_sender_contact_id_idx ON crm.messages USING btree (agency_id, sender_contact_id) WHERE (sender_contact_id IS NOT NULL);
+
+CREATE INDEX messages_sender_membership_id_idx ON crm.messages USING btree (agency_id, sender_membership_id) WHERE (sender_membership_id IS NOT NULL);
+
+CREATE INDEX participants_contact_id_idx ON crm.participants USING btree (agency_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE INDEX participants_membership_id_idx ON crm.participants USING btree (agency_id, membership_id) WHERE (membership_id IS NOT NULL);
+
+CREATE INDEX pipeline_stages_pipeline_id_idx ON crm.pipeline_stages USING btree (agency_id, pipeline_id);
+
+CREATE UNIQUE INDEX pipelines_default_key ON crm.pipelines USING btree (agency_id) WHERE (is_default AND (deleted_at IS NULL));
+
+CREATE UNIQUE INDEX pipelines_name_key ON crm.pipelines USING btree (agency_id, lower((name)::text)) WHERE (deleted_at IS NULL);
+
+CREATE UNIQUE INDEX products_sku_key ON crm.products USING btree (agency_id, lower((sku)::text)) WHERE (deleted_at IS NULL);
+
+CREATE UNIQUE INDEX record_tags_company_id_tag_id_key ON crm.record_tags USING btree (agency_id, company_id, tag_id) WHERE (company_id IS NOT NULL);
+
+CREATE UNIQUE INDEX record_tags_contact_id_tag_id_key ON crm.record_tags USING btree (agency_id, contact_id, tag_id) WHERE (contact_id IS NOT NULL);
+
+CREATE UNIQUE INDEX record_tags_deal_id_tag_id_key ON crm.record_tags USING btree (agency_id, deal_id, tag_id) WHERE (deal_id IS NOT NULL);
+
+CREATE INDEX record_tags_tag_id_idx ON crm.record_tags USING btree (agency_id, tag_id);
+
+CREATE UNIQUE INDEX saved_views_name_key ON crm.saved_views USING btree (agency_id, owner_id, entity, lower((name)::text)) WHERE (deleted_at IS NULL);
+
+CREATE INDEX saved_views_owner_id_idx ON crm.saved_views USING btree (agency_id, owner_id);
+
+CREATE INDEX saved_views_team_id_idx ON crm.saved_views USING btree (agency_id, team_id);
+
+CREATE UNIQUE INDEX tags_name_key ON crm.tags USING btree (agency_id, lower((name)::text)) WHERE (deleted_at IS NULL);
+
+CREATE INDEX erasure_requests_approved_by_id_idx ON governance.erasure_requests USING btree (agency_id, approved_by_id) WHERE (approved_by_id IS NOT NULL);
+
+CREATE UNIQUE INDEX erasure_requests_open_key ON governance.erasure_requests USING btree (agency_id, subject_kind, subject_id) WHERE (status = ANY (ARRAY['requested'::app.erasure_status, 'approved'::app.erasure_status, 'running'::app.erasure_status]));
+
+CREATE INDEX erasure_requests_requested_by_id_idx ON governance.erasure_requests USING btree (agency_id, requested_by_id) WHERE (requested_by_id IS NOT NULL);
+
+CREATE INDEX suppressions_erasure_id_idx ON governance.suppressions USING btree (agency_id, erasure_id);
+
+CREATE INDEX import_jobs_file_id_idx ON integration.import_jobs USING btree (agency_id, file_id) WHERE (file_id IS NOT NULL);
+
+CREATE INDEX import_jobs_owner_id_idx ON integration.import_jobs USING btree (agency_id, owner_id);
+
+CREATE UNIQUE INDEX import_jobs_running_key ON integration.import_jobs USING btree (agency_id) WHERE (status = 'running'::app.import_status);
+
+CREATE INDEX import_jobs_team_id_idx ON integration.import_jobs USING btree (agency_id, team_id);
+
+CREATE INDEX import_rows_company_id_idx ON integration.import_rows USING btree (agency_id, company_id) WHERE (company_id IS NOT NULL);
+
+CREATE INDEX import_rows_contact_id_idx ON integration.import_rows USING btree (agency_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE INDEX import_rows_deal_id_idx ON integration.import_rows USING btree (agency_id, deal_id) WHERE (deal_id IS NOT NULL);
+
+CREATE INDEX import_rows_job_id_status_idx ON integration.import_rows USING btree (agency_id, job_id, status);
+
+CREATE INDEX outbox_events_unpublished_idx ON ONLY integration.outbox_events USING btree (agency_id, epoch, timeline, seq) WHERE (published_at IS NULL);
+
+CREATE INDEX webhook_deliveries_due_idx ON integration.webhook_deliveries USING btree (agency_id, next_attempt_at) WHERE (status = ANY (ARRAY['pending'::app.delivery_status, 'failed'::app.delivery_status]));
+
+CREATE UNIQUE INDEX webhook_endpoints_url_key ON integration.webhook_endpoints USING btree (agency_id, url) WHERE (deleted_at IS NULL);
 
 CREATE UNIQUE INDEX seal_keys_login_key ON migration.seal_keys USING btree (login) WHERE (expires_at IS NULL);
 
@@ -6954,6 +9660,300 @@ CREATE TRIGGER stamp_deletion BEFORE UPDATE ON tenancy.agencies FOR EACH ROW WHE
 
 CREATE TRIGGER stamp_deletion BEFORE UPDATE ON tenancy.teams FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
 
+ALTER TABLE ONLY crm.activities
+    ADD CONSTRAINT activities_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY crm.activities
+    ADD CONSTRAINT activities_assignee_id_fkey FOREIGN KEY (agency_id, assignee_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (assignee_id);
+
+ALTER TABLE ONLY crm.activities
+    ADD CONSTRAINT activities_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE SET NULL (company_id);
+
+ALTER TABLE ONLY crm.activities
+    ADD CONSTRAINT activities_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.activities
+    ADD CONSTRAINT activities_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE SET NULL (deal_id);
+
+ALTER TABLE ONLY crm.activities
+    ADD CONSTRAINT activities_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
+
+ALTER TABLE ONLY crm.activities
+    ADD CONSTRAINT activities_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
+
+ALTER TABLE ONLY crm.activities
+    ADD CONSTRAINT activities_type_id_fkey FOREIGN KEY (agency_id, type_id) REFERENCES crm.lookup_values(agency_id, id) ON DELETE SET NULL (type_id);
+
+ALTER TABLE ONLY crm.calendar_events
+    ADD CONSTRAINT calendar_events_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY crm.calendar_events
+    ADD CONSTRAINT calendar_events_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE SET NULL (company_id);
+
+ALTER TABLE ONLY crm.calendar_events
+    ADD CONSTRAINT calendar_events_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE SET NULL (deal_id);
+
+ALTER TABLE ONLY crm.calendar_events
+    ADD CONSTRAINT calendar_events_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
+
+ALTER TABLE ONLY crm.calendar_events
+    ADD CONSTRAINT calendar_events_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
+
+ALTER TABLE ONLY crm.companies
+    ADD CONSTRAINT companies_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY crm.companies
+    ADD CONSTRAINT companies_industry_id_fkey FOREIGN KEY (agency_id, industry_id) REFERENCES crm.lookup_values(agency_id, id) ON DELETE SET NULL (industry_id);
+
+ALTER TABLE ONLY crm.companies
+    ADD CONSTRAINT companies_merged_into_id_fkey FOREIGN KEY (agency_id, merged_into_id) REFERENCES crm.companies(agency_id, id) ON DELETE SET NULL (merged_into_id);
+
+ALTER TABLE ONLY crm.companies
+    ADD CONSTRAINT companies_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
+
+ALTER TABLE ONLY crm.companies
+    ADD CONSTRAINT companies_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
+
+ALTER TABLE ONLY crm.consents
+    ADD CONSTRAINT consents_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id);
+
+ALTER TABLE ONLY crm.contact_companies
+    ADD CONSTRAINT contact_companies_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.contact_companies
+    ADD CONSTRAINT contact_companies_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.contact_points
+    ADD CONSTRAINT contact_points_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.contacts
+    ADD CONSTRAINT contacts_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY crm.contacts
+    ADD CONSTRAINT contacts_lifecycle_id_fkey FOREIGN KEY (agency_id, lifecycle_id) REFERENCES crm.lookup_values(agency_id, id) ON DELETE SET NULL (lifecycle_id);
+
+ALTER TABLE ONLY crm.contacts
+    ADD CONSTRAINT contacts_merged_into_id_fkey FOREIGN KEY (agency_id, merged_into_id) REFERENCES crm.contacts(agency_id, id) ON DELETE SET NULL (merged_into_id);
+
+ALTER TABLE ONLY crm.contacts
+    ADD CONSTRAINT contacts_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
+
+ALTER TABLE ONLY crm.contacts
+    ADD CONSTRAINT contacts_source_id_fkey FOREIGN KEY (agency_id, source_id) REFERENCES crm.lookup_values(agency_id, id) ON DELETE SET NULL (source_id);
+
+ALTER TABLE ONLY crm.contacts
+    ADD CONSTRAINT contacts_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
+
+ALTER TABLE ONLY crm.conversations
+    ADD CONSTRAINT conversations_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY crm.conversations
+    ADD CONSTRAINT conversations_assignee_id_fkey FOREIGN KEY (agency_id, assignee_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (assignee_id);
+
+ALTER TABLE ONLY crm.conversations
+    ADD CONSTRAINT conversations_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.conversations
+    ADD CONSTRAINT conversations_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE SET NULL (deal_id);
+
+ALTER TABLE ONLY crm.conversations
+    ADD CONSTRAINT conversations_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
+
+ALTER TABLE ONLY crm.conversations
+    ADD CONSTRAINT conversations_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
+
+ALTER TABLE ONLY crm.custom_field_defs
+    ADD CONSTRAINT custom_field_defs_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY crm.deal_contacts
+    ADD CONSTRAINT deal_contacts_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.deal_contacts
+    ADD CONSTRAINT deal_contacts_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.deal_line_items
+    ADD CONSTRAINT deal_line_items_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.deal_line_items
+    ADD CONSTRAINT deal_line_items_product_id_fkey FOREIGN KEY (agency_id, product_id) REFERENCES crm.products(agency_id, id) ON DELETE SET NULL (product_id);
+
+ALTER TABLE ONLY crm.deal_stage_history
+    ADD CONSTRAINT deal_stage_history_changed_by_id_fkey FOREIGN KEY (agency_id, changed_by_id) REFERENCES tenancy.memberships(agency_id, id);
+
+ALTER TABLE ONLY crm.deal_stage_history
+    ADD CONSTRAINT deal_stage_history_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.deal_stage_history
+    ADD CONSTRAINT deal_stage_history_from_stage_id_fkey FOREIGN KEY (agency_id, from_stage_id) REFERENCES crm.pipeline_stages(agency_id, id);
+
+ALTER TABLE ONLY crm.deal_stage_history
+    ADD CONSTRAINT deal_stage_history_to_stage_id_fkey FOREIGN KEY (agency_id, to_stage_id) REFERENCES crm.pipeline_stages(agency_id, id);
+
+ALTER TABLE ONLY crm.deals
+    ADD CONSTRAINT deals_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE SET NULL (company_id);
+
+ALTER TABLE ONLY crm.deals
+    ADD CONSTRAINT deals_lost_reason_id_fkey FOREIGN KEY (agency_id, lost_reason_id) REFERENCES crm.lookup_values(agency_id, id) ON DELETE SET NULL (lost_reason_id);
+
+ALTER TABLE ONLY crm.deals
+    ADD CONSTRAINT deals_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
+
+ALTER TABLE ONLY crm.deals
+    ADD CONSTRAINT deals_primary_contact_id_fkey FOREIGN KEY (agency_id, primary_contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE SET NULL (primary_contact_id);
+
+ALTER TABLE ONLY crm.deals
+    ADD CONSTRAINT deals_source_id_fkey FOREIGN KEY (agency_id, source_id) REFERENCES crm.lookup_values(agency_id, id) ON DELETE SET NULL (source_id);
+
+ALTER TABLE ONLY crm.deals
+    ADD CONSTRAINT deals_stage_id_fkey FOREIGN KEY (agency_id, pipeline_id, stage_id) REFERENCES crm.pipeline_stages(agency_id, pipeline_id, id);
+
+ALTER TABLE ONLY crm.deals
+    ADD CONSTRAINT deals_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
+
+ALTER TABLE ONLY crm.files
+    ADD CONSTRAINT files_activity_id_fkey FOREIGN KEY (agency_id, activity_id) REFERENCES crm.activities(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.files
+    ADD CONSTRAINT files_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY crm.files
+    ADD CONSTRAINT files_calendar_event_id_fkey FOREIGN KEY (agency_id, calendar_event_id) REFERENCES crm.calendar_events(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.files
+    ADD CONSTRAINT files_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.files
+    ADD CONSTRAINT files_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.files
+    ADD CONSTRAINT files_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.files
+    ADD CONSTRAINT files_message_id_fkey FOREIGN KEY (agency_id, message_id) REFERENCES crm.messages(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.files
+    ADD CONSTRAINT files_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
+
+ALTER TABLE ONLY crm.lookup_values
+    ADD CONSTRAINT lookup_values_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY crm.merge_records
+    ADD CONSTRAINT merge_records_loser_company_id_fkey FOREIGN KEY (agency_id, loser_company_id) REFERENCES crm.companies(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.merge_records
+    ADD CONSTRAINT merge_records_loser_contact_id_fkey FOREIGN KEY (agency_id, loser_contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.merge_records
+    ADD CONSTRAINT merge_records_merged_by_id_fkey FOREIGN KEY (agency_id, merged_by_id) REFERENCES tenancy.memberships(agency_id, id);
+
+ALTER TABLE ONLY crm.merge_records
+    ADD CONSTRAINT merge_records_undone_by_id_fkey FOREIGN KEY (agency_id, undone_by_id) REFERENCES tenancy.memberships(agency_id, id);
+
+ALTER TABLE ONLY crm.merge_records
+    ADD CONSTRAINT merge_records_winner_company_id_fkey FOREIGN KEY (agency_id, winner_company_id) REFERENCES crm.companies(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.merge_records
+    ADD CONSTRAINT merge_records_winner_contact_id_fkey FOREIGN KEY (agency_id, winner_contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.messages
+    ADD CONSTRAINT messages_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.messages
+    ADD CONSTRAINT messages_sender_contact_id_fkey FOREIGN KEY (agency_id, sender_contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE SET NULL (sender_contact_id);
+
+ALTER TABLE ONLY crm.messages
+    ADD CONSTRAINT messages_sender_membership_id_fkey FOREIGN KEY (agency_id, sender_membership_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (sender_membership_id);
+
+ALTER TABLE ONLY crm.participants
+    ADD CONSTRAINT participants_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY crm.participants
+    ADD CONSTRAINT participants_calendar_event_id_fkey FOREIGN KEY (agency_id, calendar_event_id) REFERENCES crm.calendar_events(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.participants
+    ADD CONSTRAINT participants_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.participants
+    ADD CONSTRAINT participants_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.participants
+    ADD CONSTRAINT participants_membership_id_fkey FOREIGN KEY (agency_id, membership_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.pipeline_stages
+    ADD CONSTRAINT pipeline_stages_pipeline_id_fkey FOREIGN KEY (agency_id, pipeline_id) REFERENCES crm.pipelines(agency_id, id);
+
+ALTER TABLE ONLY crm.pipelines
+    ADD CONSTRAINT pipelines_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY crm.products
+    ADD CONSTRAINT products_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY crm.record_tags
+    ADD CONSTRAINT record_tags_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.record_tags
+    ADD CONSTRAINT record_tags_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.record_tags
+    ADD CONSTRAINT record_tags_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.record_tags
+    ADD CONSTRAINT record_tags_tag_id_fkey FOREIGN KEY (agency_id, tag_id) REFERENCES crm.tags(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY crm.saved_views
+    ADD CONSTRAINT saved_views_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id);
+
+ALTER TABLE ONLY crm.saved_views
+    ADD CONSTRAINT saved_views_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id);
+
+ALTER TABLE ONLY crm.tags
+    ADD CONSTRAINT tags_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY governance.erasure_requests
+    ADD CONSTRAINT erasure_requests_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY governance.erasure_requests
+    ADD CONSTRAINT erasure_requests_approved_by_id_fkey FOREIGN KEY (agency_id, approved_by_id) REFERENCES tenancy.memberships(agency_id, id);
+
+ALTER TABLE ONLY governance.erasure_requests
+    ADD CONSTRAINT erasure_requests_requested_by_id_fkey FOREIGN KEY (agency_id, requested_by_id) REFERENCES tenancy.memberships(agency_id, id);
+
+ALTER TABLE ONLY governance.retention_policies
+    ADD CONSTRAINT retention_policies_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY governance.suppressions
+    ADD CONSTRAINT suppressions_erasure_id_fkey FOREIGN KEY (agency_id, erasure_id) REFERENCES governance.erasure_requests(agency_id, id);
+
+ALTER TABLE ONLY integration.import_jobs
+    ADD CONSTRAINT import_jobs_file_id_fkey FOREIGN KEY (agency_id, file_id) REFERENCES crm.files(agency_id, id) ON DELETE SET NULL (file_id);
+
+ALTER TABLE ONLY integration.import_jobs
+    ADD CONSTRAINT import_jobs_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id);
+
+ALTER TABLE ONLY integration.import_jobs
+    ADD CONSTRAINT import_jobs_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
+
+ALTER TABLE ONLY integration.import_rows
+    ADD CONSTRAINT import_rows_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE SET NULL (company_id);
+
+ALTER TABLE ONLY integration.import_rows
+    ADD CONSTRAINT import_rows_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE SET NULL (contact_id);
+
+ALTER TABLE ONLY integration.import_rows
+    ADD CONSTRAINT import_rows_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE SET NULL (deal_id);
+
+ALTER TABLE ONLY integration.import_rows
+    ADD CONSTRAINT import_rows_job_id_fkey FOREIGN KEY (agency_id, job_id) REFERENCES integration.import_jobs(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY integration.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_endpoint_id_fkey FOREIGN KEY (agency_id, endpoint_id) REFERENCES integration.webhook_endpoints(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY integration.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY integration.webhook_secrets
+    ADD CONSTRAINT webhook_secrets_endpoint_id_fkey FOREIGN KEY (agency_id, endpoint_id) REFERENCES integration.webhook_endpoints(agency_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY tenancy.api_key_secrets
     ADD CONSTRAINT api_key_secrets_api_key_id_fkey FOREIGN KEY (agency_id, api_key_id) REFERENCES tenancy.api_keys(agency_id, id) ON DELETE CASCADE;
 
@@ -7049,6 +10049,202 @@ CREATE POLICY "the auditor reads everything" ON audit.verifications FOR SELECT T
 CREATE POLICY "the triggers append" ON audit.log FOR INSERT TO gardenos_audit_writer WITH CHECK (true);
 
 ALTER TABLE audit.verifications ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.activities ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.calendar_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.companies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.consents ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.contact_companies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.contact_points ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.contacts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.conversations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.custom_field_defs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.deal_contacts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.deal_line_items ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.deal_stage_history ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.deals ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.files ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.lookup_values ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.merge_records ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.messages ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.participants ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.pipeline_stages ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.pipelines ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.products ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.record_tags ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.saved_views ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.tags ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "tenant floor" ON crm.activities AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.calendar_events AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.companies AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.consents AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.contact_companies AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.contact_points AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.contacts AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.conversations AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.custom_field_defs AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.deal_contacts AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.deal_line_items AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.deal_stage_history AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.deals AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.files AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.lookup_values AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.merge_records AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.messages AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.participants AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.pipeline_stages AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.pipelines AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.products AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.record_tags AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.saved_views AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON crm.tags AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the auditor reads everything" ON crm.activities FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.calendar_events FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.companies FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.consents FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.contact_companies FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.contact_points FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.contacts FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.conversations FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.custom_field_defs FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.deal_contacts FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.deal_line_items FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.deal_stage_history FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.deals FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.files FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.lookup_values FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.merge_records FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.messages FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.participants FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.pipeline_stages FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.pipelines FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.products FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.record_tags FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.saved_views FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON crm.tags FOR SELECT TO gardenos_auditor USING (true);
+
+ALTER TABLE governance.erasure_requests ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE governance.retention_policies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE governance.suppressions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "tenant floor" ON governance.erasure_requests AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON governance.retention_policies AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON governance.suppressions AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the auditor reads everything" ON governance.erasure_requests FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON governance.retention_policies FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON governance.suppressions FOR SELECT TO gardenos_auditor USING (true);
+
+ALTER TABLE integration.import_jobs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE integration.import_rows ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE integration.outbox_events ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "tenant floor" ON integration.import_jobs AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON integration.import_rows AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON integration.outbox_events AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON integration.webhook_deliveries AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON integration.webhook_endpoints AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON integration.webhook_secrets AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the auditor reads everything" ON integration.import_jobs FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON integration.import_rows FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON integration.outbox_events FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON integration.webhook_deliveries FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON integration.webhook_endpoints FOR SELECT TO gardenos_auditor USING (true);
+
+ALTER TABLE integration.webhook_deliveries ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE integration.webhook_endpoints ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE integration.webhook_secrets ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE migration.seal_keys ENABLE ROW LEVEL SECURITY;
 
@@ -7675,6 +10871,9 @@ GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint
 GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO gardenos_auditor;
 GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO gardenos_audit_sealer;
 
+REVOKE ALL ON FUNCTION integration.make_partitions(months integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION integration.make_partitions(months integer) TO gardenos_worker;
+
 GRANT SELECT ON TABLE audit.log TO authenticated;
 GRANT SELECT ON TABLE audit.log TO service_role;
 GRANT SELECT ON TABLE audit.log TO gardenos_auditor;
@@ -7704,6 +10903,102 @@ GRANT SELECT ON TABLE audit.verifications TO authenticated;
 GRANT SELECT,INSERT ON TABLE audit.verifications TO gardenos_audit_sealer;
 GRANT SELECT ON TABLE audit.verifications TO gardenos_auditor;
 GRANT SELECT ON TABLE audit.verifications TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.activities TO service_role;
+GRANT SELECT ON TABLE crm.activities TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.calendar_events TO service_role;
+GRANT SELECT ON TABLE crm.calendar_events TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.companies TO service_role;
+GRANT SELECT ON TABLE crm.companies TO gardenos_auditor;
+
+GRANT SELECT,INSERT ON TABLE crm.consents TO service_role;
+GRANT SELECT ON TABLE crm.consents TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contact_companies TO service_role;
+GRANT SELECT ON TABLE crm.contact_companies TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contact_points TO service_role;
+GRANT SELECT ON TABLE crm.contact_points TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contacts TO service_role;
+GRANT SELECT ON TABLE crm.contacts TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.conversations TO service_role;
+GRANT SELECT ON TABLE crm.conversations TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.custom_field_defs TO service_role;
+GRANT SELECT ON TABLE crm.custom_field_defs TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deal_contacts TO service_role;
+GRANT SELECT ON TABLE crm.deal_contacts TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deal_line_items TO service_role;
+GRANT SELECT ON TABLE crm.deal_line_items TO gardenos_auditor;
+
+GRANT SELECT ON TABLE crm.deal_stage_history TO service_role;
+GRANT SELECT ON TABLE crm.deal_stage_history TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deals TO service_role;
+GRANT SELECT ON TABLE crm.deals TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.files TO service_role;
+GRANT SELECT ON TABLE crm.files TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.lookup_values TO service_role;
+GRANT SELECT ON TABLE crm.lookup_values TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.merge_records TO service_role;
+GRANT SELECT ON TABLE crm.merge_records TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.messages TO service_role;
+GRANT SELECT ON TABLE crm.messages TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.participants TO service_role;
+GRANT SELECT ON TABLE crm.participants TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.pipeline_stages TO service_role;
+GRANT SELECT ON TABLE crm.pipeline_stages TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.pipelines TO service_role;
+GRANT SELECT ON TABLE crm.pipelines TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.products TO service_role;
+GRANT SELECT ON TABLE crm.products TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.record_tags TO service_role;
+GRANT SELECT ON TABLE crm.record_tags TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.saved_views TO service_role;
+GRANT SELECT ON TABLE crm.saved_views TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.tags TO service_role;
+GRANT SELECT ON TABLE crm.tags TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE governance.erasure_requests TO service_role;
+GRANT SELECT ON TABLE governance.erasure_requests TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE governance.retention_policies TO service_role;
+GRANT SELECT ON TABLE governance.retention_policies TO gardenos_auditor;
+
+GRANT SELECT,INSERT ON TABLE governance.suppressions TO service_role;
+GRANT SELECT ON TABLE governance.suppressions TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.import_jobs TO service_role;
+GRANT SELECT ON TABLE integration.import_jobs TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.import_rows TO service_role;
+GRANT SELECT ON TABLE integration.import_rows TO gardenos_auditor;
+
+GRANT SELECT,INSERT ON TABLE integration.outbox_events TO service_role;
+GRANT SELECT ON TABLE integration.outbox_events TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_deliveries TO service_role;
+GRANT SELECT ON TABLE integration.webhook_deliveries TO gardenos_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_endpoints TO service_role;
+GRANT SELECT ON TABLE integration.webhook_endpoints TO gardenos_auditor;
 
 GRANT SELECT ON TABLE migration.alembic_version TO gardenos_audit_sealer;
 

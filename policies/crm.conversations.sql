@@ -1,0 +1,28 @@
+-- Conversations.
+alter table crm.conversations enable row level security;
+alter table crm.conversations force row level security;
+
+create policy "tenant floor"
+on crm.conversations
+as restrictive
+for all
+to anon, authenticated, service_role, gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
+create policy "the auditor reads everything"
+on crm.conversations
+as permissive
+for select
+to gardenos_auditor
+using (
+    true
+);
+
+grant select, insert, update, delete on table crm.conversations to service_role;
+
+grant select on table crm.conversations to gardenos_auditor;

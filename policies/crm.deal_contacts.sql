@@ -1,0 +1,28 @@
+-- The people of a deal.
+alter table crm.deal_contacts enable row level security;
+alter table crm.deal_contacts force row level security;
+
+create policy "tenant floor"
+on crm.deal_contacts
+as restrictive
+for all
+to anon, authenticated, service_role, gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
+create policy "the auditor reads everything"
+on crm.deal_contacts
+as permissive
+for select
+to gardenos_auditor
+using (
+    true
+);
+
+grant select, insert, update, delete on table crm.deal_contacts to service_role;
+
+grant select on table crm.deal_contacts to gardenos_auditor;

@@ -1,0 +1,28 @@
+-- Deals.
+alter table crm.deals enable row level security;
+alter table crm.deals force row level security;
+
+create policy "tenant floor"
+on crm.deals
+as restrictive
+for all
+to anon, authenticated, service_role, gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
+create policy "the auditor reads everything"
+on crm.deals
+as permissive
+for select
+to gardenos_auditor
+using (
+    true
+);
+
+grant select, insert, update, delete on table crm.deals to service_role;
+
+grant select on table crm.deals to gardenos_auditor;

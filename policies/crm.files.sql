@@ -1,0 +1,28 @@
+-- Files.
+alter table crm.files enable row level security;
+alter table crm.files force row level security;
+
+create policy "tenant floor"
+on crm.files
+as restrictive
+for all
+to anon, authenticated, service_role, gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
+create policy "the auditor reads everything"
+on crm.files
+as permissive
+for select
+to gardenos_auditor
+using (
+    true
+);
+
+grant select, insert, update, delete on table crm.files to service_role;
+
+grant select on table crm.files to gardenos_auditor;

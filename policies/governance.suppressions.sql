@@ -1,0 +1,28 @@
+-- Hashes of addresses that must not come back. No client reaches them.
+alter table governance.suppressions enable row level security;
+alter table governance.suppressions force row level security;
+
+create policy "tenant floor"
+on governance.suppressions
+as restrictive
+for all
+to anon, authenticated, service_role, gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
+create policy "the auditor reads everything"
+on governance.suppressions
+as permissive
+for select
+to gardenos_auditor
+using (
+    true
+);
+
+grant select, insert on table governance.suppressions to service_role;
+
+grant select on table governance.suppressions to gardenos_auditor;

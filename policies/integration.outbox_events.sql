@@ -1,0 +1,28 @@
+-- Events for the publisher. No client reaches them.
+alter table integration.outbox_events enable row level security;
+alter table integration.outbox_events force row level security;
+
+create policy "tenant floor"
+on integration.outbox_events
+as restrictive
+for all
+to anon, authenticated, service_role, gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
+create policy "the auditor reads everything"
+on integration.outbox_events
+as permissive
+for select
+to gardenos_auditor
+using (
+    true
+);
+
+grant select, insert on table integration.outbox_events to service_role;
+
+grant select on table integration.outbox_events to gardenos_auditor;

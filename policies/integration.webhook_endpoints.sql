@@ -1,0 +1,28 @@
+-- Webhooks.
+alter table integration.webhook_endpoints enable row level security;
+alter table integration.webhook_endpoints force row level security;
+
+create policy "tenant floor"
+on integration.webhook_endpoints
+as restrictive
+for all
+to anon, authenticated, service_role, gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
+create policy "the auditor reads everything"
+on integration.webhook_endpoints
+as permissive
+for select
+to gardenos_auditor
+using (
+    true
+);
+
+grant select, insert, update, delete on table integration.webhook_endpoints to service_role;
+
+grant select on table integration.webhook_endpoints to gardenos_auditor;

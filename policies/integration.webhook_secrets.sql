@@ -1,0 +1,16 @@
+-- Which secret signs for an endpoint: for the worker, and for nobody else, the auditor and service_role
+-- included.
+alter table integration.webhook_secrets enable row level security;
+alter table integration.webhook_secrets force row level security;
+
+create policy "tenant floor"
+on integration.webhook_secrets
+as restrictive
+for all
+to anon, authenticated, service_role, gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
