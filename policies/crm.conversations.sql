@@ -37,11 +37,19 @@ using (
             visibility <> 'private' or (
                 (select app.membership_id()) in (owner_id, assignee_id)
                 or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
             )
         when 'team' then
             (
                 (select app.membership_id()) in (owner_id, assignee_id)
                 or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
             )
             or (
                 visibility <> 'private'
@@ -54,6 +62,10 @@ using (
             (
                 (select app.membership_id()) in (owner_id, assignee_id)
                 or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
             )
     end
     and (
@@ -124,11 +136,19 @@ using (
             visibility <> 'private' or (
                 (select app.membership_id()) in (owner_id, assignee_id)
                 or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
             )
         when 'team' then
             (
                 (select app.membership_id()) in (owner_id, assignee_id)
                 or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
             )
             or (
                 visibility <> 'private'
@@ -141,6 +161,10 @@ using (
             (
                 (select app.membership_id()) in (owner_id, assignee_id)
                 or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
             )
     end
     and (
@@ -162,11 +186,19 @@ with check (
             visibility <> 'private' or (
                 (select app.membership_id()) in (owner_id, assignee_id)
                 or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
             )
         when 'team' then
             (
                 (select app.membership_id()) in (owner_id, assignee_id)
                 or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
             )
             or (
                 visibility <> 'private'
@@ -179,6 +211,10 @@ with check (
             (
                 (select app.membership_id()) in (owner_id, assignee_id)
                 or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
             )
     end
     and (
