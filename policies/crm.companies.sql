@@ -1,4 +1,6 @@
--- Companies.
+-- Staff see companies as far as their record scope reaches. Managers and agents write within theirs; a
+-- member writes the own, and may hand them over as far as they see. Only an owner deletes for good. Deleted
+-- rows are seen by who could delete them.
 alter table crm.companies enable row level security;
 alter table crm.companies force row level security;
 
@@ -14,6 +16,128 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "staff read companies within their scope"
+on crm.companies
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and case (
+        select app.reach(
+            'crm.companies:select',
+            agency => '{owner,admin}',
+            scope => '{manager,member,viewer,ai_agent}'
+        )
+    )
+        when 'all' then true
+        when 'team' then
+            owner_id = (select app.membership_id())
+            or team_id = any((select app.my_teams())::uuid[])
+            or (owner_id is null and team_id is null)
+        when 'own' then owner_id = (select app.membership_id())
+    end
+    and (
+        deleted_at is null
+        or (select app.may('crm.companies:update', 'owner', 'admin', 'manager'))
+        or (
+            (select app.may('crm.companies:update', 'member'))
+            and owner_id = (select app.membership_id())
+        )
+    )
+);
+
+create policy "staff add companies within their scope and members their own"
+on crm.companies
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and case (
+        select app.reach(
+            'crm.companies:insert',
+            agency => '{owner,admin}',
+            scope => '{manager,ai_agent}',
+            own => '{member}'
+        )
+    )
+        when 'all' then true
+        when 'team' then
+            owner_id = (select app.membership_id())
+            or team_id = any((select app.my_teams())::uuid[])
+            or (owner_id is null and team_id is null)
+        when 'own' then owner_id = (select app.membership_id())
+    end
+);
+
+create policy "staff change companies within their scope and members their own"
+on crm.companies
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and case (
+        select app.reach(
+            'crm.companies:update',
+            agency => '{owner,admin}',
+            scope => '{manager,ai_agent}',
+            own => '{member}'
+        )
+    )
+        when 'all' then true
+        when 'team' then
+            owner_id = (select app.membership_id())
+            or team_id = any((select app.my_teams())::uuid[])
+            or (owner_id is null and team_id is null)
+        when 'own' then owner_id = (select app.membership_id())
+    end
+    and (
+        deleted_at is null
+        or (select app.may('crm.companies:update', 'owner', 'admin', 'manager'))
+        or (
+            (select app.may('crm.companies:update', 'member'))
+            and owner_id = (select app.membership_id())
+        )
+    )
+)
+with check (
+    agency_id = (select app.agency_id())
+    and case (
+        select app.reach(
+            'crm.companies:update',
+            agency => '{owner,admin}',
+            scope => '{manager,member,ai_agent}'
+        )
+    )
+        when 'all' then true
+        when 'team' then
+            owner_id = (select app.membership_id())
+            or team_id = any((select app.my_teams())::uuid[])
+            or (owner_id is null and team_id is null)
+        when 'own' then owner_id = (select app.membership_id())
+    end
+    and (
+        deleted_at is null
+        or (select app.may('crm.companies:update', 'owner', 'admin', 'manager'))
+        or (
+            (select app.may('crm.companies:update', 'member'))
+            and owner_id = (select app.membership_id())
+        )
+    )
+);
+
+create policy "owners delete companies for good"
+on crm.companies
+as permissive
+for delete
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('crm.companies:delete', 'owner'))
+);
+
 create policy "the auditor reads everything"
 on crm.companies
 as permissive
@@ -22,6 +146,53 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select, delete on table crm.companies to authenticated;
+
+grant insert (
+    agency_id,
+    id,
+    name,
+    domain,
+    industry_id,
+    employees,
+    annual_revenue,
+    currency,
+    street,
+    city,
+    region,
+    postal_code,
+    country,
+    owner_id,
+    team_id,
+    custom,
+    created_at,
+    created_by,
+    row_version
+) on table crm.companies to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    name,
+    domain,
+    industry_id,
+    employees,
+    annual_revenue,
+    currency,
+    street,
+    city,
+    region,
+    postal_code,
+    country,
+    owner_id,
+    team_id,
+    custom,
+    created_at,
+    created_by,
+    row_version,
+    deleted_at
+) on table crm.companies to authenticated;
 
 grant select, insert, update, delete on table crm.companies to service_role;
 

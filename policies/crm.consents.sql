@@ -1,4 +1,5 @@
--- Consent of persons: events, only ever added.
+-- Consent as events: added, never changed. Staff see and add those of contacts they see and may change; a
+-- client sees its own, and withdraws through the portal.
 alter table crm.consents enable row level security;
 alter table crm.consents force row level security;
 
@@ -14,6 +15,62 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "staff read consents of contacts they see and clients their own"
+on crm.consents
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        (
+            (
+                select app.may(
+                    'crm.consents:select',
+                    'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent'
+                )
+            )
+            and exists (
+                select 1
+                  from crm.contacts as parent
+                 where parent.agency_id = crm.consents.agency_id
+                   and parent.id = crm.consents.contact_id
+            )
+        )
+        or (
+            (select app.may('crm.consents:select', 'client'))
+            and contact_id = (select app.contact_id())
+        )
+    )
+);
+
+create policy "staff add consents and clients withdraw their own"
+on crm.consents
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and (
+        (
+            (select app.may('crm.consents:insert', 'owner', 'admin', 'manager', 'member'))
+            and exists (
+                select 1
+                  from crm.contacts as parent
+                 where parent.agency_id = crm.consents.agency_id
+                   and parent.id = crm.consents.contact_id
+                   for key share
+            )
+        )
+        or (
+            (select app.may('crm.consents:insert', 'client'))
+            and contact_id = (select app.contact_id())
+            and status = 'withdrawn'
+            and source = 'portal'
+        )
+    )
+);
+
 create policy "the auditor reads everything"
 on crm.consents
 as permissive
@@ -22,6 +79,22 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table crm.consents to authenticated;
+
+grant insert (
+    agency_id,
+    id,
+    contact_id,
+    purpose,
+    lawful_basis,
+    status,
+    source,
+    evidence,
+    occurred_at,
+    created_at,
+    created_by
+) on table crm.consents to authenticated;
 
 grant select, insert on table crm.consents to service_role;
 

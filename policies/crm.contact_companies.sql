@@ -1,4 +1,5 @@
--- Who works where, and since when.
+-- Who works where follows the contact: who sees it sees this, who may change it keeps it. An agent removes
+-- nothing.
 alter table crm.contact_companies enable row level security;
 alter table crm.contact_companies force row level security;
 
@@ -14,6 +15,109 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "staff read employments of contacts they see"
+on crm.contact_companies
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.contact_companies:select',
+            'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.contacts as parent
+         where parent.agency_id = crm.contact_companies.agency_id
+           and parent.id = crm.contact_companies.contact_id
+    )
+);
+
+create policy "staff add employments to contacts they may change"
+on crm.contact_companies
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.contact_companies:insert',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.contacts as parent
+         where parent.agency_id = crm.contact_companies.agency_id
+           and parent.id = crm.contact_companies.contact_id
+           for key share
+    )
+);
+
+create policy "staff change employments of contacts they may change"
+on crm.contact_companies
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.contact_companies:update',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.contacts as parent
+         where parent.agency_id = crm.contact_companies.agency_id
+           and parent.id = crm.contact_companies.contact_id
+           for key share
+    )
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.contact_companies:update',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.contacts as parent
+         where parent.agency_id = crm.contact_companies.agency_id
+           and parent.id = crm.contact_companies.contact_id
+           for key share
+    )
+);
+
+create policy "staff remove employments of contacts they may change"
+on crm.contact_companies
+as permissive
+for delete
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.contact_companies:delete',
+            'owner', 'admin', 'manager', 'member'
+        )
+    )
+    and exists (
+        select 1
+          from crm.contacts as parent
+         where parent.agency_id = crm.contact_companies.agency_id
+           and parent.id = crm.contact_companies.contact_id
+           for key share
+    )
+);
+
 create policy "the auditor reads everything"
 on crm.contact_companies
 as permissive
@@ -22,6 +126,36 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select, delete on table crm.contact_companies to authenticated;
+
+grant insert (
+    agency_id,
+    id,
+    contact_id,
+    company_id,
+    role_title,
+    is_primary,
+    started_on,
+    ended_on,
+    created_at,
+    created_by,
+    row_version
+) on table crm.contact_companies to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    contact_id,
+    company_id,
+    role_title,
+    is_primary,
+    started_on,
+    ended_on,
+    created_at,
+    created_by,
+    row_version
+) on table crm.contact_companies to authenticated;
 
 grant select, insert, update, delete on table crm.contact_companies to service_role;
 

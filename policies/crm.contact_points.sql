@@ -1,4 +1,5 @@
--- How a person is reached.
+-- Addresses and numbers follow their contact: who sees it sees them, who may change it keeps them. Deleted
+-- ones are seen by who could delete them: who may change the contact.
 alter table crm.contact_points enable row level security;
 alter table crm.contact_points force row level security;
 
@@ -14,6 +15,146 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "staff read contact points of contacts they see"
+on crm.contact_points
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.contact_points:select',
+            'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.contacts as parent
+         where parent.agency_id = crm.contact_points.agency_id
+           and parent.id = crm.contact_points.contact_id
+    )
+    and (
+        deleted_at is null
+        or (select app.may('crm.contact_points:update', 'owner', 'admin', 'manager'))
+        or (
+            (select app.may('crm.contact_points:update', 'member'))
+            and exists (
+                select 1
+                  from crm.contacts as parent
+                 where parent.agency_id = crm.contact_points.agency_id
+                   and parent.id = crm.contact_points.contact_id
+                   and parent.owner_id = (select app.membership_id())
+            )
+        )
+    )
+);
+
+create policy "staff add contact points to contacts they may change"
+on crm.contact_points
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.contact_points:insert',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.contacts as parent
+         where parent.agency_id = crm.contact_points.agency_id
+           and parent.id = crm.contact_points.contact_id
+           for key share
+    )
+);
+
+create policy "staff change contact points of contacts they may change"
+on crm.contact_points
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.contact_points:update',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.contacts as parent
+         where parent.agency_id = crm.contact_points.agency_id
+           and parent.id = crm.contact_points.contact_id
+           for key share
+    )
+    and (
+        deleted_at is null
+        or (select app.may('crm.contact_points:update', 'owner', 'admin', 'manager'))
+        or (
+            (select app.may('crm.contact_points:update', 'member'))
+            and exists (
+                select 1
+                  from crm.contacts as parent
+                 where parent.agency_id = crm.contact_points.agency_id
+                   and parent.id = crm.contact_points.contact_id
+                   and parent.owner_id = (select app.membership_id())
+            )
+        )
+    )
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.contact_points:update',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.contacts as parent
+         where parent.agency_id = crm.contact_points.agency_id
+           and parent.id = crm.contact_points.contact_id
+           for key share
+    )
+    and (
+        deleted_at is null
+        or (select app.may('crm.contact_points:update', 'owner', 'admin', 'manager'))
+        or (
+            (select app.may('crm.contact_points:update', 'member'))
+            and exists (
+                select 1
+                  from crm.contacts as parent
+                 where parent.agency_id = crm.contact_points.agency_id
+                   and parent.id = crm.contact_points.contact_id
+                   and parent.owner_id = (select app.membership_id())
+            )
+        )
+    )
+);
+
+create policy "owners delete contact points for good"
+on crm.contact_points
+as permissive
+for delete
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('crm.contact_points:delete', 'owner'))
+    and exists (
+        select 1
+          from crm.contacts as parent
+         where parent.agency_id = crm.contact_points.agency_id
+           and parent.id = crm.contact_points.contact_id
+           for key share
+    )
+);
+
 create policy "the auditor reads everything"
 on crm.contact_points
 as permissive
@@ -22,6 +163,43 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select, delete on table crm.contact_points to authenticated;
+
+grant insert (
+    agency_id,
+    id,
+    contact_id,
+    kind,
+    label,
+    value,
+    e164,
+    is_primary,
+    is_shared,
+    verified_at,
+    bounced_at,
+    created_at,
+    created_by,
+    row_version
+) on table crm.contact_points to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    contact_id,
+    kind,
+    label,
+    value,
+    e164,
+    is_primary,
+    is_shared,
+    verified_at,
+    bounced_at,
+    created_at,
+    created_by,
+    row_version,
+    deleted_at
+) on table crm.contact_points to authenticated;
 
 grant select, insert, update, delete on table crm.contact_points to service_role;
 

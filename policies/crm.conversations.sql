@@ -1,4 +1,7 @@
--- Conversations.
+-- A member sees the conversations they take part in; a manager those of the own teams, owners and admins
+-- all, but a private one only who takes part. The lowest rung here is "participant". A client sees and
+-- opens conversations about itself that are open to clients: the last condition. The id is ours: it is also
+-- the id of an agent's thread.
 alter table crm.conversations enable row level security;
 alter table crm.conversations force row level security;
 
@@ -14,6 +17,212 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "people read conversations they take part in, staff by role"
+on crm.conversations
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and case (
+        select app.reach(
+            'crm.conversations:select',
+            agency => '{owner,admin,client}',
+            team => '{manager}',
+            scope => '{ai_agent}',
+            own => '{member}'
+        )
+    )
+        when 'all' then
+            visibility <> 'private' or (
+                (select app.membership_id()) in (owner_id, assignee_id)
+                or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
+            )
+        when 'team' then
+            (
+                (select app.membership_id()) in (owner_id, assignee_id)
+                or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
+            )
+            or (
+                visibility <> 'private'
+                and (
+                    team_id = any((select app.my_teams())::uuid[])
+                    or (owner_id is null and assignee_id is null and team_id is null)
+                )
+            )
+        when 'own' then
+            (
+                (select app.membership_id()) in (owner_id, assignee_id)
+                or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
+            )
+    end
+    and (
+        (select app.agency_role()) <> 'client'
+        or (
+            visibility = 'client'
+            and contact_id = (select app.contact_id())
+        )
+    )
+    and (
+        deleted_at is null
+        or (select app.may('crm.conversations:update', 'owner', 'admin'))
+    )
+);
+
+create policy "staff open conversations and clients those about themselves"
+on crm.conversations
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and case (
+        select app.reach(
+            'crm.conversations:insert',
+            agency => '{owner,admin,client}',
+            team => '{manager}',
+            own => '{member,ai_agent}'
+        )
+    )
+        when 'all' then visibility <> 'private' or owner_id = (select app.membership_id())
+        when 'team' then
+            owner_id = (select app.membership_id())
+            or (
+                visibility <> 'private'
+                and (
+                    team_id = any((select app.my_teams())::uuid[])
+                    or (owner_id is null and assignee_id is null and team_id is null)
+                )
+            )
+        when 'own' then owner_id = (select app.membership_id())
+    end
+    and (
+        (select app.agency_role()) <> 'client'
+        or (
+            visibility = 'client'
+            and contact_id = (select app.contact_id())
+        )
+    )
+);
+
+create policy "staff change conversations of their teams or their own"
+on crm.conversations
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and case (
+        select app.reach(
+            'crm.conversations:update',
+            agency => '{owner,admin}',
+            team => '{manager}',
+            own => '{member}'
+        )
+    )
+        when 'all' then
+            visibility <> 'private' or (
+                (select app.membership_id()) in (owner_id, assignee_id)
+                or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
+            )
+        when 'team' then
+            (
+                (select app.membership_id()) in (owner_id, assignee_id)
+                or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
+            )
+            or (
+                visibility <> 'private'
+                and (
+                    team_id = any((select app.my_teams())::uuid[])
+                    or (owner_id is null and assignee_id is null and team_id is null)
+                )
+            )
+        when 'own' then
+            (
+                (select app.membership_id()) in (owner_id, assignee_id)
+                or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
+            )
+    end
+    and (
+        deleted_at is null
+        or (select app.may('crm.conversations:update', 'owner', 'admin'))
+    )
+)
+with check (
+    agency_id = (select app.agency_id())
+    and case (
+        select app.reach(
+            'crm.conversations:update',
+            agency => '{owner,admin}',
+            team => '{manager}',
+            own => '{member}'
+        )
+    )
+        when 'all' then
+            visibility <> 'private' or (
+                (select app.membership_id()) in (owner_id, assignee_id)
+                or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
+            )
+        when 'team' then
+            (
+                (select app.membership_id()) in (owner_id, assignee_id)
+                or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
+            )
+            or (
+                visibility <> 'private'
+                and (
+                    team_id = any((select app.my_teams())::uuid[])
+                    or (owner_id is null and assignee_id is null and team_id is null)
+                )
+            )
+        when 'own' then
+            (
+                (select app.membership_id()) in (owner_id, assignee_id)
+                or (select app.membership_id()) = any(participant_ids)
+                or (
+                    visibility = 'client'
+                    and contact_id = (select app.contact_id())
+                )
+            )
+    end
+    and (
+        deleted_at is null
+        or (select app.may('crm.conversations:update', 'owner', 'admin'))
+    )
+);
+
 create policy "the auditor reads everything"
 on crm.conversations
 as permissive
@@ -22,6 +231,46 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table crm.conversations to authenticated;
+
+grant insert (
+    agency_id,
+    channel,
+    subject,
+    status,
+    contact_id,
+    deal_id,
+    owner_id,
+    assignee_id,
+    team_id,
+    visibility,
+    external_thread_id,
+    snoozed_until,
+    created_at,
+    created_by,
+    row_version
+) on table crm.conversations to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    channel,
+    subject,
+    status,
+    contact_id,
+    deal_id,
+    owner_id,
+    assignee_id,
+    team_id,
+    visibility,
+    external_thread_id,
+    snoozed_until,
+    created_at,
+    created_by,
+    row_version,
+    deleted_at
+) on table crm.conversations to authenticated;
 
 grant select, insert, update, delete on table crm.conversations to service_role;
 

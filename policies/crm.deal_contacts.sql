@@ -1,4 +1,5 @@
--- The people of a deal.
+-- Who takes part in a deal follows the deal: who sees it sees them, who may change it keeps them. An agent
+-- removes nothing.
 alter table crm.deal_contacts enable row level security;
 alter table crm.deal_contacts force row level security;
 
@@ -14,6 +15,104 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "staff read contacts of deals they see"
+on crm.deal_contacts
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.deal_contacts:select',
+            'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.deals as parent
+         where parent.agency_id = crm.deal_contacts.agency_id
+           and parent.id = crm.deal_contacts.deal_id
+    )
+);
+
+create policy "staff add contacts to deals they may change"
+on crm.deal_contacts
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.deal_contacts:insert',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.deals as parent
+         where parent.agency_id = crm.deal_contacts.agency_id
+           and parent.id = crm.deal_contacts.deal_id
+           for key share
+    )
+);
+
+create policy "staff change contacts of deals they may change"
+on crm.deal_contacts
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.deal_contacts:update',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.deals as parent
+         where parent.agency_id = crm.deal_contacts.agency_id
+           and parent.id = crm.deal_contacts.deal_id
+           for key share
+    )
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.deal_contacts:update',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.deals as parent
+         where parent.agency_id = crm.deal_contacts.agency_id
+           and parent.id = crm.deal_contacts.deal_id
+           for key share
+    )
+);
+
+create policy "staff remove contacts of deals they may change"
+on crm.deal_contacts
+as permissive
+for delete
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('crm.deal_contacts:delete', 'owner', 'admin', 'manager', 'member'))
+    and exists (
+        select 1
+          from crm.deals as parent
+         where parent.agency_id = crm.deal_contacts.agency_id
+           and parent.id = crm.deal_contacts.deal_id
+           for key share
+    )
+);
+
 create policy "the auditor reads everything"
 on crm.deal_contacts
 as permissive
@@ -22,6 +121,30 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select, delete on table crm.deal_contacts to authenticated;
+
+grant insert (
+    agency_id,
+    id,
+    deal_id,
+    contact_id,
+    role_title,
+    created_at,
+    created_by,
+    row_version
+) on table crm.deal_contacts to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    deal_id,
+    contact_id,
+    role_title,
+    created_at,
+    created_by,
+    row_version
+) on table crm.deal_contacts to authenticated;
 
 grant select, insert, update, delete on table crm.deal_contacts to service_role;
 

@@ -1,4 +1,5 @@
--- The lines of a deal.
+-- The lines of a deal follow the deal: who sees it sees them, who may change it keeps them. An agent
+-- removes nothing.
 alter table crm.deal_line_items enable row level security;
 alter table crm.deal_line_items force row level security;
 
@@ -14,6 +15,109 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "staff read lines of deals they see"
+on crm.deal_line_items
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.deal_line_items:select',
+            'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.deals as parent
+         where parent.agency_id = crm.deal_line_items.agency_id
+           and parent.id = crm.deal_line_items.deal_id
+    )
+);
+
+create policy "staff add lines to deals they may change"
+on crm.deal_line_items
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.deal_line_items:insert',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.deals as parent
+         where parent.agency_id = crm.deal_line_items.agency_id
+           and parent.id = crm.deal_line_items.deal_id
+           for key share
+    )
+);
+
+create policy "staff change lines of deals they may change"
+on crm.deal_line_items
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.deal_line_items:update',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.deals as parent
+         where parent.agency_id = crm.deal_line_items.agency_id
+           and parent.id = crm.deal_line_items.deal_id
+           for key share
+    )
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.deal_line_items:update',
+            'owner', 'admin', 'manager', 'member', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.deals as parent
+         where parent.agency_id = crm.deal_line_items.agency_id
+           and parent.id = crm.deal_line_items.deal_id
+           for key share
+    )
+);
+
+create policy "staff remove lines of deals they may change"
+on crm.deal_line_items
+as permissive
+for delete
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.deal_line_items:delete',
+            'owner', 'admin', 'manager', 'member'
+        )
+    )
+    and exists (
+        select 1
+          from crm.deals as parent
+         where parent.agency_id = crm.deal_line_items.agency_id
+           and parent.id = crm.deal_line_items.deal_id
+           for key share
+    )
+);
+
 create policy "the auditor reads everything"
 on crm.deal_line_items
 as permissive
@@ -22,6 +126,40 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select, delete on table crm.deal_line_items to authenticated;
+
+grant insert (
+    agency_id,
+    id,
+    deal_id,
+    product_id,
+    position,
+    description,
+    quantity,
+    unit_price,
+    discount_pct,
+    tax_rate,
+    created_at,
+    created_by,
+    row_version
+) on table crm.deal_line_items to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    deal_id,
+    product_id,
+    position,
+    description,
+    quantity,
+    unit_price,
+    discount_pct,
+    tax_rate,
+    created_at,
+    created_by,
+    row_version
+) on table crm.deal_line_items to authenticated;
 
 grant select, insert, update, delete on table crm.deal_line_items to service_role;
 

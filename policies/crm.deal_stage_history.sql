@@ -1,4 +1,5 @@
--- How long each deal was where.
+-- Who sees a deal sees how it got where it is. Nobody writes but the trigger on deals: a history that could
+-- be corrected would be none.
 alter table crm.deal_stage_history enable row level security;
 alter table crm.deal_stage_history force row level security;
 
@@ -14,6 +15,27 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "staff read the stage history of deals they see"
+on crm.deal_stage_history
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.deal_stage_history:select',
+            'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent'
+        )
+    )
+    and exists (
+        select 1
+          from crm.deals as parent
+         where parent.agency_id = crm.deal_stage_history.agency_id
+           and parent.id = crm.deal_stage_history.deal_id
+    )
+);
+
 create policy "the auditor reads everything"
 on crm.deal_stage_history
 as permissive
@@ -22,6 +44,8 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table crm.deal_stage_history to authenticated;
 
 grant select on table crm.deal_stage_history to service_role;
 

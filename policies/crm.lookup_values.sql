@@ -1,4 +1,5 @@
--- Short lists that the agency edits: sources, reasons, industries.
+-- All staff read the short lists of the agency; owners and admins keep them, because they change what every
+-- record may hold. Archived, never deleted.
 alter table crm.lookup_values enable row level security;
 alter table crm.lookup_values force row level security;
 
@@ -14,6 +15,45 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "staff read the lists of values of their agency"
+on crm.lookup_values
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.lookup_values:select',
+            'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent'
+        )
+    )
+);
+
+create policy "owners and admins add lists of values"
+on crm.lookup_values
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.may('crm.lookup_values:insert', 'owner', 'admin'))
+);
+
+create policy "owners and admins change lists of values"
+on crm.lookup_values
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('crm.lookup_values:update', 'owner', 'admin'))
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.may('crm.lookup_values:update', 'owner', 'admin'))
+);
+
 create policy "the auditor reads everything"
 on crm.lookup_values
 as permissive
@@ -22,6 +62,32 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table crm.lookup_values to authenticated;
+
+grant insert (
+    agency_id,
+    id,
+    kind,
+    label,
+    position,
+    archived_at,
+    created_at,
+    created_by,
+    row_version
+) on table crm.lookup_values to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    kind,
+    label,
+    position,
+    archived_at,
+    created_at,
+    created_by,
+    row_version
+) on table crm.lookup_values to authenticated;
 
 grant select, insert, update, delete on table crm.lookup_values to service_role;
 

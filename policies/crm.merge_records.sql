@@ -1,4 +1,5 @@
--- What merges moved.
+-- What a merge moved, kept so that it can be undone. Owners and admins see all, a manager what became of
+-- records they see. The merge functions write it, nobody else.
 alter table crm.merge_records enable row level security;
 alter table crm.merge_records force row level security;
 
@@ -14,6 +15,35 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "owners and admins read merges, managers those they see"
+on crm.merge_records
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        (select app.may('crm.merge_records:select', 'owner', 'admin'))
+        or (
+            (select app.may('crm.merge_records:select', 'manager'))
+            and (
+                exists (
+                    select 1
+                      from crm.contacts as parent
+                     where parent.agency_id = crm.merge_records.agency_id
+                       and parent.id = crm.merge_records.winner_contact_id
+                )
+                or exists (
+                    select 1
+                      from crm.companies as parent
+                     where parent.agency_id = crm.merge_records.agency_id
+                       and parent.id = crm.merge_records.winner_company_id
+                )
+            )
+        )
+    )
+);
+
 create policy "the auditor reads everything"
 on crm.merge_records
 as permissive
@@ -22,6 +52,8 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table crm.merge_records to authenticated;
 
 grant select, insert, update, delete on table crm.merge_records to service_role;
 

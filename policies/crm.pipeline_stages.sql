@@ -1,4 +1,5 @@
--- The stages of a pipeline.
+-- All staff see the stages of each pipeline; managers and above keep them. Stages are archived, never
+-- deleted.
 alter table crm.pipeline_stages enable row level security;
 alter table crm.pipeline_stages force row level security;
 
@@ -14,6 +15,45 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "staff read the stages of their agency"
+on crm.pipeline_stages
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'crm.pipeline_stages:select',
+            'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent'
+        )
+    )
+);
+
+create policy "managers and above add stages"
+on crm.pipeline_stages
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.may('crm.pipeline_stages:insert', 'owner', 'admin', 'manager'))
+);
+
+create policy "managers and above change stages"
+on crm.pipeline_stages
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('crm.pipeline_stages:update', 'owner', 'admin', 'manager'))
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.may('crm.pipeline_stages:update', 'owner', 'admin', 'manager'))
+);
+
 create policy "the auditor reads everything"
 on crm.pipeline_stages
 as permissive
@@ -22,6 +62,38 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table crm.pipeline_stages to authenticated;
+
+grant insert (
+    agency_id,
+    id,
+    pipeline_id,
+    name,
+    position,
+    probability,
+    outcome,
+    rotten_after,
+    archived_at,
+    created_at,
+    created_by,
+    row_version
+) on table crm.pipeline_stages to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    pipeline_id,
+    name,
+    position,
+    probability,
+    outcome,
+    rotten_after,
+    archived_at,
+    created_at,
+    created_by,
+    row_version
+) on table crm.pipeline_stages to authenticated;
 
 grant select, insert, update, delete on table crm.pipeline_stages to service_role;
 

@@ -1,4 +1,5 @@
--- Requests to be forgotten.
+-- Owners and admins see and make requests to be forgotten; owners decide them. Nobody deletes one: it is
+-- the proof.
 alter table governance.erasure_requests enable row level security;
 alter table governance.erasure_requests force row level security;
 
@@ -14,6 +15,40 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "owners and admins read erasure requests"
+on governance.erasure_requests
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('governance.erasure_requests:select', 'owner', 'admin'))
+);
+
+create policy "owners and admins request erasures"
+on governance.erasure_requests
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.may('governance.erasure_requests:insert', 'owner', 'admin'))
+);
+
+create policy "owners change erasure requests"
+on governance.erasure_requests
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('governance.erasure_requests:update', 'owner'))
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.may('governance.erasure_requests:update', 'owner'))
+);
+
 create policy "the auditor reads everything"
 on governance.erasure_requests
 as permissive
@@ -22,6 +57,38 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table governance.erasure_requests to authenticated;
+
+grant insert (
+    agency_id,
+    id,
+    subject_kind,
+    subject_id,
+    label_masked,
+    reason,
+    status,
+    legal_hold,
+    requested_at,
+    due_at,
+    requested_by_id,
+    created_at,
+    created_by,
+    row_version
+) on table governance.erasure_requests to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    label_masked,
+    reason,
+    status,
+    legal_hold,
+    due_at,
+    created_at,
+    created_by,
+    row_version
+) on table governance.erasure_requests to authenticated;
 
 grant select, insert, update, delete on table governance.erasure_requests to service_role;
 

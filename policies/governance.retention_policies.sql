@@ -1,4 +1,4 @@
--- How long what is kept.
+-- Owners decide how long the agency keeps what, admins read it: shortening a period deletes data.
 alter table governance.retention_policies enable row level security;
 alter table governance.retention_policies force row level security;
 
@@ -14,6 +14,40 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "owners and admins read retention policies"
+on governance.retention_policies
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('governance.retention_policies:select', 'owner', 'admin'))
+);
+
+create policy "owners add retention policies"
+on governance.retention_policies
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.may('governance.retention_policies:insert', 'owner'))
+);
+
+create policy "owners change retention policies"
+on governance.retention_policies
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('governance.retention_policies:update', 'owner'))
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.may('governance.retention_policies:update', 'owner'))
+);
+
 create policy "the auditor reads everything"
 on governance.retention_policies
 as permissive
@@ -22,6 +56,32 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table governance.retention_policies to authenticated;
+
+grant insert (
+    agency_id,
+    id,
+    entity,
+    keep,
+    action,
+    legal_hold,
+    created_at,
+    created_by,
+    row_version
+) on table governance.retention_policies to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    entity,
+    keep,
+    action,
+    legal_hold,
+    created_at,
+    created_by,
+    row_version
+) on table governance.retention_policies to authenticated;
 
 grant select, insert, update, delete on table governance.retention_policies to service_role;
 

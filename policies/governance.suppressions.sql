@@ -1,4 +1,4 @@
--- Hashes of addresses that must not come back. No client reaches them.
+-- Hashes of erased addresses, so that no import brings them back. No API role reaches them.
 alter table governance.suppressions enable row level security;
 alter table governance.suppressions force row level security;
 

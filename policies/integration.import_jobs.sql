@@ -1,4 +1,5 @@
--- Imports.
+-- Owners and admins see and run all imports, a manager those of the own teams, a member the own, and needs
+-- the capability for it.
 alter table integration.import_jobs enable row level security;
 alter table integration.import_jobs force row level security;
 
@@ -14,6 +15,95 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "staff read imports of their own or their teams"
+on integration.import_jobs
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and case (
+        select app.reach(
+            'integration.import_jobs:select',
+            agency => '{owner,admin}',
+            team => '{manager}',
+            own => '{member}'
+        )
+    )
+        when 'all' then true
+        when 'team' then
+            owner_id = (select app.membership_id())
+            or team_id = any((select app.my_teams())::uuid[])
+        when 'own' then owner_id = (select app.membership_id())
+    end
+);
+
+create policy "staff who may import start imports"
+on integration.import_jobs
+as permissive
+for insert
+to authenticated
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.can_import())
+    and case (
+        select app.reach(
+            'integration.import_jobs:insert',
+            agency => '{owner,admin}',
+            team => '{manager}',
+            own => '{member}'
+        )
+    )
+        when 'all' then true
+        when 'team' then
+            owner_id = (select app.membership_id())
+            or team_id = any((select app.my_teams())::uuid[])
+        when 'own' then owner_id = (select app.membership_id())
+    end
+);
+
+create policy "staff who may import change imports"
+on integration.import_jobs
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.can_import())
+    and case (
+        select app.reach(
+            'integration.import_jobs:update',
+            agency => '{owner,admin}',
+            team => '{manager}',
+            own => '{member}'
+        )
+    )
+        when 'all' then true
+        when 'team' then
+            owner_id = (select app.membership_id())
+            or team_id = any((select app.my_teams())::uuid[])
+        when 'own' then owner_id = (select app.membership_id())
+    end
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.can_import())
+    and case (
+        select app.reach(
+            'integration.import_jobs:update',
+            agency => '{owner,admin}',
+            team => '{manager}',
+            own => '{member}'
+        )
+    )
+        when 'all' then true
+        when 'team' then
+            owner_id = (select app.membership_id())
+            or team_id = any((select app.my_teams())::uuid[])
+        when 'own' then owner_id = (select app.membership_id())
+    end
+);
+
 create policy "the auditor reads everything"
 on integration.import_jobs
 as permissive
@@ -22,6 +112,38 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table integration.import_jobs to authenticated;
+
+grant insert (
+    agency_id,
+    id,
+    entity,
+    file_id,
+    mapping,
+    dedupe,
+    status,
+    owner_id,
+    team_id,
+    created_at,
+    created_by,
+    row_version
+) on table integration.import_jobs to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    entity,
+    file_id,
+    mapping,
+    dedupe,
+    status,
+    owner_id,
+    team_id,
+    created_at,
+    created_by,
+    row_version
+) on table integration.import_jobs to authenticated;
 
 grant select, insert, update, delete on table integration.import_jobs to service_role;
 

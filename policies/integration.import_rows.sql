@@ -1,4 +1,4 @@
--- The lines of imports.
+-- Who sees an import sees its lines. The import writes them.
 alter table integration.import_rows enable row level security;
 alter table integration.import_rows force row level security;
 
@@ -14,6 +14,27 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "staff read the lines of imports they see"
+on integration.import_rows
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (
+        select app.may(
+            'integration.import_rows:select',
+            'owner', 'admin', 'manager', 'member'
+        )
+    )
+    and exists (
+        select 1
+          from integration.import_jobs as parent
+         where parent.agency_id = integration.import_rows.agency_id
+           and parent.id = integration.import_rows.job_id
+    )
+);
+
 create policy "the auditor reads everything"
 on integration.import_rows
 as permissive
@@ -22,6 +43,8 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table integration.import_rows to authenticated;
 
 grant select, insert, update, delete on table integration.import_rows to service_role;
 

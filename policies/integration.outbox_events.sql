@@ -1,4 +1,4 @@
--- Events for the publisher. No client reaches them.
+-- What happened, for the worker that tells others. No API role reaches it.
 alter table integration.outbox_events enable row level security;
 alter table integration.outbox_events force row level security;
 

@@ -1,4 +1,4 @@
--- Deliveries of events.
+-- Owners and admins see what was delivered and what failed. The worker writes it.
 alter table integration.webhook_deliveries enable row level security;
 alter table integration.webhook_deliveries force row level security;
 
@@ -14,6 +14,16 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "owners and admins read deliveries"
+on integration.webhook_deliveries
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('integration.webhook_deliveries:select', 'owner', 'admin'))
+);
+
 create policy "the auditor reads everything"
 on integration.webhook_deliveries
 as permissive
@@ -22,6 +32,8 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table integration.webhook_deliveries to authenticated;
 
 grant select, insert, update, delete on table integration.webhook_deliveries to service_role;
 

@@ -1,4 +1,5 @@
--- Webhooks.
+-- Owners and admins see and change where the agency is told what happened. Made by app.create_webhook only,
+-- which returns the secret once.
 alter table integration.webhook_endpoints enable row level security;
 alter table integration.webhook_endpoints force row level security;
 
@@ -14,6 +15,42 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "owners and admins read webhooks"
+on integration.webhook_endpoints
+as permissive
+for select
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('integration.webhook_endpoints:select', 'owner', 'admin'))
+    and (
+        deleted_at is null
+        or (select app.may('integration.webhook_endpoints:update', 'owner', 'admin'))
+    )
+);
+
+create policy "owners and admins change webhooks"
+on integration.webhook_endpoints
+as permissive
+for update
+to authenticated
+using (
+    agency_id = (select app.agency_id())
+    and (select app.may('integration.webhook_endpoints:update', 'owner', 'admin'))
+    and (
+        deleted_at is null
+        or (select app.may('integration.webhook_endpoints:update', 'owner', 'admin'))
+    )
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.may('integration.webhook_endpoints:update', 'owner', 'admin'))
+    and (
+        deleted_at is null
+        or (select app.may('integration.webhook_endpoints:update', 'owner', 'admin'))
+    )
+);
+
 create policy "the auditor reads everything"
 on integration.webhook_endpoints
 as permissive
@@ -22,6 +59,21 @@ to gardenos_auditor
 using (
     true
 );
+
+grant select on table integration.webhook_endpoints to authenticated;
+
+grant update (
+    agency_id,
+    id,
+    name,
+    url,
+    event_types,
+    is_active,
+    created_at,
+    created_by,
+    row_version,
+    deleted_at
+) on table integration.webhook_endpoints to authenticated;
 
 grant select, insert, update, delete on table integration.webhook_endpoints to service_role;
 

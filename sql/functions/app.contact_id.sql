@@ -1,5 +1,5 @@
--- The contact that a client is. Null for everybody else: a colleague may stand among the contacts too, and
--- has no rights from that.
+-- "Self" and "shared" of a client: the contact whose login this is. The membership reader answers, so that a
+-- key needs no scope on memberships to be the client that it acts as.
 set local role gardenos_membership_reader;
 
 create or replace function app.contact_id()
@@ -10,13 +10,14 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    proof record := app.proof();
 begin
     return (
         select m.contact_id
           from tenancy.memberships as m
-         where m.agency_id = app.agency_id()
-           and m.id = app.membership_id()
-           and m.role = 'client'
+         where m.agency_id = proof.agency_id
+           and m.id = proof.membership_id
     );
 end;
 $function$;
@@ -25,9 +26,10 @@ revoke all on function app.contact_id() from public;
 grant execute on function app.contact_id() to
     authenticated,
     service_role,
-    gardenos_worker;
+    gardenos_worker,
+    gardenos_search;
 
 comment on function app.contact_id() is
-'The contact behind me when I am a client; null otherwise.';
+'The contact behind the client who is asking; null for everybody else.';
 
 set local role gardenos_owner;

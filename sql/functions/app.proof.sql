@@ -125,6 +125,7 @@ grant execute on function app.proof() to
     service_role,
     gardenos_owner,
     gardenos_worker,
+    gardenos_search,
     gardenos_membership_reader,
     gardenos_tenancy_writer;
 

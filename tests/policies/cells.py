@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from tests.policies import new_records
 from tests.policies.access import Connection, Outcome, Row, attempt
 from tests.policies.matrix import Command, Matrix, Role
 from tests.policies.meaning import Me, in_agency, may, sees
@@ -44,6 +45,44 @@ CHANGES: dict[str, tuple[str, str]] = {
     # revoking is the one change that a key may make too; what is revoked stays so
     "tenancy.api_keys": ("revoked_at = coalesce(revoked_at, now())", ""),
     "tenancy.api_key_secrets": ("key_hash = key_hash", ""),
+    **{
+        table: (change, change)
+        for table, change in {
+            "crm.companies": "city = 'Changed'",
+            "crm.contacts": "job_title = 'Changed'",
+            "crm.contact_points": "label = 'Changed'",
+            "crm.contact_companies": "role_title = 'Changed'",
+            "crm.tags": "color = '#123456'",
+            "crm.custom_field_defs": "position = 7",
+            "crm.lookup_values": "position = 7",
+            "crm.saved_views": "columns = '[]'",
+            "crm.pipelines": "position = 7",
+            "crm.pipeline_stages": "probability = 7",
+            "crm.deals": "expected_close_on = '2030-01-01'",
+            "crm.deal_contacts": "role_title = 'Changed'",
+            "crm.products": "description = 'Changed'",
+            "crm.deal_line_items": "position = 7",
+            "crm.activities": "due_at = '2030-01-01'",
+            "crm.conversations": "subject = 'Changed'",
+            "crm.participants": "role = 'cc'",
+            "crm.messages": "body_text = 'Changed'",
+            "crm.calendar_events": "location = 'Changed'",
+            "crm.files": "file_name = 'Changed'",
+            "crm.consents": "source = 'Changed'",
+            "integration.outbox_events": "published_at = null",
+            "integration.webhook_endpoints": "name = 'Changed'",
+            "integration.webhook_secrets": "secret_ref = 'Changed'",
+            "integration.webhook_deliveries": "attempts = 1",
+            "integration.import_jobs": "dedupe = 'skip'",
+            "governance.erasure_requests": "reason = 'Changed'",
+            "governance.retention_policies": "keep = '99 days'",
+        }.items()
+    },
+    "crm.record_tags": ("tag_id = tag_id", ""),
+    "crm.merge_records": ("undo_until = undo_until", ""),
+    "crm.deal_stage_history": ("left_at = left_at", ""),
+    "integration.import_rows": ("row_no = row_no", ""),
+    "governance.suppressions": ("value_hash = value_hash", ""),
     "audit.log": (
         "old_values = null, new_values = null, salt = null,"
         " values_hash = coalesce(values_hash, audit.values_hash(salt, old_values, new_values))",
@@ -99,6 +138,17 @@ def kept_by_guard(world: World, table: str, row: Row, me: Me) -> bool:
     return False
 
 
+def held(world: World, table: str, row: Row) -> bool:
+    """Whether a hard delete is refused because of what points to the row (2.2: no action)."""
+    if table != "crm.contacts":
+        return False
+    return any(
+        child["agency_id"] == row["agency_id"] and child["contact_id"] == row["id"]
+        for name in ("crm.consents", "tenancy.memberships")
+        for child in world.rows[name]
+    )
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A row to insert, and the SQLSTATE of the rule that refuses it although the cell allows it."""
@@ -142,6 +192,13 @@ def candidates(world: World, table: str) -> list[Candidate]:
     }
     if table in builders:
         return builders[table]()
+    if table in new_records.BUILDERS:
+        rows = new_records.BUILDERS[table]
+        return [
+            Candidate({"agency_id": place.id, **row})
+            for place in (a, b)
+            for row in rows(world.rows, place.id, people(place), place.teams)
+        ]
     column, value = {
         "tenancy.agencies": ("slug", "c"),
         "tenancy.issuers": ("issuer", "https://evil.test"),
@@ -149,6 +206,11 @@ def candidates(world: World, table: str) -> list[Candidate]:
         "tenancy.user_identities": ("subject", "new"),
     }.get(table, ("agency_id", a.id))
     return [Candidate({column: value})]
+
+
+def people(agency: Agency) -> dict[str, UUID]:
+    """The membership ids of an agency, by name."""
+    return {name: member.membership_id for name, member in agency.members.items()}
 
 
 def new_member(agency: Agency, user_id: UUID, role: Role) -> Row:
@@ -298,10 +360,20 @@ class Cells:
             self._count_blind(f"update {table} set {blind}", table, Command.UPDATE)
 
     def _delete(self, table: str) -> None:
-        outcome = self._attempt(f"delete from {table} where true returning {key_list(table)}")
+        allowed = self._allowed(table, Command.DELETE)
+        kept = keys_of(table, (row for row in allowed if held(self.world, table, row)))
+        rest, parameters = where_keys(table, kept, but=True)
+        outcome = self._attempt(
+            f"delete from {table} where {rest} returning {key_list(table)}", parameters
+        )
         assert outcome.sqlstate is None, outcome
-        assert keys_of(table, outcome.rows) == keys_of(table, self._allowed(table, Command.DELETE))
-        self._count_blind(f"delete from {table}", table, Command.DELETE)
+        assert keys_of(table, outcome.rows) == keys_of(table, allowed) - kept
+        for key in sorted(kept)[:2]:
+            one, parameters = where_keys(table, [key])
+            outcome = self._attempt(f"delete from {table} where {one}", parameters)
+            assert outcome.sqlstate == "23503", outcome
+        if not kept:
+            self._count_blind(f"delete from {table}", table, Command.DELETE)
 
     def _count_blind(self, statement: str, table: str, command: Command) -> None:
         """A statement that reads no column asks no SELECT policy: its own must suffice."""

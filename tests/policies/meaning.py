@@ -1,11 +1,12 @@
 """What the words of the matrix mean, as predicates over plain rows.
 
-Written from the words of the specification (schema.md, sections 4.1 and 8), never from `policies/`:
+Written from the words of the specification (schema.md, sections 4 and 8), never from `policies/`:
 a policy that is wrong must disagree with this file.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
 from tests.policies.access import Row
@@ -19,6 +20,10 @@ RANK = {
     Role.VIEWER: 2,
     Role.CLIENT: 1,
 }
+RECORD_SCOPES = ("own", "team", "all")
+
+# every row there is, by table and by agency and id
+Rows = Mapping[str, Mapping[tuple[UUID, UUID], Row]]
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,11 @@ class Me:
 
     Attributes:
         leads: the teams that I lead; a deleted team is led by nobody.
+        teams: the live teams that I am in, with those below the teams that I lead.
+        record_scope: how far `scope` reaches; of an agent for me, the narrower of both.
+        contact_id: the person behind a client.
+        capabilities: extra rights of my membership.
+        rows: what there is, for the words that ask another row.
         agent: an agent acts for me (claim `act`).
         key: the API key that I come with.
         scopes: what the key is limited to, as `schema.table:command`; None: to nothing less.
@@ -37,13 +47,19 @@ class Me:
     agency_id: UUID
     role: Role
     leads: frozenset[UUID]
+    teams: frozenset[UUID] = frozenset()
+    record_scope: str = "own"
+    contact_id: UUID | None = None
+    capabilities: frozenset[str] = frozenset()
+    rows: Rows = field(default_factory=dict, compare=False, repr=False)
     agent: bool = False
     key: UUID | None = None
     scopes: frozenset[str] | None = None
 
-    def through_agent(self) -> "Me":
-        """The same person, for whom an agent acts."""
-        return replace(self, agent=True)
+    def through_agent(self, record_scope: str) -> "Me":
+        """The same person, for whom an agent acts whose membership has this record scope."""
+        narrower = min(self.record_scope, record_scope, key=RECORD_SCOPES.index)
+        return replace(self, agent=True, record_scope=narrower)
 
     def with_key(self, key: UUID, *scopes: str) -> "Me":
         """The same member, by an API key; no scopes: all that the membership may."""
@@ -55,46 +71,253 @@ class Me:
             return self.role not in (Role.OWNER, Role.ADMIN)
         return self.role is Role.AI_AGENT or RANK[Role(role)] > RANK[self.role]
 
+    def find(self, table: str, key: UUID | None) -> Row | None:
+        """The row of my agency with this id."""
+        return self.rows[table].get((self.agency_id, key)) if key is not None else None
+
 
 def in_agency(table: str, row: Row, me: Me) -> bool:
     """The row is my agency's; of `agencies`, it is my agency."""
     return bool(row["id" if table == "tenancy.agencies" else "agency_id"] == me.agency_id)
 
 
+# --- whose a row is -------------------------------------------------------------------------------
+
+# the row that a child asks, by the column that points to it: one of them is set
+PARENTS: dict[str, dict[str, str]] = {
+    "crm.contact_points": {"contact_id": "crm.contacts"},
+    "crm.contact_companies": {"contact_id": "crm.contacts"},
+    "crm.record_tags": {
+        "contact_id": "crm.contacts",
+        "company_id": "crm.companies",
+        "deal_id": "crm.deals",
+    },
+    "crm.merge_records": {
+        "winner_contact_id": "crm.contacts",
+        "winner_company_id": "crm.companies",
+    },
+    "crm.deal_contacts": {"deal_id": "crm.deals"},
+    "crm.deal_stage_history": {"deal_id": "crm.deals"},
+    "crm.deal_line_items": {"deal_id": "crm.deals"},
+    "crm.participants": {
+        "conversation_id": "crm.conversations",
+        "calendar_event_id": "crm.calendar_events",
+    },
+    "crm.messages": {"conversation_id": "crm.conversations"},
+    "crm.files": {
+        "contact_id": "crm.contacts",
+        "company_id": "crm.companies",
+        "deal_id": "crm.deals",
+        "activity_id": "crm.activities",
+        "calendar_event_id": "crm.calendar_events",
+        "message_id": "crm.messages",
+    },
+    "crm.consents": {"contact_id": "crm.contacts"},
+    "integration.import_rows": {"job_id": "integration.import_jobs"},
+}
 SELF: dict[str, Callable[[Row, Me], bool]] = {
     "tenancy.users": lambda row, me: row["id"] == me.user_id,
     "tenancy.user_identities": lambda row, me: row["user_id"] == me.user_id,
     "tenancy.memberships": lambda row, me: (
         row["agency_id"] == me.agency_id and row["id"] == me.membership_id
     ),
+    "crm.consents": lambda row, me: (
+        row["agency_id"] == me.agency_id
+        and me.contact_id is not None
+        and row["contact_id"] == me.contact_id
+    ),
 }
 OWN: dict[str, Callable[[Row, Me], bool]] = {
-    "tenancy.teams": lambda row, me: row["agency_id"] == me.agency_id and row["id"] in me.leads,
-    "tenancy.team_members": lambda row, me: (
-        row["agency_id"] == me.agency_id and row["team_id"] in me.leads
+    "tenancy.teams": lambda row, me: row["id"] in me.leads,
+    "tenancy.team_members": lambda row, me: row["team_id"] in me.leads,
+    "tenancy.invitations": lambda row, me: row["invited_by_id"] == me.membership_id,
+    "crm.companies": lambda row, me: row["owner_id"] == me.membership_id,
+    "crm.contacts": lambda row, me: row["owner_id"] == me.membership_id,
+    "crm.saved_views": lambda row, me: row["owner_id"] == me.membership_id,
+    "crm.deals": lambda row, me: row["owner_id"] == me.membership_id,
+    "crm.activities": lambda row, me: me.membership_id in (row["owner_id"], row["assignee_id"]),
+    "crm.conversations": lambda row, me: me.membership_id in (row["owner_id"], row["assignee_id"]),
+    "crm.messages": lambda row, me: (
+        row["sender_membership_id"] == me.membership_id and row["status"] == "draft"
     ),
-    "tenancy.invitations": lambda row, me: (
-        row["agency_id"] == me.agency_id and row["invited_by_id"] == me.membership_id
-    ),
+    "crm.calendar_events": lambda row, me: row["owner_id"] == me.membership_id,
+    "crm.files": lambda row, me: row["owner_id"] == me.membership_id,
+    "integration.import_jobs": lambda row, me: row["owner_id"] == me.membership_id,
 }
 
 
-def reaches(scope: Scope, table: str, row: Row, me: Me) -> bool:
-    """Whether a word of the matrix reaches this row.
+def own(table: str, row: Row, me: Me, command: Command) -> bool:
+    """Mine, as section 4 says for the table; of a new row, `owner_id` must be me (8.1, 5)."""
+    if not in_agency(table, row, me):
+        return False
+    if command is Command.INSERT and table.startswith(("crm.", "integration.")):
+        return bool(row.get("owner_id") == me.membership_id)
+    return OWN[table](row, me)
 
-    Raises:
-        ValueError: the word has no meaning for this table yet; a new table states it here.
-    """
-    match scope:
-        case Scope.NONE:
+
+def participates(table: str, row: Row, me: Me, command: Command) -> bool:
+    """Own, or I am among those who take part; a client: open to clients, and about me."""
+    if me.role is Role.CLIENT and table == "crm.conversations":
+        return row["visibility"] == "client" and about_me(row, me)
+    return own(table, row, me, command) or me.membership_id in row.get("participant_ids", ())
+
+
+def about_me(row: Row, me: Me) -> bool:
+    """I am a client, and this row names my contact."""
+    return me.contact_id is not None and row.get("contact_id") == me.contact_id
+
+
+def in_my_teams(table: str, row: Row, me: Me, command: Command) -> bool:
+    """Own, taking part, of a team of mine, or unassigned."""
+    return (
+        participates(table, row, me, command)
+        or row["team_id"] in me.teams
+        or not any(row.get(column) for column in ("owner_id", "assignee_id", "team_id"))
+    )
+
+
+def hidden_as_private(table: str, row: Row, me: Me, command: Command) -> bool:
+    """A private row is for those whose it is and who take part, whatever the role (8.1, 1)."""
+    return (
+        row.get("visibility") == "private"
+        and not own(table, row, me, command)
+        and me.membership_id not in row.get("participant_ids", ())
+    )
+
+
+# --- the words ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question: may I do this to this row of this table?"""
+
+    matrix: Matrix
+    table: str
+    command: Command
+    row: Row
+    me: Me
+
+    def parents(self) -> dict[str, Row | None]:
+        """The parent that is set, by its table; None where my agency has no such row."""
+        return {
+            table: self.me.find(table, self.row[column])
+            for column, table in PARENTS[self.table].items()
+            if self.row.get(column) is not None
+        }
+
+    def parent(self) -> bool:
+        """I can select the parent; for writing, I can update it."""
+        parents = self.parents()
+        if self.table == "crm.files" and not parents:
+            return own(self.table, self.row, self.me, self.command)
+        return any(
+            row is not None
+            and sees(self.matrix, table, row, self.me)
+            and (
+                self.command is Command.SELECT
+                or may(self.matrix, table, Command.UPDATE, row, self.me)
+            )
+            for table, row in parents.items()
+        )
+
+    def shared(self) -> bool:
+        """Explicitly shared with me: own, or opened by `visibility`."""
+        row, me = self.row, self.me
+        if own(self.table, row, me, self.command):
+            return True
+        if me.role is not Role.CLIENT:
+            return row["visibility"] in ("agency", "client") or (
+                row["visibility"] == "team" and row["team_id"] in me.teams
+            )
+        return bool(row["visibility"] == "client") and self.about_client()
+
+    def about_client(self) -> bool:
+        """The row is about the client: it, or what it belongs to, names its contact."""
+        if self.table == "crm.calendar_events":
+            return any(
+                guest["calendar_event_id"] == self.row["id"] and about_me(guest, self.me)
+                for guest in self.me.rows["crm.participants"].values()
+                if guest["agency_id"] == self.me.agency_id
+            )
+        if self.table == "crm.files":
+            return about_me(self.row, self.me) or any(
+                row is not None and sees(self.matrix, table, row, self.me)
+                for table, row in self.parents().items()
+                if table in ("crm.activities", "crm.calendar_events", "crm.messages")
+            )
+        return about_me(self.row, self.me)
+
+    def participant(self) -> bool:
+        """Whether I take part: in it, or in the conversation that it belongs to."""
+        row, me = self.row, self.me
+        if self.table == "crm.messages":
+            place = me.find("crm.conversations", row["conversation_id"])
+            if place is None or not sees(self.matrix, "crm.conversations", place, me):
+                return False
+            if not participates("crm.conversations", place, me, Command.SELECT):
+                return False
+            if me.role is not Role.CLIENT or self.command is Command.INSERT:
+                return True
+            return bool(row["direction"] != "internal" and row["status"] != "draft")
+        if self.table == "crm.files":
+            message = me.find("crm.messages", row.get("message_id"))
+            return (
+                row["visibility"] == "client"
+                and row.get("owner_id") in (None, me.membership_id)
+                and (
+                    about_me(row, me)
+                    or (message is not None and sees(self.matrix, "crm.messages", message, me))
+                )
+            )
+        return participates(self.table, row, me, self.command)
+
+    def scope(self) -> bool:
+        """As far as my record scope reaches."""
+        match self.me.record_scope:
+            case "all":
+                return True
+            case "team":
+                return in_my_teams(self.table, self.row, self.me, self.command)
+        if self.table == "crm.conversations" and self.command is not Command.INSERT:
+            return self.participant()
+        return own(self.table, self.row, self.me, self.command)
+
+    def reached_by(self, word: Scope) -> bool:
+        """Whether a word of the matrix reaches this row.
+
+        Raises:
+            ValueError: the word has no meaning for this table yet; a new table states it here.
+        """
+        if word is Scope.NONE:
             return False
-        case Scope.AGENCY:
-            return in_agency(table, row, me)
-        case Scope.SELF if table in SELF:
-            return SELF[table](row, me)
-        case Scope.OWN if table in OWN:
-            return OWN[table](row, me)
-    raise ValueError(f"Say in meaning.py what {scope!r} means on {table}.")
+        if word is Scope.SELF and self.table in SELF:
+            return SELF[self.table](self.row, self.me)
+        if not in_agency(self.table, self.row, self.me):
+            return False
+        if word is Scope.AGENCY and self.table not in OWN:
+            return True
+        if self.table not in OWN and self.table not in PARENTS:
+            raise ValueError(f"Say in meaning.py what {word!r} means on {self.table}.")
+        if self.table in OWN and hidden_as_private(self.table, self.row, self.me, self.command):
+            return False
+        words: dict[Scope, Callable[[], bool]] = {
+            Scope.AGENCY: lambda: True,
+            Scope.OWN: lambda: own(self.table, self.row, self.me, self.command),
+            Scope.PARTICIPANT: self.participant,
+            Scope.TEAM: lambda: in_my_teams(self.table, self.row, self.me, self.command),
+            Scope.SCOPE: self.scope,
+            Scope.SHARED: self.shared,
+            Scope.PARENT: self.parent,
+        }
+        return words[word]()
+
+
+def reaches(
+    matrix: Matrix, scope: Scope, table: str, row: Row, me: Me, command: Command = Command.SELECT
+) -> bool:
+    """Whether a word of the matrix reaches this row."""
+    return Asked(matrix, table, command, row, me).reached_by(scope)
 
 
 def may(matrix: Matrix, table: str, command: Command, row: Row, me: Me) -> bool:
@@ -107,8 +330,32 @@ def may(matrix: Matrix, table: str, command: Command, row: Row, me: Me) -> bool:
         needed = Command.UPDATE if command is Command.SOFT_DELETE else command
         if f"{table}:{needed}" not in me.scopes:
             return False
+    if narrowed(table, command, row, me):
+        return False
     roles = (me.role, Role.AI_AGENT) if me.agent else (me.role,)
-    return all(reaches(matrix.scope(table, role, command), table, row, me) for role in roles)
+    return all(
+        reaches(matrix, matrix.scope(table, role, command), table, row, me, command)
+        for role in roles
+    )
+
+
+def narrowed(table: str, command: Command, row: Row, me: Me) -> bool:
+    """Whether a rule of section 4 or 8.1 takes back what the cell would give."""
+    agent = me.agent or me.role is Role.AI_AGENT
+    inserts = command is Command.INSERT
+    match table:
+        # a client sees no internal message and no draft, and writes inbound; an agent writes drafts
+        case "crm.messages" if inserts:
+            wrong_way = me.role is Role.CLIENT and row["direction"] != "inbound"
+            return wrong_way or (agent and row.get("status", "draft") != "draft")
+        case "crm.messages" if command is Command.SELECT and me.role is Role.CLIENT:
+            return bool(row["direction"] == "internal" or row["status"] == "draft")
+        # a client withdraws through the portal, and does nothing else
+        case "crm.consents" if inserts and me.role is Role.CLIENT:
+            return (row["status"], row["source"]) != ("withdrawn", "portal")
+        case "integration.import_jobs" if command is not Command.SELECT:
+            return me.role is Role.MEMBER and "import" not in me.capabilities
+    return False
 
 
 def sees(matrix: Matrix, table: str, row: Row, me: Me) -> bool:
@@ -116,3 +363,12 @@ def sees(matrix: Matrix, table: str, row: Row, me: Me) -> bool:
     return may(matrix, table, Command.SELECT, row, me) and (
         row.get("deleted_at") is None or may(matrix, table, Command.SOFT_DELETE, row, me)
     )
+
+
+def with_rows(rows: Mapping[str, list[dict[str, Any]]]) -> Rows:
+    """The rows of tenant tables, by table, agency and id."""
+    return {
+        table: {(row["agency_id"], row["id"]): row for row in found if "agency_id" in row}
+        for table, found in rows.items()
+        if table.startswith(("crm.", "integration.", "governance."))
+    }

@@ -405,7 +405,7 @@ def execute(connection: Connection, world: World, broken: Broken) -> None:
     claims = dict(member.claims())
     if broken.agent:
         claims["act"] = {"user_id": str(world.a.members["agent"].user_id)}
-        me = me.through_agent()
+        me = world.through_agent(world.a, SUBJECTS[role])
     if broken.scopes:
         key = world.a.keys[role, "narrowed"]
         connection.execute("set local role service_role")

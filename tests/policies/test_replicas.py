@@ -82,7 +82,7 @@ def test_agent_reads_the_cell_of_both(
     agent = world.a.members["agent"]
     claims = world.a.members[SUBJECTS[role]].claims(act={"user_id": str(agent.user_id)})
     with acting(reader.connection, claims):
-        me = world.me(world.a, SUBJECTS[role]).through_agent()
+        me = world.through_agent(world.a, SUBJECTS[role])
         Cells(reader.connection, world, matrix, me).check(table, Command.SELECT)
 
 

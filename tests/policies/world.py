@@ -6,12 +6,14 @@ row is also kept as a plain dict, read once past row-level security, for predica
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid4
 
+from tests.policies import records
 from tests.policies.access import Claims, Connection, Row, acting
 from tests.policies.matrix import Role
-from tests.policies.meaning import Me
+from tests.policies.meaning import Me, Rows, with_rows
 
 ISSUER = "https://auth.gardenos.test"
 FOREIGN_ISSUER = "https://login.kratos.test"
@@ -27,6 +29,7 @@ TABLES = (
     "tenancy.invitation_secrets",
     "tenancy.api_keys",
     "tenancy.api_key_secrets",
+    *records.TABLES,
     "audit.log",
     "audit.seals",
     "audit.retired",
@@ -103,15 +106,56 @@ class World:
     nomad: UUID
     rows: dict[str, list[Row]] = field(default_factory=dict)
 
+    @cached_property
+    def by_key(self) -> Rows:
+        """The records, to be found by a reference."""
+        return with_rows(self.rows)
+
+    def membership(self, agency: Agency, name: str) -> Row:
+        """The membership of somebody, as it stands in the database."""
+        (row,) = (
+            row
+            for row in self.rows["tenancy.memberships"]
+            if row["agency_id"] == agency.id and row["id"] == agency.members[name].membership_id
+        )
+        return row
+
+    def teams_of(self, agency: Agency, name: str) -> frozenset[UUID]:
+        """The live teams of a member, with those below the live ones that the member leads."""
+        teams = {t["id"]: t for t in self.rows["tenancy.teams"] if t["agency_id"] == agency.id}
+        mine, below = set(), set()
+        for row in self.rows["tenancy.team_members"]:
+            if (
+                row["agency_id"] == agency.id
+                and row["membership_id"] == agency.members[name].membership_id
+                and teams[row["team_id"]]["deleted_at"] is None
+            ):
+                mine.add(row["team_id"])
+                if row["is_lead"]:
+                    below.add(row["team_id"])
+        while found := {t for t in teams if teams[t]["parent_team_id"] in below} - below:
+            below |= found
+        return frozenset(t for t in mine | below if teams[t]["deleted_at"] is None)
+
+    def through_agent(self, agency: Agency, name: str) -> Me:
+        """The same for a member for whom the agent of the agency acts."""
+        return self.me(agency, name).through_agent(self.membership(agency, "agent")["record_scope"])
+
     def me(self, agency: Agency, name: str) -> Me:
         """What the matrix needs to know of a member."""
         member = agency.members[name]
+        membership = self.membership(agency, name)
         live = {
             team["id"]
             for team in self.rows["tenancy.teams"]
             if team["agency_id"] == agency.id and team["deleted_at"] is None
         }
         return Me(
+            teams=self.teams_of(agency, name),
+            record_scope=membership["record_scope"],
+            contact_id=membership["contact_id"],
+            capabilities=frozenset(membership["capabilities"]),
+            rows=self.by_key,
             user_id=member.user_id,
             membership_id=member.membership_id,
             agency_id=agency.id,
@@ -154,8 +198,8 @@ def build(connect: Callable[[str], Connection]) -> World:
             stranger = add_user(client, "stranger@nowhere.test")
             nomad = add_user(client, "nomad@nowhere.test")
         world = World(
-            a=found_agency(client, "a"),
-            b=found_agency(client, "b"),
+            a=found_agency(client, superuser, "a"),
+            b=found_agency(client, superuser, "b"),
             stranger=stranger,
             nomad=nomad,
         )
@@ -173,9 +217,30 @@ def build(connect: Callable[[str], Connection]) -> World:
                     status,
                     agency.members[name].membership_id,
                 )
+            add_records(superuser, agency)
         add_evidence(superuser, world)
         refresh(world, superuser)
     return world
+
+
+def add_contacts(superuser: Connection, agency: Agency) -> None:
+    """Insert the people behind the clients, before these are invited."""
+    for name, contact in CONTACTS.items():
+        superuser.execute(
+            "insert into crm.contacts (agency_id, id, full_name) values (%s, %s, %s)",
+            [agency.id, contact, name],
+        )
+
+
+def add_records(superuser: Connection, agency: Agency) -> None:
+    """Insert what the agency works with."""
+    records.Records(
+        superuser,
+        agency.id,
+        {name: member.membership_id for name, member in agency.members.items()},
+        {name: team for name, team in agency.teams.items() if name != "Old"},
+        CONTACTS,
+    ).write()
 
 
 def add_evidence(superuser: Connection, world: World) -> None:
@@ -229,8 +294,11 @@ def add_user(client: Connection, email: str | None, kind: str = "person") -> UUI
     return user_id
 
 
-def found_agency(client: Connection, slug: str) -> Agency:
-    """Create an agency with its first owner, and let everybody in."""
+def found_agency(client: Connection, superuser: Connection, slug: str) -> Agency:
+    """Create an agency with its first owner, and let everybody in.
+
+    The member may import; the agent reaches as far as its team.
+    """
     users: dict[str, UUID] = {}
     with acting(client, None, "service_role", keep=True):
         for name in PEOPLE:
@@ -248,6 +316,7 @@ def found_agency(client: Connection, slug: str) -> Agency:
         agency.members["owner"] = Member(
             "owner", users["owner"], cursor.fetchall()[0]["id"], agency.id, Role.OWNER
         )
+    add_contacts(superuser, agency)
     owner = agency.members["owner"]
     for name, (role, scope) in list(PEOPLE.items())[1:]:
         enter(
@@ -275,12 +344,18 @@ def found_agency(client: Connection, slug: str) -> Agency:
         membership_id = run(
             client,
             owner.claims(),
-            "insert into tenancy.memberships (user_id, role, display_name)"
-            " values (%s, 'ai_agent', %s) returning id",
+            "insert into tenancy.memberships (user_id, role, record_scope, display_name)"
+            " values (%s, 'ai_agent', 'team', %s) returning id",
             users[name],
             name,
         )
         agency.members[name] = Member(name, users[name], membership_id, agency.id, Role.AI_AGENT)
+    run(
+        client,
+        owner.claims(),
+        "update tenancy.memberships set capabilities = '{import}' where id = %s returning id",
+        agency.members["member"].membership_id,
+    )
     return agency
 
 
