@@ -44,10 +44,18 @@ UNTRACKED = frozenset(
 )
 
 # When a row, or the conversation that it belongs to, is private, the trail must not tell what it
-# says: old and new row to whether values are recorded.
+# says: when values are recorded, for each operation. A message stays in its conversation.
 OPEN_WHEN = {
-    "row": "{row}.visibility <> 'private'",
-    "conversation": "app.is_open_conversation({row}.agency_id, {row}.conversation_id)",
+    "row": {
+        "insert": "n.visibility <> 'private'",
+        "update": "o.visibility <> 'private' and n.visibility <> 'private'",
+        "delete": "o.visibility <> 'private'",
+    },
+    "conversation": {
+        "insert": "app.is_open_conversation(n.agency_id, n.conversation_id)",
+        "update": "app.is_open_conversation(n.agency_id, n.conversation_id)",
+        "delete": "app.is_open_conversation(o.agency_id, o.conversation_id)",
+    },
 }
 
 AGENCIES = "tenancy.agencies"
@@ -202,8 +210,7 @@ def _unless_private(op: str, shape: Shape, name: str, value: str) -> str:
     """What stands in a column of the trail: nothing of a row that is or was private."""
     if shape.private is None:
         return value
-    rows = {"insert": ["n"], "update": ["o", "n"], "delete": ["o"]}[op]
-    is_open = " and ".join(OPEN_WHEN[shape.private].format(row=row) for row in rows)
+    is_open = OPEN_WHEN[shape.private][op]
     otherwise = "\n    else '{}'" if name == "changed" else ""
     return f"case\n    when {is_open}\n        then {_deeper(value)}{otherwise}\nend"
 

@@ -12,7 +12,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    is_agent boolean := app.acts_as_agent();
+    proof record := app.proof();
     before jsonb := case when tg_op = 'UPDATE' then old.custom else '{}' end;
     found record;
     fault text;
@@ -49,7 +49,7 @@ begin
                 column = 'custom',
                 hint = 'The fields are in crm.custom_field_defs. A field without a value is left out.';
         end if;
-        if is_agent and not found.agent_writable and found.value is distinct from before -> found.key then
+        if proof.is_person is false and not found.agent_writable and found.value is distinct from before -> found.key then
             raise exception 'custom: "%" is not written by agents.', found.key
                 using errcode = '42501';
         end if;

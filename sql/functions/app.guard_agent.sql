@@ -12,9 +12,11 @@ declare
         'owner_id', 'team_id', 'assignee_id', 'visibility', 'deleted_at', 'merged_into_id', 'do_not_contact',
         'anonymised_at'
     ];
+    proof record := app.proof();
     named text;
 begin
-    if not app.acts_as_agent() or current_user = 'gardenos_owner' then
+    -- services prove nothing, and the owner of the table is a foreign key that clears a reference
+    if proof.is_person is not false or current_user = 'gardenos_owner' then
         return new;
     end if;
     select n.key

@@ -65,7 +65,7 @@ begin
                 using errcode = '42501';
         end if;
     end if;
-    if new.status <> 'draft' and app.acts_as_agent() then
+    if new.status <> 'draft' and not proof.is_person then
         raise exception 'An agent writes drafts; a person sends them.'
             using errcode = '42501';
     end if;

@@ -34,6 +34,24 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of
+    type_id,
+    contact_id,
+    company_id,
+    deal_id
+on crm.activities
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links(
+    'type_id', 'crm.lookup_values',
+    'contact_id', 'crm.contacts',
+    'company_id', 'crm.companies',
+    'deal_id', 'crm.deals'
+);
+
 create or replace trigger guard_agent
 before update on crm.activities
 for each row

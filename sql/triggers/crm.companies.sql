@@ -47,6 +47,14 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of industry_id on crm.companies
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links('industry_id', 'crm.lookup_values');
+
 create or replace trigger guard_agent
 before update on crm.companies
 for each row

@@ -10,6 +10,14 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of company_id on crm.contact_companies
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links('company_id', 'crm.companies');
+
 create or replace trigger stamp
 before insert or update on crm.contact_companies
 for each row

@@ -60,6 +60,20 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of
+    lifecycle_id,
+    source_id
+on crm.contacts
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links(
+    'lifecycle_id', 'crm.lookup_values',
+    'source_id', 'crm.lookup_values'
+);
+
 create or replace trigger guard_agent
 before update on crm.contacts
 for each row

@@ -1,4 +1,4 @@
--- What one row of conversations needs. last_message_at and participant_ids are written often and are no change.
+-- What one row of conversations needs. last_message_at and participant_ids are no change.
 create or replace trigger default_owner
 before insert on crm.conversations
 for each row
@@ -25,6 +25,17 @@ when (
     or old.created_by is distinct from new.created_by
 )
 execute function app.forbid_agency_change();
+
+create or replace trigger forbid_hidden_links
+after insert or update of
+    contact_id,
+    deal_id
+on crm.conversations
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links('contact_id', 'crm.contacts', 'deal_id', 'crm.deals');
 
 create or replace trigger guard_agent
 before update on crm.conversations

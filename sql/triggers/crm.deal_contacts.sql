@@ -10,6 +10,14 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of contact_id on crm.deal_contacts
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links('contact_id', 'crm.contacts');
+
 create or replace trigger stamp
 before insert or update on crm.deal_contacts
 for each row

@@ -10,6 +10,14 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of product_id on crm.deal_line_items
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links('product_id', 'crm.products');
+
 create or replace trigger keep_definition
 before update on crm.deal_line_items
 for each row

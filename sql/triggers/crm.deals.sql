@@ -51,6 +51,26 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of
+    pipeline_id,
+    company_id,
+    primary_contact_id,
+    lost_reason_id,
+    source_id
+on crm.deals
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links(
+    'pipeline_id', 'crm.pipelines',
+    'company_id', 'crm.companies',
+    'primary_contact_id', 'crm.contacts',
+    'lost_reason_id', 'crm.lookup_values',
+    'source_id', 'crm.lookup_values'
+);
+
 create or replace trigger guard_agent
 before update on crm.deals
 for each row

@@ -24,7 +24,17 @@ when (
     or old.merged_by_id is distinct from new.merged_by_id
     or old.undo_until is distinct from new.undo_until
 )
-execute function app.forbid_redefinition('entity', 'winner_contact_id', 'loser_contact_id', 'winner_company_id', 'loser_company_id', 'snapshot', 'moved', 'merged_by_id', 'undo_until');
+execute function app.forbid_redefinition(
+    'entity',
+    'winner_contact_id',
+    'loser_contact_id',
+    'winner_company_id',
+    'loser_company_id',
+    'snapshot',
+    'moved',
+    'merged_by_id',
+    'undo_until'
+);
 
 create or replace trigger stamp
 before insert on crm.merge_records

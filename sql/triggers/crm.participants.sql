@@ -10,6 +10,20 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of
+    membership_id,
+    contact_id
+on crm.participants
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links(
+    'membership_id', 'tenancy.memberships',
+    'contact_id', 'crm.contacts'
+);
+
 create or replace trigger keep_definition
 before update on crm.participants
 for each row

@@ -10,6 +10,14 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of pipeline_id on crm.pipeline_stages
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links('pipeline_id', 'crm.pipelines');
+
 create or replace trigger forbid_removal
 before delete on crm.pipeline_stages
 for each row

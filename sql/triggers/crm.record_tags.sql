@@ -10,6 +10,24 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of
+    tag_id,
+    contact_id,
+    company_id,
+    deal_id
+on crm.record_tags
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links(
+    'tag_id', 'crm.tags',
+    'contact_id', 'crm.contacts',
+    'company_id', 'crm.companies',
+    'deal_id', 'crm.deals'
+);
+
 create or replace trigger stamp
 before insert on crm.record_tags
 for each row

@@ -26,6 +26,14 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of file_id on integration.import_jobs
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links('file_id', 'crm.files');
+
 create or replace trigger stamp
 before insert or update of
     agency_id,
