@@ -180,6 +180,18 @@ with check (
     )
 );
 
+create policy "triggers note who takes part"
+on crm.calendar_events
+as permissive
+for all
+to gardenos_crm_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.calendar_events
 as permissive
@@ -243,3 +255,9 @@ grant update (
 grant select, insert, update, delete on table crm.calendar_events to service_role;
 
 grant select on table crm.calendar_events to gardenos_auditor;
+
+grant select on table crm.calendar_events to gardenos_crm_writer;
+
+grant update (
+    participant_ids
+) on table crm.calendar_events to gardenos_crm_writer;

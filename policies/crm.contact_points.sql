@@ -155,6 +155,18 @@ using (
     )
 );
 
+create policy "triggers delete and restore addresses with their contact"
+on crm.contact_points
+as permissive
+for all
+to gardenos_crm_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.contact_points
 as permissive
@@ -204,3 +216,9 @@ grant update (
 grant select, insert, update, delete on table crm.contact_points to service_role;
 
 grant select on table crm.contact_points to gardenos_auditor;
+
+grant select on table crm.contact_points to gardenos_crm_writer;
+
+grant update (
+    deleted_at
+) on table crm.contact_points to gardenos_crm_writer;

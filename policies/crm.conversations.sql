@@ -223,6 +223,18 @@ with check (
     )
 );
 
+create policy "triggers note who takes part and when something was said"
+on crm.conversations
+as permissive
+for all
+to gardenos_crm_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.conversations
 as permissive
@@ -275,3 +287,10 @@ grant update (
 grant select, insert, update, delete on table crm.conversations to service_role;
 
 grant select on table crm.conversations to gardenos_auditor;
+
+grant select on table crm.conversations to gardenos_crm_writer;
+
+grant update (
+    participant_ids,
+    last_message_at
+) on table crm.conversations to gardenos_crm_writer;

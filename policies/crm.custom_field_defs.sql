@@ -54,6 +54,15 @@ with check (
     and (select app.may('crm.custom_field_defs:update', 'owner', 'admin'))
 );
 
+create policy "triggers look definitions up"
+on crm.custom_field_defs
+as permissive
+for select
+to gardenos_crm_writer
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.custom_field_defs
 as permissive
@@ -104,3 +113,5 @@ grant update (
 grant select, insert, update, delete on table crm.custom_field_defs to service_role;
 
 grant select on table crm.custom_field_defs to gardenos_auditor;
+
+grant select on table crm.custom_field_defs to gardenos_crm_writer;

@@ -118,6 +118,15 @@ using (
     )
 );
 
+create policy "triggers total the lines"
+on crm.deal_line_items
+as permissive
+for select
+to gardenos_crm_writer
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.deal_line_items
 as permissive
@@ -164,3 +173,5 @@ grant update (
 grant select, insert, update, delete on table crm.deal_line_items to service_role;
 
 grant select on table crm.deal_line_items to gardenos_auditor;
+
+grant select on table crm.deal_line_items to gardenos_crm_writer;

@@ -36,6 +36,18 @@ using (
     )
 );
 
+create policy "triggers write the history"
+on crm.deal_stage_history
+as permissive
+for all
+to gardenos_crm_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.deal_stage_history
 as permissive
@@ -50,3 +62,9 @@ grant select on table crm.deal_stage_history to authenticated;
 grant select on table crm.deal_stage_history to service_role;
 
 grant select on table crm.deal_stage_history to gardenos_auditor;
+
+grant select, insert on table crm.deal_stage_history to gardenos_crm_writer;
+
+grant update (
+    left_at
+) on table crm.deal_stage_history to gardenos_crm_writer;

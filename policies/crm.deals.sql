@@ -138,6 +138,18 @@ using (
     and (select app.may('crm.deals:delete', 'owner'))
 );
 
+create policy "triggers total the lines"
+on crm.deals
+as permissive
+for all
+to gardenos_crm_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.deals
 as permissive
@@ -195,3 +207,9 @@ grant update (
 grant select, insert, update, delete on table crm.deals to service_role;
 
 grant select on table crm.deals to gardenos_auditor;
+
+grant select on table crm.deals to gardenos_crm_writer;
+
+grant update (
+    amount
+) on table crm.deals to gardenos_crm_writer;

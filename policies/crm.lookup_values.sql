@@ -54,6 +54,15 @@ with check (
     and (select app.may('crm.lookup_values:update', 'owner', 'admin'))
 );
 
+create policy "triggers look values up"
+on crm.lookup_values
+as permissive
+for select
+to gardenos_crm_writer
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.lookup_values
 as permissive
@@ -92,3 +101,5 @@ grant update (
 grant select, insert, update, delete on table crm.lookup_values to service_role;
 
 grant select on table crm.lookup_values to gardenos_auditor;
+
+grant select on table crm.lookup_values to gardenos_crm_writer;

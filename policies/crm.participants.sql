@@ -152,6 +152,15 @@ using (
     and calendar_event_id is not null
 );
 
+create policy "triggers list who takes part"
+on crm.participants
+as permissive
+for select
+to gardenos_crm_writer
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.participants
 as permissive
@@ -198,3 +207,5 @@ grant select, insert, update, delete on table crm.participants to service_role;
 grant select on table crm.participants to gardenos_auditor;
 
 grant select on table crm.participants to gardenos_search;
+
+grant select on table crm.participants to gardenos_crm_writer;

@@ -54,6 +54,18 @@ with check (
     and (select app.may('crm.pipeline_stages:update', 'owner', 'admin', 'manager'))
 );
 
+create policy "triggers look stages up and lock them"
+on crm.pipeline_stages
+as permissive
+for all
+to gardenos_crm_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.pipeline_stages
 as permissive
@@ -98,3 +110,9 @@ grant update (
 grant select, insert, update, delete on table crm.pipeline_stages to service_role;
 
 grant select on table crm.pipeline_stages to gardenos_auditor;
+
+grant select on table crm.pipeline_stages to gardenos_crm_writer;
+
+grant update (
+    outcome
+) on table crm.pipeline_stages to gardenos_crm_writer;

@@ -14,6 +14,15 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "triggers look addresses up"
+on governance.suppressions
+as permissive
+for select
+to gardenos_crm_writer
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on governance.suppressions
 as permissive
@@ -26,3 +35,5 @@ using (
 grant select, insert on table governance.suppressions to service_role;
 
 grant select on table governance.suppressions to gardenos_auditor;
+
+grant select on table governance.suppressions to gardenos_crm_writer;

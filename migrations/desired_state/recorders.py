@@ -6,6 +6,7 @@ the files from a scratch database at head; a test compares them, so no new colum
 """
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -34,8 +35,28 @@ UNTRACKED = frozenset(
         "locked_by",
         "locked_until",
         "tier",
+        "total_rows",
+        "created_rows",
+        "updated_rows",
+        "skipped_rows",
+        "failed_rows",
     )
 )
+
+# When a row, or the conversation that it belongs to, is private, the trail must not tell what it
+# says: when values are recorded, for each operation. A message stays in its conversation.
+OPEN_WHEN = {
+    "row": {
+        "insert": "n.visibility <> 'private'",
+        "update": "o.visibility <> 'private' and n.visibility <> 'private'",
+        "delete": "o.visibility <> 'private'",
+    },
+    "conversation": {
+        "insert": "app.is_open_conversation(n.agency_id, n.conversation_id)",
+        "update": "app.is_open_conversation(n.agency_id, n.conversation_id)",
+        "delete": "app.is_open_conversation(o.agency_id, o.conversation_id)",
+    },
+}
 
 AGENCIES = "tenancy.agencies"
 NO_AGENCY = "'00000000-0000-0000-0000-000000000000'"
@@ -43,6 +64,7 @@ NO_AGENCY = "'00000000-0000-0000-0000-000000000000'"
 COLUMNS = """
 select
     a.attname::text,
+    a.atttypid <> 'pg_catalog.tsvector'::regtype,
     exists (
         select 1
           from pg_catalog.pg_index as i
@@ -75,29 +97,42 @@ def levels(file: Path = LEVELS) -> dict[str, str]:
         return {f"{row['schema']}.{row['table']}": row["level"] for row in csv.DictReader(lines)}
 
 
+def privacy(file: Path = LEVELS) -> dict[str, str]:
+    """Table to what makes a row of it private, a key of OPEN_WHEN; tables that have such rows."""
+    with file.open(newline="", encoding="utf-8") as lines:
+        return {
+            f"{row['schema']}.{row['table']}": row["private"]
+            for row in csv.DictReader(lines)
+            if row["private"]
+        }
+
+
 def recorder_name(table: str) -> str:
     """The function of a table: `audit.record_tenancy_teams`."""
     return f"audit.record_{table.replace('.', '_')}"
 
 
-def recorder(table: str, level: str, columns: list[str], key: list[str]) -> str:
-    """The file of one function.
+@dataclass(frozen=True)
+class Shape:
+    """What a recorder has to know of its table."""
 
-    Args:
-        table: schema and name.
-        level: full or keys.
-        columns: of the table, in their order.
-        key: the columns of its primary key.
-    """
+    table: str
+    level: str
+    columns: list[str]
+    key: list[str]
+    derived: list[str]
+    private: str | None = None
+
+
+def recorder(shape: Shape) -> str:
+    """The file of one function."""
+    table, level = shape.table, shape.level
     name = recorder_name(table)
     declared = "    secret bytea;\n" if level == "full" else ""
     drawn = "    secret := uuid_send(gen_random_uuid());\n" if level == "full" else ""
-    body = "".join(
-        _branch(op, _statement(op, table, level, columns, key))
-        for op in ("insert", "update", "delete")
-    )
+    body = "".join(_branch(op, _statement(op, shape)) for op in ("insert", "update", "delete"))
     return f"""\
--- Appends the changes of {table} to the trail, {_says(level)}.
+-- Appends the changes of {table} to the trail, {_says(shape)}.
 -- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
 -- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
 set local role gardenos_audit_writer;
@@ -142,23 +177,26 @@ def _branch(op: str, statement: str) -> str:
     )
 
 
-def _says(level: str) -> str:
-    return "with their values" if level == "full" else "without their values"
+def _says(shape: Shape) -> str:
+    if shape.level != "full":
+        return "without their values"
+    return "with their values" + (", private rows without" if shape.private else "")
 
 
-def _statement(op: str, table: str, level: str, columns: list[str], key: list[str]) -> str:
+def _statement(op: str, shape: Shape) -> str:
     """One INSERT … SELECT into the trail."""
+    table, columns, key = shape.table, shape.columns, shape.key
     row = "o" if op == "delete" else "n"
     agency, record = _identity(row, table, columns, both=op == "update")
     schema, _, name = table.partition(".")
     names = ["agency_id", "schema_name", "table_name", "record_id", "op"]
     values = [agency, f"'{schema}'", f"'{name}'", record, _op(op, key)]
-    if level == "full":
-        kept = _values(op, columns, key)
+    if shape.level == "full":
+        kept = _values(op, shape)
         # one random number for a statement, and for each row what only who has it can tell
         kept["salt"] = f"substring(sha256(secret || uuid_send({record})) from 1 for 16)"
         names += kept
-        values += kept.values()
+        values += [_unless_private(op, shape, name, value) for name, value in kept.items()]
     names += CONTEXT
     values += [f"context.{each}" for each in CONTEXT]
     return (
@@ -168,17 +206,31 @@ def _statement(op: str, table: str, level: str, columns: list[str], key: list[st
     )
 
 
-def _values(op: str, columns: list[str], key: list[str]) -> dict[str, str]:
+def _unless_private(op: str, shape: Shape, name: str, value: str) -> str:
+    """What stands in a column of the trail: nothing of a row that is or was private."""
+    if shape.private is None:
+        return value
+    is_open = OPEN_WHEN[shape.private][op]
+    otherwise = "\n    else '{}'" if name == "changed" else ""
+    return f"case\n    when {is_open}\n        then {_deeper(value)}{otherwise}\nend"
+
+
+def _deeper(value: str) -> str:
+    return indent(value, "        ").lstrip()
+
+
+def _values(op: str, shape: Shape) -> dict[str, str]:
     """What a row held and holds: column of the trail to expression."""
     found = {}
+    derived = "".join(f" - '{each}'" for each in shape.derived)
     if op == "insert":
-        found["new_values"] = "to_jsonb(n)"
+        found["new_values"] = f"to_jsonb(n){derived}"
     elif op == "delete":
-        found["old_values"] = "to_jsonb(o)"
+        found["old_values"] = f"to_jsonb(o){derived}"
     else:
         # what never changes is left out; where there is no id, the key may
-        fixed = UNTRACKED | set(key if "id" in key else ())
-        tracked = [each for each in columns if each not in fixed]
+        fixed = UNTRACKED | set(shape.key if "id" in shape.key else ())
+        tracked = [each for each in shape.columns if each not in fixed]
         names = ",\n".join(f"case when {_differs(each)} then '{each}' end" for each in tracked)
         found["changed"] = "array_remove(array[\n" + indent(names, "    ") + "\n], null)"
         found["old_values"] = _changed("o", tracked)
@@ -254,15 +306,20 @@ def texts(cursor: psycopg.Cursor[tuple[Any, ...]]) -> dict[Path, str]:
         cursor: of a database at head.
     """
     found = {}
+    private = privacy()
     for table, level in levels().items():
         if level != "none":
-            shape = cursor.execute(COLUMNS, [table]).fetchall()
+            columns = cursor.execute(COLUMNS, [table]).fetchall()
             file = ROOT / "sql" / "functions" / f"{recorder_name(table)}.sql"
             found[file] = recorder(
-                table,
-                level,
-                [name for name, _ in shape],
-                [name for name, is_key in shape if is_key],
+                Shape(
+                    table,
+                    level,
+                    [name for name, is_told, _ in columns if is_told],
+                    [name for name, _, is_key in columns if is_key],
+                    [name for name, is_told, _ in columns if not is_told],
+                    private.get(table),
+                )
             )
     return found
 

@@ -47,6 +47,7 @@ begin
             ('gardenos_tenancy_writer', false, false, false, false, false),
             ('gardenos_sealer', false, false, false, false, false),
             ('gardenos_search', false, false, false, false, false),
+            ('gardenos_crm_writer', false, false, false, false, false),
             ('gardenos_audit_writer', false, false, false, false, false),
             ('gardenos_audit_sealer', false, false, false, false, false),
             ('gardenos_audit_redactor', false, false, false, false, false)

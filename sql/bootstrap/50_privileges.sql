@@ -12,7 +12,7 @@ declare
     ];
     narrow constant text[] := array[
         'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer', 'gardenos_search',
-        'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
+        'gardenos_crm_writer', 'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
     ];
     auditing constant text[] := array[
         'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
@@ -41,6 +41,7 @@ begin
             (array['langgraph'], 'usage', array['authenticated', 'gardenos_worker', 'gardenos_auditor']),
             (array['tenancy'], 'usage', narrow),
             (array['crm'], 'usage', array['gardenos_search']),
+            (array['crm', 'governance'], 'usage', array['gardenos_crm_writer']),
             (
                 array['migration'], 'usage',
                 array['gardenos_sealer'] || auditing
@@ -137,8 +138,8 @@ do $bootstrap$
 declare
     creators constant text[] := array[
         'gardenos_owner', 'gardenos_migrator', 'gardenos_membership_reader', 'gardenos_tenancy_writer',
-        'gardenos_sealer', 'gardenos_search', 'gardenos_audit_writer', 'gardenos_audit_sealer',
-        'gardenos_audit_redactor'
+        'gardenos_sealer', 'gardenos_search', 'gardenos_crm_writer', 'gardenos_audit_writer',
+        'gardenos_audit_sealer', 'gardenos_audit_redactor'
     ];
     creator text;
     spec record;

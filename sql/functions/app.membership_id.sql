@@ -20,7 +20,8 @@ grant execute on function app.membership_id() to
     service_role,
     gardenos_worker,
     gardenos_membership_reader,
-    gardenos_tenancy_writer;
+    gardenos_tenancy_writer,
+    gardenos_crm_writer;
 
 comment on function app.membership_id() is
 'My membership in the agency of the claim, proved live; null when there is none.';

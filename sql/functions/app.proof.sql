@@ -127,7 +127,8 @@ grant execute on function app.proof() to
     gardenos_worker,
     gardenos_search,
     gardenos_membership_reader,
-    gardenos_tenancy_writer;
+    gardenos_tenancy_writer,
+    gardenos_crm_writer;
 
 comment on function app.proof() is
 'Who is asking, proved against the live membership. Every column is null when nothing is proved.';

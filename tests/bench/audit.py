@@ -118,7 +118,9 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
         name = f"bench_{variant}"
         connection.execute(TABLE.format(name, listed, name).encode())
     connection.execute(ROW_TRIGGER.encode())
-    text = recorders.recorder("crm.bench_ours", "full", list(COLUMNS), ["agency_id", "id"])
+    text = recorders.recorder(
+        recorders.Shape("crm.bench_ours", "full", list(COLUMNS), ["agency_id", "id"], [])
+    )
     connection.execute(text.encode())
     connection.execute("reset role")
     connection.execute(OURS.encode())

@@ -51,6 +51,7 @@ NARROW = (
     "gardenos_tenancy_writer",
     "gardenos_sealer",
     "gardenos_search",
+    "gardenos_crm_writer",
     "gardenos_audit_writer",
     "gardenos_audit_sealer",
     "gardenos_audit_redactor",

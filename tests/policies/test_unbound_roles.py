@@ -167,6 +167,7 @@ LOGINS = {
         "gardenos_tenancy_writer",
         "gardenos_sealer",
         "gardenos_search",
+        "gardenos_crm_writer",
         *AUDITING,
     },
     "supabase_auth_admin": set(),

@@ -1,0 +1,235 @@
+-- Appends the changes of crm.contacts to the trail, with their values.
+-- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+-- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
+set local role gardenos_audit_writer;
+
+create or replace function audit.record_crm_contacts()
+returns trigger
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set plan_cache_mode = force_generic_plan
+as $function$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'contacts',
+            n.id,
+            'insert',
+            to_jsonb(n) - 'search',
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'contacts',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.full_name is distinct from n.full_name) then 'full_name' end,
+                case when (o.first_name is distinct from n.first_name) then 'first_name' end,
+                case when (o.last_name is distinct from n.last_name) then 'last_name' end,
+                case when (o.job_title is distinct from n.job_title) then 'job_title' end,
+                case when (o.lifecycle_id is distinct from n.lifecycle_id) then 'lifecycle_id' end,
+                case when (o.source_id is distinct from n.source_id) then 'source_id' end,
+                case when (o.locale is distinct from n.locale) then 'locale' end,
+                case when (o.timezone is distinct from n.timezone) then 'timezone' end,
+                case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                case when (o.do_not_contact is distinct from n.do_not_contact) then 'do_not_contact' end,
+                case when (o.merged_into_id is distinct from n.merged_into_id) then 'merged_into_id' end,
+                case when (o.anonymised_at is distinct from n.anonymised_at) then 'anonymised_at' end,
+                case when (o.custom is distinct from n.custom) then 'custom' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.full_name is distinct from n.full_name) then jsonb_build_object('full_name', o.full_name) else '{}' end
+            || case when (o.first_name is distinct from n.first_name) then jsonb_build_object('first_name', o.first_name) else '{}' end
+            || case when (o.last_name is distinct from n.last_name) then jsonb_build_object('last_name', o.last_name) else '{}' end
+            || case when (o.job_title is distinct from n.job_title) then jsonb_build_object('job_title', o.job_title) else '{}' end
+            || case when (o.lifecycle_id is distinct from n.lifecycle_id) then jsonb_build_object('lifecycle_id', o.lifecycle_id) else '{}' end
+            || case when (o.source_id is distinct from n.source_id) then jsonb_build_object('source_id', o.source_id) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', o.locale) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', o.timezone) else '{}' end
+            || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+            || case when (o.do_not_contact is distinct from n.do_not_contact) then jsonb_build_object('do_not_contact', o.do_not_contact) else '{}' end
+            || case when (o.merged_into_id is distinct from n.merged_into_id) then jsonb_build_object('merged_into_id', o.merged_into_id) else '{}' end
+            || case when (o.anonymised_at is distinct from n.anonymised_at) then jsonb_build_object('anonymised_at', o.anonymised_at) else '{}' end
+            || case when (o.custom is distinct from n.custom) then jsonb_build_object('custom', o.custom) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.full_name is distinct from n.full_name) then jsonb_build_object('full_name', n.full_name) else '{}' end
+            || case when (o.first_name is distinct from n.first_name) then jsonb_build_object('first_name', n.first_name) else '{}' end
+            || case when (o.last_name is distinct from n.last_name) then jsonb_build_object('last_name', n.last_name) else '{}' end
+            || case when (o.job_title is distinct from n.job_title) then jsonb_build_object('job_title', n.job_title) else '{}' end
+            || case when (o.lifecycle_id is distinct from n.lifecycle_id) then jsonb_build_object('lifecycle_id', n.lifecycle_id) else '{}' end
+            || case when (o.source_id is distinct from n.source_id) then jsonb_build_object('source_id', n.source_id) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', n.locale) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', n.timezone) else '{}' end
+            || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+            || case when (o.do_not_contact is distinct from n.do_not_contact) then jsonb_build_object('do_not_contact', n.do_not_contact) else '{}' end
+            || case when (o.merged_into_id is distinct from n.merged_into_id) then jsonb_build_object('merged_into_id', n.merged_into_id) else '{}' end
+            || case when (o.anonymised_at is distinct from n.anonymised_at) then jsonb_build_object('anonymised_at', n.anonymised_at) else '{}' end
+            || case when (o.custom is distinct from n.custom) then jsonb_build_object('custom', n.custom) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'contacts',
+            o.id,
+            'delete',
+            to_jsonb(o) - 'search',
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$function$;
+
+revoke all on function audit.record_crm_contacts() from public;
+grant execute on function audit.record_crm_contacts() to gardenos_owner;
+
+comment on function audit.record_crm_contacts() is
+'Appends the changes of crm.contacts to the trail.';
+
+set local role gardenos_owner;

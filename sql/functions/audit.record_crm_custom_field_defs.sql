@@ -1,0 +1,217 @@
+-- Appends the changes of crm.custom_field_defs to the trail, with their values.
+-- Written by migrations.desired_state.recorders; do not edit. One plan is kept for the session, and
+-- one statement may touch one row and the next ten thousand: no nested loop of old and new rows.
+set local role gardenos_audit_writer;
+
+create or replace function audit.record_crm_custom_field_defs()
+returns trigger
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set plan_cache_mode = force_generic_plan
+as $function$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'custom_field_defs',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'custom_field_defs',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.entity is distinct from n.entity) then 'entity' end,
+                case when (o.key is distinct from n.key) then 'key' end,
+                case when (o.label is distinct from n.label) then 'label' end,
+                case when (o.data_type is distinct from n.data_type) then 'data_type' end,
+                case when (o.required is distinct from n.required) then 'required' end,
+                case when (o.options is distinct from n.options) then 'options' end,
+                case when (o.position is distinct from n.position) then 'position' end,
+                case when (o.agent_writable is distinct from n.agent_writable) then 'agent_writable' end,
+                case when (o.personal_data is distinct from n.personal_data) then 'personal_data' end,
+                case when (o.archived_at is distinct from n.archived_at) then 'archived_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', o.entity) else '{}' end
+            || case when (o.key is distinct from n.key) then jsonb_build_object('key', o.key) else '{}' end
+            || case when (o.label is distinct from n.label) then jsonb_build_object('label', o.label) else '{}' end
+            || case when (o.data_type is distinct from n.data_type) then jsonb_build_object('data_type', o.data_type) else '{}' end
+            || case when (o.required is distinct from n.required) then jsonb_build_object('required', o.required) else '{}' end
+            || case when (o.options is distinct from n.options) then jsonb_build_object('options', o.options) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', o.position) else '{}' end
+            || case when (o.agent_writable is distinct from n.agent_writable) then jsonb_build_object('agent_writable', o.agent_writable) else '{}' end
+            || case when (o.personal_data is distinct from n.personal_data) then jsonb_build_object('personal_data', o.personal_data) else '{}' end
+            || case when (o.archived_at is distinct from n.archived_at) then jsonb_build_object('archived_at', o.archived_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', n.entity) else '{}' end
+            || case when (o.key is distinct from n.key) then jsonb_build_object('key', n.key) else '{}' end
+            || case when (o.label is distinct from n.label) then jsonb_build_object('label', n.label) else '{}' end
+            || case when (o.data_type is distinct from n.data_type) then jsonb_build_object('data_type', n.data_type) else '{}' end
+            || case when (o.required is distinct from n.required) then jsonb_build_object('required', n.required) else '{}' end
+            || case when (o.options is distinct from n.options) then jsonb_build_object('options', n.options) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', n.position) else '{}' end
+            || case when (o.agent_writable is distinct from n.agent_writable) then jsonb_build_object('agent_writable', n.agent_writable) else '{}' end
+            || case when (o.personal_data is distinct from n.personal_data) then jsonb_build_object('personal_data', n.personal_data) else '{}' end
+            || case when (o.archived_at is distinct from n.archived_at) then jsonb_build_object('archived_at', n.archived_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'custom_field_defs',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$function$;
+
+revoke all on function audit.record_crm_custom_field_defs() from public;
+grant execute on function audit.record_crm_custom_field_defs() to gardenos_owner;
+
+comment on function audit.record_crm_custom_field_defs() is
+'Appends the changes of crm.custom_field_defs to the trail.';
+
+set local role gardenos_owner;

@@ -1,0 +1,96 @@
+-- What one row of activities needs.
+create or replace trigger check_lookups
+before insert or update of type_id on crm.activities
+for each row
+when (
+    new.type_id is not null
+)
+execute function app.check_lookups('type_id', 'activity_type');
+
+create or replace trigger default_owner
+before insert on crm.activities
+for each row
+when (
+    new.owner_id is null
+)
+execute function app.default_owner();
+
+create or replace trigger default_team
+before insert on crm.activities
+for each row
+when (
+    new.team_id is null
+)
+execute function app.default_team();
+
+create or replace trigger forbid_agency_change
+before update on crm.activities
+for each row
+when (
+    old.agency_id is distinct from new.agency_id
+    or old.id is distinct from new.id
+    or old.created_at is distinct from new.created_at
+    or old.created_by is distinct from new.created_by
+)
+execute function app.forbid_agency_change();
+
+create or replace trigger forbid_hidden_links
+after insert or update of
+    type_id,
+    contact_id,
+    company_id,
+    deal_id
+on crm.activities
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links(
+    'type_id', 'crm.lookup_values',
+    'contact_id', 'crm.contacts',
+    'company_id', 'crm.companies',
+    'deal_id', 'crm.deals'
+);
+
+create or replace trigger guard_agent
+before update on crm.activities
+for each row
+execute function app.guard_agent();
+
+create or replace trigger stamp
+before insert or update on crm.activities
+for each row
+execute function app.stamp_row();
+
+create or replace trigger stamp_deletion
+before update on crm.activities
+for each row
+when (
+    (old.deleted_at is null) <> (new.deleted_at is null)
+    or old.deleted_at <> new.deleted_at
+    or old.deleted_by is distinct from new.deleted_by
+)
+execute function app.stamp_deletion();
+
+create or replace trigger audit_delete
+after delete on crm.activities
+referencing old table as old_rows
+for each statement
+execute function audit.record_crm_activities();
+
+create or replace trigger audit_insert
+after insert on crm.activities
+referencing new table as new_rows
+for each statement
+execute function audit.record_crm_activities();
+
+create or replace trigger audit_truncate
+before truncate on crm.activities
+for each statement
+execute function audit.forbid_truncate();
+
+create or replace trigger audit_update
+after update on crm.activities
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function audit.record_crm_activities();

@@ -1,0 +1,63 @@
+-- What one row of contact_points needs.
+create or replace trigger check_suppression
+after insert or update of
+    kind,
+    value,
+    e164
+on crm.contact_points
+for each row
+execute function app.check_suppression();
+
+create or replace trigger forbid_agency_change
+before update on crm.contact_points
+for each row
+when (
+    old.agency_id is distinct from new.agency_id
+    or old.id is distinct from new.id
+    or old.created_at is distinct from new.created_at
+    or old.created_by is distinct from new.created_by
+)
+execute function app.forbid_agency_change();
+
+create or replace trigger guard_agent
+before update on crm.contact_points
+for each row
+execute function app.guard_agent();
+
+create or replace trigger stamp
+before insert or update on crm.contact_points
+for each row
+execute function app.stamp_row();
+
+create or replace trigger stamp_deletion
+before update on crm.contact_points
+for each row
+when (
+    (old.deleted_at is null) <> (new.deleted_at is null)
+    or old.deleted_at <> new.deleted_at
+    or old.deleted_by is distinct from new.deleted_by
+)
+execute function app.stamp_deletion();
+
+create or replace trigger audit_delete
+after delete on crm.contact_points
+referencing old table as old_rows
+for each statement
+execute function audit.record_crm_contact_points();
+
+create or replace trigger audit_insert
+after insert on crm.contact_points
+referencing new table as new_rows
+for each statement
+execute function audit.record_crm_contact_points();
+
+create or replace trigger audit_truncate
+before truncate on crm.contact_points
+for each statement
+execute function audit.forbid_truncate();
+
+create or replace trigger audit_update
+after update on crm.contact_points
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function audit.record_crm_contact_points();

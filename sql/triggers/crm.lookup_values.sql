@@ -1,0 +1,47 @@
+-- What one row of lookup_values needs.
+create or replace trigger forbid_agency_change
+before update on crm.lookup_values
+for each row
+when (
+    old.agency_id is distinct from new.agency_id
+    or old.id is distinct from new.id
+    or old.created_at is distinct from new.created_at
+    or old.created_by is distinct from new.created_by
+)
+execute function app.forbid_agency_change();
+
+create or replace trigger keep_definition
+before update on crm.lookup_values
+for each row
+when (
+    old.kind is distinct from new.kind
+)
+execute function app.forbid_redefinition('kind');
+
+create or replace trigger stamp
+before insert or update on crm.lookup_values
+for each row
+execute function app.stamp_row();
+
+create or replace trigger audit_delete
+after delete on crm.lookup_values
+referencing old table as old_rows
+for each statement
+execute function audit.record_crm_lookup_values();
+
+create or replace trigger audit_insert
+after insert on crm.lookup_values
+referencing new table as new_rows
+for each statement
+execute function audit.record_crm_lookup_values();
+
+create or replace trigger audit_truncate
+before truncate on crm.lookup_values
+for each statement
+execute function audit.forbid_truncate();
+
+create or replace trigger audit_update
+after update on crm.lookup_values
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function audit.record_crm_lookup_values();

@@ -1,0 +1,65 @@
+-- What one row of saved_views needs.
+create or replace trigger default_owner
+before insert on crm.saved_views
+for each row
+when (
+    new.owner_id is null
+)
+execute function app.default_owner();
+
+create or replace trigger forbid_agency_change
+before update on crm.saved_views
+for each row
+when (
+    old.agency_id is distinct from new.agency_id
+    or old.id is distinct from new.id
+    or old.created_at is distinct from new.created_at
+    or old.created_by is distinct from new.created_by
+)
+execute function app.forbid_agency_change();
+
+create or replace trigger forbid_hidden_links
+after insert or update of team_id on crm.saved_views
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links('team_id', 'tenancy.teams');
+
+create or replace trigger stamp
+before insert or update on crm.saved_views
+for each row
+execute function app.stamp_row();
+
+create or replace trigger stamp_deletion
+before update on crm.saved_views
+for each row
+when (
+    (old.deleted_at is null) <> (new.deleted_at is null)
+    or old.deleted_at <> new.deleted_at
+    or old.deleted_by is distinct from new.deleted_by
+)
+execute function app.stamp_deletion();
+
+create or replace trigger audit_delete
+after delete on crm.saved_views
+referencing old table as old_rows
+for each statement
+execute function audit.record_crm_saved_views();
+
+create or replace trigger audit_insert
+after insert on crm.saved_views
+referencing new table as new_rows
+for each statement
+execute function audit.record_crm_saved_views();
+
+create or replace trigger audit_truncate
+before truncate on crm.saved_views
+for each statement
+execute function audit.forbid_truncate();
+
+create or replace trigger audit_update
+after update on crm.saved_views
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function audit.record_crm_saved_views();
