@@ -735,6 +735,25 @@ ALTER FUNCTION app.bind_session(claims text, expires_at bigint, signature text) 
 
 COMMENT ON FUNCTION app.bind_session(claims text, expires_at bigint, signature text) IS 'Binds this transaction to signed claims: role authenticated, claims and their seal, until it ends.';
 
+CREATE FUNCTION app.can_import() RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return coalesce(
+        proof.agency_role in ('owner', 'admin', 'manager')
+        or 'import' = any(proof.capabilities),
+        false
+    );
+end;
+$$;
+
+ALTER FUNCTION app.can_import() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.can_import() IS 'May I start and change imports, as far as capabilities go? False when nothing is proved.';
+
 CREATE FUNCTION app.check_active_agency() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -751,6 +770,87 @@ $$;
 ALTER FUNCTION app.check_active_agency() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.check_active_agency() IS 'Refuses an active_agency_id that is not a live membership.';
+
+CREATE FUNCTION app.check_custom() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    before jsonb := case when tg_op = 'UPDATE' then old.custom else '{}' end;
+    found record;
+    fault text;
+begin
+    for found in
+        select
+            coalesce(f.key, d.key) as key,
+            f.value,
+            d.key is not null as is_known,
+            d.data_type,
+            d.options,
+            d.agent_writable,
+            d.required and d.archived_at is null as is_required
+          from jsonb_each(new.custom) as f (key, value)
+          full join (
+              select c.key, c.data_type, c.options, c.agent_writable, c.required, c.archived_at
+                from crm.custom_field_defs as c
+               where c.agency_id = new.agency_id
+                 and c.entity = tg_argv [0]::app.entity
+          ) as d
+            on d.key = f.key
+    loop
+        fault := case
+            when not found.is_known then 'is not a custom field of a ' || tg_argv [0]
+            when found.value is null and found.is_required then 'is required'
+            when found.value is not null and not app.is_value_of(found.data_type, found.options, found.value)
+                then 'must be of type ' || found.data_type
+        end;
+        if fault is not null then
+            raise exception 'custom: "%" %.', found.key, fault
+                using errcode = '23514',
+                schema = tg_table_schema,
+                table = tg_table_name,
+                column = 'custom',
+                hint = 'The fields are in crm.custom_field_defs. A field without a value is left out.';
+        end if;
+        if proof.is_person is false and not found.agent_writable and found.value is distinct from before -> found.key then
+            raise exception 'custom: "%" is not written by agents.', found.key
+                using errcode = '42501';
+        end if;
+    end loop;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.check_custom() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.check_custom() IS 'Refuses custom fields that do not agree with their definitions.';
+
+CREATE FUNCTION app.check_field_options() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if new.data_type in ('select', 'multi_select') then
+        if jsonb_array_length(new.options) = 0 or exists (
+            select 1
+              from jsonb_array_elements(new.options) as o (choice)
+             where jsonb_typeof(o.choice) <> 'string'
+        ) then
+            raise exception 'The options of a select field are a list of texts, at least one.'
+                using errcode = '23514';
+        end if;
+    elsif new.options <> '[]' then
+        raise exception 'Only the select types have options.'
+            using errcode = '23514';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.check_field_options() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.check_field_options() IS 'Refuses options that cannot be chosen.';
 
 CREATE FUNCTION app.check_last_owner() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -800,6 +900,71 @@ $$;
 ALTER FUNCTION app.check_last_owner() OWNER TO gardenos_tenancy_writer;
 
 COMMENT ON FUNCTION app.check_last_owner() IS 'Refuses, at COMMIT, to leave an agency without an active owner.';
+
+CREATE FUNCTION app.check_lookups() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    changed jsonb := to_jsonb(new);
+    value_id uuid;
+begin
+    for place in 0 .. tg_nargs - 1 by 2 loop
+        value_id := changed ->> tg_argv [place];
+        -- a row that is not there is the business of the foreign key
+        if exists (
+            select 1
+              from crm.lookup_values as v
+             where v.agency_id = new.agency_id
+               and v.id = value_id
+               and v.kind <> tg_argv [place + 1]::app.lookup_kind
+        ) then
+            raise exception '% must be of the list "%".', tg_argv [place], tg_argv [place + 1]
+                using errcode = '23514',
+                schema = tg_table_schema,
+                table = tg_table_name,
+                column = tg_argv [place];
+        end if;
+    end loop;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.check_lookups() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.check_lookups() IS 'Refuses a reference to a value of another list.';
+
+CREATE FUNCTION app.check_suppression() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    if proof.is_person and proof.api_key_id is null then
+        return null;
+    end if;
+    if exists (
+        select 1
+          from governance.suppressions as s
+         where s.agency_id = new.agency_id
+           and s.kind = new.kind
+           and s.value_hash = app.suppression_hash(new.agency_id, new.kind, new.value_norm)
+    ) then
+        raise exception 'This % was erased at the wish of its owner, and is only added by a person.',
+            new.kind
+            using errcode = '23514',
+            schema = tg_table_schema,
+            table = tg_table_name,
+            column = 'value';
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.check_suppression() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.check_suppression() IS 'Refuses that a machine brings an erased address back.';
 
 CREATE FUNCTION app.check_team_tree() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -977,6 +1142,26 @@ ALTER FUNCTION app.claims() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.claims() IS 'The claims of this transaction as a JSON object, or null. Never raises.';
 
+CREATE FUNCTION app.contact_id() RETURNS uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return (
+        select m.contact_id
+          from tenancy.memberships as m
+         where m.agency_id = proof.agency_id
+           and m.id = proof.membership_id
+    );
+end;
+$$;
+
+ALTER FUNCTION app.contact_id() OWNER TO gardenos_membership_reader;
+
+COMMENT ON FUNCTION app.contact_id() IS 'The contact behind the client who is asking; null for everybody else.';
+
 CREATE FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text DEFAULT NULL::text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1130,6 +1315,80 @@ ALTER FUNCTION app.custom_access_token(event jsonb) OWNER TO gardenos_membership
 
 COMMENT ON FUNCTION app.custom_access_token(event jsonb) IS 'gotrue''s token hook: puts user_id, agency_id and agency_role into the token. Never aborts a login.';
 
+CREATE FUNCTION app.default_owner() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if app.agency_role() <> 'client' then
+        new.owner_id := app.membership_id();
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.default_owner() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.default_owner() IS 'Sets the owner of a new record.';
+
+CREATE FUNCTION app.default_team() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    new.team_id := app.default_team_id();
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.default_team() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.default_team() IS 'Sets the team of a new record.';
+
+CREATE FUNCTION app.default_team_id() RETURNS uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select m.default_team_id
+          from tenancy.memberships as m
+         where m.agency_id = app.agency_id()
+           and m.id = app.membership_id()
+    );
+end;
+$$;
+
+ALTER FUNCTION app.default_team_id() OWNER TO gardenos_membership_reader;
+
+COMMENT ON FUNCTION app.default_team_id() IS 'The team of my new records; null when I have none.';
+
+CREATE FUNCTION app.delete_points() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if new.deleted_at is not null then
+        update crm.contact_points as p
+           set deleted_at = new.deleted_at
+         where p.agency_id = new.agency_id
+           and p.contact_id = new.id
+           and p.deleted_at is null;
+    else
+        update crm.contact_points as p
+           set deleted_at = null
+         where p.agency_id = new.agency_id
+           and p.contact_id = new.id
+           and p.deleted_at = old.deleted_at;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.delete_points() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.delete_points() IS 'Deletes and restores the addresses of a contact with it.';
+
 CREATE FUNCTION app.forbid_agency_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1146,6 +1405,27 @@ ALTER FUNCTION app.forbid_agency_change() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.forbid_agency_change() IS 'Refuses a change of the columns that never change.';
 
+CREATE FUNCTION app.forbid_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if tg_op = 'DELETE' then
+        if tg_argv [0] = 'cascade' and pg_trigger_depth() > 1 then
+            return old;
+        end if;
+    elsif to_jsonb(new) - tg_argv = to_jsonb(old) - tg_argv then
+        return new;
+    end if;
+    raise exception '%.% is append-only: % is refused.', tg_table_schema, tg_table_name, tg_op
+        using errcode = '42501';
+end;
+$$;
+
+ALTER FUNCTION app.forbid_change() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.forbid_change() IS 'Refuses to change or delete what was written.';
+
 CREATE FUNCTION app.forbid_delete() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1160,6 +1440,155 @@ $$;
 ALTER FUNCTION app.forbid_delete() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.forbid_delete() IS 'Refuses to delete a row.';
+
+CREATE FUNCTION app.forbid_hidden_links() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    after_change jsonb := to_jsonb(new);
+    before_change jsonb := case when tg_op = 'UPDATE' then to_jsonb(old) end;
+    place uuid := new.agency_id;
+    target uuid;
+    readable boolean;
+begin
+    for argument in 0 .. tg_nargs - 2 by 2 loop
+        target := (after_change ->> tg_argv[argument])::uuid;
+        continue when target is null or target = (before_change ->> tg_argv[argument])::uuid;
+        readable := case tg_argv[argument + 1]
+            when 'tenancy.memberships' then exists (
+                select 1 from tenancy.memberships as t where t.agency_id = place and t.id = target
+            )
+            when 'tenancy.teams' then exists (
+                select 1 from tenancy.teams as t where t.agency_id = place and t.id = target
+            )
+            -- a client reads no contact, and is one
+            when 'crm.contacts' then target = app.contact_id() or exists (
+                select 1 from crm.contacts as t where t.agency_id = place and t.id = target
+            )
+            when 'crm.companies' then exists (
+                select 1 from crm.companies as t where t.agency_id = place and t.id = target
+            )
+            when 'crm.deals' then exists (
+                select 1 from crm.deals as t where t.agency_id = place and t.id = target
+            )
+            when 'crm.files' then exists (
+                select 1 from crm.files as t where t.agency_id = place and t.id = target
+            )
+            when 'crm.tags' then exists (
+                select 1 from crm.tags as t where t.agency_id = place and t.id = target
+            )
+            when 'crm.products' then exists (
+                select 1 from crm.products as t where t.agency_id = place and t.id = target
+            )
+            when 'crm.pipelines' then exists (
+                select 1 from crm.pipelines as t where t.agency_id = place and t.id = target
+            )
+            when 'crm.lookup_values' then exists (
+                select 1 from crm.lookup_values as t where t.agency_id = place and t.id = target
+            )
+        end;
+        if readable is not true then
+            raise exception '%.% cannot point to a row of % that you cannot read.',
+                tg_table_name, tg_argv[argument], tg_argv[argument + 1]
+                using errcode = '42501';
+        end if;
+    end loop;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.forbid_hidden_links() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.forbid_hidden_links() IS 'Refuses a reference to a row that the writer cannot read.';
+
+CREATE FUNCTION app.forbid_redefinition() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    raise exception 'A row of %.% keeps its % for life.',
+        tg_table_schema, tg_table_name, array_to_string(tg_argv, ', ')
+        using errcode = 'PT403',
+        hint = 'Make another row instead.';
+end;
+$$;
+
+ALTER FUNCTION app.forbid_redefinition() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.forbid_redefinition() IS 'Refuses to change what other rows rely on.';
+
+CREATE FUNCTION app.forbid_removal() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    raise exception 'Rows of %.% are never deleted.', tg_table_schema, tg_table_name
+        using errcode = '42501',
+        hint = 'Set archived_at instead.';
+end;
+$$;
+
+ALTER FUNCTION app.forbid_removal() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.forbid_removal() IS 'Refuses to delete a row that is to be archived.';
+
+CREATE FUNCTION app.guard_agent() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    guarded constant text[] := array[
+        'owner_id', 'team_id', 'assignee_id', 'visibility', 'deleted_at', 'merged_into_id', 'do_not_contact',
+        'anonymised_at'
+    ];
+    proof record := app.proof();
+    named text;
+begin
+    -- services prove nothing, and the owner of the table is a foreign key that clears a reference
+    if proof.is_person is not false or current_user = 'gardenos_owner' then
+        return new;
+    end if;
+    select n.key
+      into named
+      from jsonb_each(to_jsonb(new)) as n
+     where n.key = any(guarded)
+       and n.value is distinct from to_jsonb(old) -> n.key
+     order by 1
+     limit 1;
+    if named is not null then
+        raise exception 'An agent does not change % of %.%.', named, tg_table_schema, tg_table_name
+            using errcode = '42501';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.guard_agent() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.guard_agent() IS 'Refuses that an agent hands over, opens, deletes or merges a record.';
+
+CREATE FUNCTION app.guard_anonymised() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if (new.full_name, new.first_name, new.last_name, new.job_title, new.locale, new.timezone, new.custom)
+        is distinct from
+        (old.full_name, old.first_name, old.last_name, old.job_title, old.locale, old.timezone, old.custom)
+        or not new.do_not_contact
+        or new.anonymised_at is distinct from old.anonymised_at then
+        raise exception 'Contact % was erased and is not changed any more.', old.id
+            using errcode = 'PT403',
+            hint = 'Make a new contact if the person comes back.';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.guard_anonymised() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.guard_anonymised() IS 'Refuses to change a contact that was erased.';
 
 CREATE FUNCTION app.guard_api_key() RETURNS trigger
     LANGUAGE plpgsql
@@ -1204,6 +1633,24 @@ $$;
 ALTER FUNCTION app.guard_api_key() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.guard_api_key() IS 'Refuses to touch an API key above the own role, to widen another''s, or to revive a revoked one.';
+
+CREATE FUNCTION app.guard_consent() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if app.agency_role() = 'client' and (new.status <> 'withdrawn' or new.source <> 'portal') then
+        raise exception 'In the portal consent is withdrawn only.'
+            using errcode = '42501',
+            hint = 'Send status withdrawn and source portal.';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.guard_consent() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.guard_consent() IS 'Refuses that a client grants consent.';
 
 CREATE FUNCTION app.guard_invitation() RETURNS trigger
     LANGUAGE plpgsql
@@ -1291,6 +1738,107 @@ $$;
 ALTER FUNCTION app.guard_membership() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.guard_membership() IS 'Refuses that anybody raises a role above their own, or touches one above it.';
+
+CREATE FUNCTION app.guard_message() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    if tg_op = 'UPDATE' then
+        if new.conversation_id <> old.conversation_id then
+            raise exception 'A message stays in its conversation.'
+                using errcode = 'PT403';
+        end if;
+        -- a foreign key clears who wrote it
+        if new.sender_membership_id is not null then
+            new.sender_membership_id := old.sender_membership_id;
+        end if;
+        if new.sender_contact_id is not null then
+            new.sender_contact_id := old.sender_contact_id;
+        end if;
+    end if;
+    if current_user <> 'authenticated' then
+        return new;
+    end if;
+    if tg_op = 'INSERT' then
+        new.sender_membership_id := proof.membership_id;
+        new.sender_contact_id := null;
+        if proof.agency_role = 'client' then
+            if new.direction <> 'inbound' then
+                raise exception 'A client writes inbound messages only.'
+                    using errcode = '42501';
+            end if;
+            new.sender_membership_id := null;
+            new.sender_contact_id := app.contact_id();
+            new.status := 'received';
+            return new;
+        end if;
+        if new.direction = 'inbound' then
+            raise exception 'Inbound messages come from outside.'
+                using errcode = '42501';
+        end if;
+        if new.status not in ('draft', 'queued') then
+            raise exception 'A new message is a draft or queued.'
+                using errcode = '42501';
+        end if;
+    else
+        new.sender_membership_id := old.sender_membership_id;
+        new.sender_contact_id := old.sender_contact_id;
+        if new.direction <> old.direction then
+            raise exception 'A message keeps its direction.'
+                using errcode = '42501';
+        end if;
+        if old.status <> 'draft' then
+            raise exception 'A message that was handed over is not changed any more.'
+                using errcode = '42501';
+        end if;
+        if new.status not in (old.status, 'queued') then
+            raise exception 'A draft is queued; only services move it from there.'
+                using errcode = '42501';
+        end if;
+    end if;
+    if new.status <> 'draft' and not proof.is_person then
+        raise exception 'An agent writes drafts; a person sends them.'
+            using errcode = '42501';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.guard_message() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.guard_message() IS 'Sets the sender of a message and refuses what only services may do to it.';
+
+CREATE FUNCTION app.guard_stage() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if new.pipeline_id <> old.pipeline_id then
+        raise exception 'A stage stays with its pipeline.'
+            using errcode = 'PT403',
+            hint = 'Make a new stage and archive this one.';
+    end if;
+    if new.outcome <> old.outcome and exists (
+        select 1
+          from crm.deals as d
+         where d.agency_id = old.agency_id
+           and d.pipeline_id = old.pipeline_id
+           and d.stage_id = old.id
+    ) then
+        raise exception 'There are deals in this stage: its outcome stays %.', old.outcome
+            using errcode = '23514',
+            hint = 'Make a new stage and move the deals there.';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.guard_stage() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.guard_stage() IS 'Refuses to move a stage, or to change what it means for the deals in it.';
 
 CREATE FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -1443,6 +1991,21 @@ ALTER FUNCTION app.is_agent(candidate_id uuid) OWNER TO gardenos_membership_read
 
 COMMENT ON FUNCTION app.is_agent(candidate_id uuid) IS 'True when this user is of kind agent.';
 
+CREATE FUNCTION app.is_agent_acting() RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return coalesce(not proof.is_person, true);
+end;
+$$;
+
+ALTER FUNCTION app.is_agent_acting() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.is_agent_acting() IS 'True when an agent is asking, as itself or for a person, and when nothing is proved.';
+
 CREATE FUNCTION app.is_live_member(member_id uuid, agency uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1468,6 +2031,78 @@ $$;
 ALTER FUNCTION app.is_live_member(member_id uuid, agency uuid) OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.is_live_member(member_id uuid, agency uuid) IS 'True when this user is now an active member of this active agency.';
+
+CREATE FUNCTION app.is_open_conversation(agency uuid, conversation uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return coalesce(
+        (
+            select c.visibility <> 'private'
+              from crm.conversations as c
+             where c.agency_id = agency
+               and c.id = conversation
+        ),
+        false
+    );
+end;
+$$;
+
+ALTER FUNCTION app.is_open_conversation(agency uuid, conversation uuid) OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.is_open_conversation(agency uuid, conversation uuid) IS 'True when a conversation is there and not private.';
+
+CREATE FUNCTION app.is_value_of(data_type app.field_type, options jsonb, value jsonb) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    content text := value #>> '{}';
+begin
+    case data_type
+        when 'number' then
+            return jsonb_typeof(value) = 'number';
+        when 'boolean' then
+            return jsonb_typeof(value) = 'boolean';
+        when 'multi_select' then
+            return jsonb_typeof(value) = 'array' and value <@ options and not exists (
+                select 1
+                  from jsonb_array_elements(value) as e (chosen)
+                 group by e.chosen
+                having count(*) > 1
+            );
+        when 'select' then
+            return jsonb_typeof(value) = 'string' and options @> jsonb_build_array(value);
+        else
+            null;
+    end case;
+    if jsonb_typeof(value) <> 'string' then
+        return false;
+    end if;
+    case data_type
+        when 'text' then
+            return true;
+        when 'url' then
+            return length(content) <= 2000 and content ~ '^https?://[^\s]+$';
+        when 'email' then
+            perform content::app.email;
+            return true;
+        when 'date' then
+            return content ~ '^\d{4}-\d{2}-\d{2}$' and content::date is not null;
+        when 'timestamp' then
+            return content ~ '^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$'
+                and content::timestamptz is not null;
+    end case;
+exception
+    when data_exception or check_violation then
+        return false;
+end;
+$_$;
+
+ALTER FUNCTION app.is_value_of(data_type app.field_type, options jsonb, value jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.is_value_of(data_type app.field_type, options jsonb, value jsonb) IS 'Whether this value of a custom field is of this type.';
 
 CREATE FUNCTION app.is_verified_stranger(claims jsonb) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1551,6 +2186,44 @@ ALTER FUNCTION app.issue_seal(claims text, expires_at bigint, signature text) OW
 
 COMMENT ON FUNCTION app.issue_seal(claims text, expires_at bigint, signature text) IS 'Checks the signature of a service login over its claims and answers the seal for this transaction.';
 
+CREATE FUNCTION app.keep_amount() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    new.amount := coalesce(
+        (
+            select sum(l.line_total)
+              from crm.deal_line_items as l
+             where l.agency_id = new.agency_id
+               and l.deal_id = new.id
+        ),
+        new.amount
+    );
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.keep_amount() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.keep_amount() IS 'Keeps the amount of a deal that has lines.';
+
+CREATE FUNCTION app.keep_participants() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if current_user <> 'gardenos_crm_writer' then
+        new.participant_ids := case when tg_op = 'UPDATE' then old.participant_ids else '{}' end;
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.keep_participants() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.keep_participants() IS 'Ignores a list of participants that is written by hand.';
+
 CREATE FUNCTION app.leave_agency() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1618,6 +2291,154 @@ $$;
 ALTER FUNCTION app.link_identity() OWNER TO gardenos_tenancy_writer;
 
 COMMENT ON FUNCTION app.link_identity() IS 'Links the login in the signed claim "link" to the caller; answers the id of the identity.';
+
+CREATE FUNCTION app.live_twin(violated text, record_id uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    case violated
+        when 'companies_domain_key' then
+            return (
+                select l.id
+                  from crm.companies as d
+                  join crm.companies as l
+                    on l.agency_id = d.agency_id
+                   and l.domain = d.domain
+                   and l.deleted_at is null
+                 where d.agency_id = app.agency_id()
+                   and d.id = live_twin.record_id
+            );
+        when 'contact_points_value_norm_key' then
+            return (
+                select l.contact_id
+                  from crm.contact_points as d
+                  join crm.contact_points as l
+                    on l.agency_id = d.agency_id
+                   and l.kind = d.kind
+                   and l.value_norm = d.value_norm
+                   and l.deleted_at is null
+                   and not l.is_shared
+                 where d.agency_id = app.agency_id()
+                   and live_twin.record_id in (d.id, d.contact_id)
+                   and d.deleted_at is not null
+                   and not d.is_shared
+                 limit 1
+            );
+        when 'tags_name_key' then
+            return (
+                select l.id
+                  from crm.tags as d
+                  join crm.tags as l
+                    on l.agency_id = d.agency_id
+                   and lower(l.name) = lower(d.name)
+                   and l.deleted_at is null
+                 where d.agency_id = app.agency_id()
+                   and d.id = live_twin.record_id
+            );
+        when 'saved_views_name_key' then
+            return (
+                select l.id
+                  from crm.saved_views as d
+                  join crm.saved_views as l
+                    on l.agency_id = d.agency_id
+                   and l.owner_id = d.owner_id
+                   and l.entity = d.entity
+                   and lower(l.name) = lower(d.name)
+                   and l.deleted_at is null
+                 where d.agency_id = app.agency_id()
+                   and d.id = live_twin.record_id
+            );
+        when 'pipelines_name_key' then
+            return (
+                select l.id
+                  from crm.pipelines as d
+                  join crm.pipelines as l
+                    on l.agency_id = d.agency_id
+                   and lower(l.name) = lower(d.name)
+                   and l.deleted_at is null
+                 where d.agency_id = app.agency_id()
+                   and d.id = live_twin.record_id
+            );
+        when 'pipelines_default_key' then
+            return (
+                select l.id
+                  from crm.pipelines as d
+                  join crm.pipelines as l
+                    on l.agency_id = d.agency_id
+                   and l.is_default
+                   and l.deleted_at is null
+                 where d.agency_id = app.agency_id()
+                   and d.id = live_twin.record_id
+            );
+        when 'products_sku_key' then
+            return (
+                select l.id
+                  from crm.products as d
+                  join crm.products as l
+                    on l.agency_id = d.agency_id
+                   and lower(l.sku) = lower(d.sku)
+                   and l.deleted_at is null
+                 where d.agency_id = app.agency_id()
+                   and d.id = live_twin.record_id
+            );
+        when 'conversations_external_thread_id_key' then
+            return (
+                select l.id
+                  from crm.conversations as d
+                  join crm.conversations as l
+                    on l.agency_id = d.agency_id
+                   and l.channel = d.channel
+                   and l.external_thread_id = d.external_thread_id
+                   and l.deleted_at is null
+                 where d.agency_id = app.agency_id()
+                   and d.id = live_twin.record_id
+            );
+        when 'calendar_events_external_uid_key' then
+            return (
+                select l.id
+                  from crm.calendar_events as d
+                  join crm.calendar_events as l
+                    on l.agency_id = d.agency_id
+                   and l.owner_id = d.owner_id
+                   and l.calendar_key = d.calendar_key
+                   and l.external_uid = d.external_uid
+                   and l.recurrence_id = d.recurrence_id
+                   and l.deleted_at is null
+                 where d.agency_id = app.agency_id()
+                   and d.id = live_twin.record_id
+            );
+        when 'teams_name_key' then
+            return (
+                select l.id
+                  from tenancy.teams as d
+                  join tenancy.teams as l
+                    on l.agency_id = d.agency_id
+                   and lower(l.name) = lower(d.name)
+                   and l.deleted_at is null
+                 where d.agency_id = app.agency_id()
+                   and d.id = live_twin.record_id
+            );
+        when 'webhook_endpoints_url_key' then
+            return (
+                select l.id
+                  from integration.webhook_endpoints as d
+                  join integration.webhook_endpoints as l
+                    on l.agency_id = d.agency_id
+                   and l.url = d.url
+                   and l.deleted_at is null
+                 where d.agency_id = app.agency_id()
+                   and d.id = live_twin.record_id
+            );
+        else
+            return null;
+    end case;
+end;
+$$;
+
+ALTER FUNCTION app.live_twin(violated text, record_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.live_twin(violated text, record_id uuid) IS 'The live record that keeps a deleted one from being restored; null when the caller does not see it.';
 
 CREATE FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -1703,6 +2524,64 @@ ALTER FUNCTION app.my_agencies() OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.my_agencies() IS 'The agencies that the caller is an active member of; is_current marks the one the next token is for.';
 
+CREATE FUNCTION app.my_events() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    contact uuid := app.contact_id();
+begin
+    return array(
+        select p.calendar_event_id
+          from crm.participants as p
+         where p.agency_id = proof.agency_id
+           and p.contact_id = contact
+           and p.calendar_event_id is not null
+    );
+end;
+$$;
+
+ALTER FUNCTION app.my_events() OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.my_events() IS 'The events that the client who is asking is invited to; empty for everybody else.';
+
+CREATE FUNCTION app.my_teams() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return array(
+        with recursive mine as (
+            select t.id, t.deleted_at, tm.is_lead
+              from tenancy.team_members as tm
+              join tenancy.teams as t
+                on t.agency_id = tm.agency_id
+               and t.id = tm.team_id
+               and t.deleted_at is null
+             where tm.agency_id = proof.agency_id
+               and tm.membership_id = proof.membership_id
+            union
+            select t.id, t.deleted_at, true
+              from mine as m
+              join tenancy.teams as t
+                on t.agency_id = proof.agency_id
+               and t.parent_team_id = m.id
+             where m.is_lead
+        )
+        select distinct m.id
+          from mine as m
+         where m.deleted_at is null
+    );
+end;
+$$;
+
+ALTER FUNCTION app.my_teams() OWNER TO gardenos_membership_reader;
+
+COMMENT ON FUNCTION app.my_teams() IS 'The live teams that the caller belongs to, with those below the teams that the caller leads.';
+
 CREATE FUNCTION app.new_token(agency uuid) RETURNS text
     LANGUAGE plpgsql STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1715,6 +2594,112 @@ $$;
 ALTER FUNCTION app.new_token(agency uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.new_token(agency uuid) IS 'A new secret of the form <agency_id>.<random>.';
+
+CREATE FUNCTION app.note_message() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    update crm.conversations as c
+       set last_message_at = new.sent_at
+     where c.agency_id = new.agency_id
+       and c.id = new.conversation_id
+       and (c.last_message_at is null or c.last_message_at < new.sent_at);
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.note_message() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.note_message() IS 'Notes when something was last said in a conversation.';
+
+CREATE FUNCTION app.note_participants() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    place crm.participants;
+    members uuid[];
+begin
+    if tg_op = 'DELETE' then
+        place := old;
+    else
+        place := new;
+    end if;
+    if place.conversation_id is not null then
+        perform 1
+           from crm.conversations as c
+          where c.agency_id = place.agency_id
+            and c.id = place.conversation_id
+            for no key update;
+    else
+        perform 1
+           from crm.calendar_events as e
+          where e.agency_id = place.agency_id
+            and e.id = place.calendar_event_id
+            for no key update;
+    end if;
+    members := array(
+        select p.membership_id
+          from crm.participants as p
+         where p.agency_id = place.agency_id
+           and (p.conversation_id = place.conversation_id or p.calendar_event_id = place.calendar_event_id)
+           and p.membership_id is not null
+         order by p.membership_id
+    );
+    update crm.conversations as c
+       set participant_ids = members
+     where c.agency_id = place.agency_id
+       and c.id = place.conversation_id
+       and c.participant_ids <> members;
+    update crm.calendar_events as e
+       set participant_ids = members
+     where e.agency_id = place.agency_id
+       and e.id = place.calendar_event_id
+       and e.participant_ids <> members;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.note_participants() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.note_participants() IS 'Keeps the list of members who take part.';
+
+CREATE FUNCTION app.note_stage() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if tg_op = 'UPDATE' then
+        update crm.deal_stage_history as h
+           set left_at = new.stage_entered_at
+         where h.agency_id = new.agency_id
+           and h.deal_id = new.id
+           and h.left_at is null;
+    end if;
+    insert into crm.deal_stage_history (
+        agency_id,
+        deal_id,
+        from_stage_id,
+        to_stage_id,
+        entered_at,
+        changed_by_id
+    )
+    values (
+        new.agency_id,
+        new.id,
+        case when tg_op = 'UPDATE' then old.stage_id end,
+        new.stage_id,
+        new.stage_entered_at,
+        app.membership_id()
+    );
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.note_stage() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.note_stage() IS 'Writes the stage history of a deal.';
 
 CREATE FUNCTION app.outranks_me(role app.agency_role) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -1751,6 +2736,64 @@ $$;
 ALTER FUNCTION app.padded_key(key bytea, pad integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.padded_key(key bytea, pad integer) IS 'The inner (54) or outer (92) half of an HMAC-SHA256 key of at most 64 bytes.';
+
+CREATE FUNCTION app.place_deal() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    stage record;
+begin
+    if tg_op = 'UPDATE' and new.stage_id = old.stage_id then
+        new.status := old.status;
+        new.stage_entered_at := old.stage_entered_at;
+        new.closed_at := old.closed_at;
+        return new;
+    end if;
+    select s.outcome, s.archived_at
+      into stage
+      from crm.pipeline_stages as s
+     where s.agency_id = new.agency_id
+       and s.pipeline_id = new.pipeline_id
+       and s.id = new.stage_id
+       for share;
+    if not found then
+        raise exception 'The pipeline has no such stage.'
+            using errcode = '23503',
+            schema = tg_table_schema,
+            table = tg_table_name,
+            column = 'stage_id',
+            constraint = 'deals_stage_id_fkey';
+    end if;
+    if stage.archived_at is not null then
+        raise exception 'The stage is archived and takes no deals.'
+            using errcode = '23514',
+            schema = tg_table_schema,
+            table = tg_table_name,
+            column = 'stage_id';
+    end if;
+    new.status := stage.outcome;
+    new.stage_entered_at := clock_timestamp();
+    new.closed_at := null;
+    if tg_op = 'UPDATE' then
+        new.stage_entered_at := greatest(new.stage_entered_at, old.stage_entered_at);
+        if new.status = old.status then
+            new.closed_at := old.closed_at;
+        end if;
+    end if;
+    if new.status <> 'open' then
+        new.closed_at := coalesce(new.closed_at, new.stage_entered_at);
+    end if;
+    if new.status <> 'lost' then
+        new.lost_reason_id := null;
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.place_deal() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.place_deal() IS 'Sets what a deal takes from its stage.';
 
 CREATE FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1847,6 +2890,44 @@ ALTER FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id
 
 COMMENT ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) IS 'Who is asking, proved against the live membership. Every column is null when nothing is proved.';
 
+CREATE FUNCTION app.reach(action text, own app.agency_role[] DEFAULT '{}'::app.agency_role[], scope app.agency_role[] DEFAULT '{}'::app.agency_role[], team app.agency_role[] DEFAULT '{}'::app.agency_role[], agency app.agency_role[] DEFAULT '{}'::app.agency_role[]) RETURNS app.record_scope
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    mine app.record_scope;
+    agents app.record_scope;
+begin
+    if proof.scopes is not null and action <> all(proof.scopes) then
+        return null;
+    end if;
+    mine := case
+        when proof.agency_role = any(agency) then 'all'
+        when proof.agency_role = any(team) then 'team'
+        when proof.agency_role = any(scope) then proof.record_scope
+        when proof.agency_role = any(own) then 'own'
+    end;
+    if proof.agent_id is null or mine is null then
+        return mine;
+    end if;
+    agents := case
+        when 'ai_agent' = any(agency) then 'all'
+        when 'ai_agent' = any(team) then 'team'
+        when 'ai_agent' = any(scope) then proof.record_scope
+        when 'ai_agent' = any(own) then 'own'
+    end;
+    if agents is null then
+        return null;
+    end if;
+    return least(mine, agents);
+end;
+$$;
+
+ALTER FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) IS 'How far I may do this (schema.table:command): own, team or all rows; null for none. The lists name roles.';
+
 CREATE FUNCTION app.record_scope() RETURNS app.record_scope
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1861,6 +2942,87 @@ $$;
 ALTER FUNCTION app.record_scope() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.record_scope() IS 'How far "scope" of the matrix reaches for me; the narrower of both for an agent acting for a user.';
+
+CREATE FUNCTION app.restore_record(table_name text, record_id uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    touched integer;
+    violated text;
+    taken_by uuid;
+begin
+    begin
+        case restore_record.table_name
+            when 'crm.companies' then
+                update crm.companies as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.contacts' then
+                update crm.contacts as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.contact_points' then
+                update crm.contact_points as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.tags' then
+                update crm.tags as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.saved_views' then
+                update crm.saved_views as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.pipelines' then
+                update crm.pipelines as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.deals' then
+                update crm.deals as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.products' then
+                update crm.products as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.activities' then
+                update crm.activities as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.conversations' then
+                update crm.conversations as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.calendar_events' then
+                update crm.calendar_events as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.messages' then
+                update crm.messages as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'crm.files' then
+                update crm.files as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'tenancy.teams' then
+                update tenancy.teams as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            when 'integration.webhook_endpoints' then
+                update integration.webhook_endpoints as r set deleted_at = null
+                 where r.agency_id = agency and r.id = restore_record.record_id and r.deleted_at is not null;
+            else
+                raise exception 'Nothing can be restored in %.', coalesce(restore_record.table_name, 'null')
+                    using errcode = '42P01',
+                    hint = 'Give the table as schema.table.';
+        end case;
+        get diagnostics touched = row_count;
+    exception
+        when unique_violation then
+            get stacked diagnostics violated = constraint_name;
+            taken_by := app.live_twin(violated, restore_record.record_id);
+            raise exception 'It is not restored: a live record has taken its place (%).', violated
+                using errcode = '23505',
+                constraint = violated,
+                detail = coalesce('{"live_id": "' || taken_by || '"}', '{"live_id": null}'),
+                hint = 'Merge the two, or change the live one.';
+    end;
+    return touched = 1;
+end;
+$$;
+
+ALTER FUNCTION app.restore_record(table_name text, record_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.restore_record(table_name text, record_id uuid) IS 'Restores a deleted record, given as schema.table and id; 23505 when a live one has taken its place.';
 
 CREATE FUNCTION app.role_rank(role app.agency_role) RETURNS integer
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -2039,6 +3201,19 @@ ALTER FUNCTION app.stamp_row() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.stamp_row() IS 'Stamps created_*, updated_* and row_version of a row.';
 
+CREATE FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) RETURNS app.sha256
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return sha256(convert_to(agency || '|' || kind || '|' || value_norm, 'UTF8'));
+end;
+$$;
+
+ALTER FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) IS 'The hash of a normalised address, as governance.suppressions has it.';
+
 CREATE FUNCTION app.switch_agency(agency uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2113,6 +3288,41 @@ $$;
 ALTER FUNCTION app.token_hash(token text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.token_hash(token text) IS 'The sha256 under which a token is stored.';
+
+CREATE FUNCTION app.total_deals() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    touched uuid[];
+    agencies uuid[];
+begin
+    select array_agg(t.agency_id), array_agg(t.deal_id)
+      into agencies, touched
+      from (select distinct c.agency_id, c.deal_id from changed_rows as c) as t;
+    perform 1
+       from crm.deals as d
+      where (d.agency_id, d.id) in (select * from unnest(agencies, touched))
+      order by d.agency_id, d.id
+        for no key update;
+    update crm.deals as d
+       set amount = t.total
+      from (
+          select l.agency_id, l.deal_id, sum(l.line_total) as total
+            from crm.deal_line_items as l
+           where (l.agency_id, l.deal_id) in (select * from unnest(agencies, touched))
+           group by l.agency_id, l.deal_id
+      ) as t
+     where d.agency_id = t.agency_id
+       and d.id = t.deal_id
+       and d.amount is distinct from t.total;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.total_deals() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.total_deals() IS 'Sums the lines of deals.';
 
 CREATE FUNCTION app.user_id() RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -3445,6 +4655,6193 @@ $$;
 ALTER FUNCTION audit.record_audit_retired() OWNER TO gardenos_audit_writer;
 
 COMMENT ON FUNCTION audit.record_audit_retired() IS 'Appends the changes of audit.retired to the trail.';
+
+CREATE FUNCTION audit.record_crm_activities() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'activities',
+            n.id,
+            'insert',
+            case
+                when n.visibility <> 'private'
+                    then to_jsonb(n) - 'search'
+            end,
+            case
+                when n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'activities',
+            n.id,
+            'update',
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then array_remove(array[
+                        case when (o.kind is distinct from n.kind) then 'kind' end,
+                        case when (o.type_id is distinct from n.type_id) then 'type_id' end,
+                        case when (o.subject is distinct from n.subject) then 'subject' end,
+                        case when (o.body is distinct from n.body) then 'body' end,
+                        case when (o.occurred_at is distinct from n.occurred_at) then 'occurred_at' end,
+                        case when (o.due_at is distinct from n.due_at) then 'due_at' end,
+                        case when (o.completed_at is distinct from n.completed_at) then 'completed_at' end,
+                        case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                        case when (o.assignee_id is distinct from n.assignee_id) then 'assignee_id' end,
+                        case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                        case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                        case when (o.company_id is distinct from n.company_id) then 'company_id' end,
+                        case when (o.deal_id is distinct from n.deal_id) then 'deal_id' end,
+                        case when (o.visibility is distinct from n.visibility) then 'visibility' end,
+                        case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                        case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                        case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                        case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                        case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                        case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                        case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+                    ], null)
+                else '{}'
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', o.kind) else '{}' end
+                    || case when (o.type_id is distinct from n.type_id) then jsonb_build_object('type_id', o.type_id) else '{}' end
+                    || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', o.subject) else '{}' end
+                    || case when (o.body is distinct from n.body) then jsonb_build_object('body', o.body) else '{}' end
+                    || case when (o.occurred_at is distinct from n.occurred_at) then jsonb_build_object('occurred_at', o.occurred_at) else '{}' end
+                    || case when (o.due_at is distinct from n.due_at) then jsonb_build_object('due_at', o.due_at) else '{}' end
+                    || case when (o.completed_at is distinct from n.completed_at) then jsonb_build_object('completed_at', o.completed_at) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+                    || case when (o.assignee_id is distinct from n.assignee_id) then jsonb_build_object('assignee_id', o.assignee_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', o.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', o.deal_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', o.visibility) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', n.kind) else '{}' end
+                    || case when (o.type_id is distinct from n.type_id) then jsonb_build_object('type_id', n.type_id) else '{}' end
+                    || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', n.subject) else '{}' end
+                    || case when (o.body is distinct from n.body) then jsonb_build_object('body', n.body) else '{}' end
+                    || case when (o.occurred_at is distinct from n.occurred_at) then jsonb_build_object('occurred_at', n.occurred_at) else '{}' end
+                    || case when (o.due_at is distinct from n.due_at) then jsonb_build_object('due_at', n.due_at) else '{}' end
+                    || case when (o.completed_at is distinct from n.completed_at) then jsonb_build_object('completed_at', n.completed_at) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+                    || case when (o.assignee_id is distinct from n.assignee_id) then jsonb_build_object('assignee_id', n.assignee_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', n.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', n.deal_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', n.visibility) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'activities',
+            o.id,
+            'delete',
+            case
+                when o.visibility <> 'private'
+                    then to_jsonb(o) - 'search'
+            end,
+            case
+                when o.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(o.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_activities() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_activities() IS 'Appends the changes of crm.activities to the trail.';
+
+CREATE FUNCTION audit.record_crm_calendar_events() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'calendar_events',
+            n.id,
+            'insert',
+            case
+                when n.visibility <> 'private'
+                    then to_jsonb(n) - 'search'
+            end,
+            case
+                when n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'calendar_events',
+            n.id,
+            'update',
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then array_remove(array[
+                        case when (o.title is distinct from n.title) then 'title' end,
+                        case when (o.description is distinct from n.description) then 'description' end,
+                        case when (o.location is distinct from n.location) then 'location' end,
+                        case when (o.starts_at is distinct from n.starts_at) then 'starts_at' end,
+                        case when (o.ends_at is distinct from n.ends_at) then 'ends_at' end,
+                        case when (o.all_day is distinct from n.all_day) then 'all_day' end,
+                        case when (o.timezone is distinct from n.timezone) then 'timezone' end,
+                        case when (o.calendar_key is distinct from n.calendar_key) then 'calendar_key' end,
+                        case when (o.external_uid is distinct from n.external_uid) then 'external_uid' end,
+                        case when (o.recurrence_id is distinct from n.recurrence_id) then 'recurrence_id' end,
+                        case when (o.recurrence_rule is distinct from n.recurrence_rule) then 'recurrence_rule' end,
+                        case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                        case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                        case when (o.company_id is distinct from n.company_id) then 'company_id' end,
+                        case when (o.deal_id is distinct from n.deal_id) then 'deal_id' end,
+                        case when (o.visibility is distinct from n.visibility) then 'visibility' end,
+                        case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                        case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                        case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                        case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                        case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                        case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                        case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+                    ], null)
+                else '{}'
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.title is distinct from n.title) then jsonb_build_object('title', o.title) else '{}' end
+                    || case when (o.description is distinct from n.description) then jsonb_build_object('description', o.description) else '{}' end
+                    || case when (o.location is distinct from n.location) then jsonb_build_object('location', o.location) else '{}' end
+                    || case when (o.starts_at is distinct from n.starts_at) then jsonb_build_object('starts_at', o.starts_at) else '{}' end
+                    || case when (o.ends_at is distinct from n.ends_at) then jsonb_build_object('ends_at', o.ends_at) else '{}' end
+                    || case when (o.all_day is distinct from n.all_day) then jsonb_build_object('all_day', o.all_day) else '{}' end
+                    || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', o.timezone) else '{}' end
+                    || case when (o.calendar_key is distinct from n.calendar_key) then jsonb_build_object('calendar_key', o.calendar_key) else '{}' end
+                    || case when (o.external_uid is distinct from n.external_uid) then jsonb_build_object('external_uid', o.external_uid) else '{}' end
+                    || case when (o.recurrence_id is distinct from n.recurrence_id) then jsonb_build_object('recurrence_id', o.recurrence_id) else '{}' end
+                    || case when (o.recurrence_rule is distinct from n.recurrence_rule) then jsonb_build_object('recurrence_rule', o.recurrence_rule) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', o.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', o.deal_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', o.visibility) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.title is distinct from n.title) then jsonb_build_object('title', n.title) else '{}' end
+                    || case when (o.description is distinct from n.description) then jsonb_build_object('description', n.description) else '{}' end
+                    || case when (o.location is distinct from n.location) then jsonb_build_object('location', n.location) else '{}' end
+                    || case when (o.starts_at is distinct from n.starts_at) then jsonb_build_object('starts_at', n.starts_at) else '{}' end
+                    || case when (o.ends_at is distinct from n.ends_at) then jsonb_build_object('ends_at', n.ends_at) else '{}' end
+                    || case when (o.all_day is distinct from n.all_day) then jsonb_build_object('all_day', n.all_day) else '{}' end
+                    || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', n.timezone) else '{}' end
+                    || case when (o.calendar_key is distinct from n.calendar_key) then jsonb_build_object('calendar_key', n.calendar_key) else '{}' end
+                    || case when (o.external_uid is distinct from n.external_uid) then jsonb_build_object('external_uid', n.external_uid) else '{}' end
+                    || case when (o.recurrence_id is distinct from n.recurrence_id) then jsonb_build_object('recurrence_id', n.recurrence_id) else '{}' end
+                    || case when (o.recurrence_rule is distinct from n.recurrence_rule) then jsonb_build_object('recurrence_rule', n.recurrence_rule) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', n.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', n.deal_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', n.visibility) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.participant_ids is distinct from n.participant_ids)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.title is distinct from n.title)
+        or (o.description is distinct from n.description)
+        or (o.location is distinct from n.location)
+        or (o.starts_at is distinct from n.starts_at)
+        or (o.ends_at is distinct from n.ends_at)
+        or (o.all_day is distinct from n.all_day)
+        or (o.timezone is distinct from n.timezone)
+        or (o.calendar_key is distinct from n.calendar_key)
+        or (o.external_uid is distinct from n.external_uid)
+        or (o.recurrence_id is distinct from n.recurrence_id)
+        or (o.recurrence_rule is distinct from n.recurrence_rule)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.company_id is distinct from n.company_id)
+        or (o.deal_id is distinct from n.deal_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by)
+        or (o.updated_at is distinct from n.updated_at)
+        or (o.updated_by is distinct from n.updated_by)
+        or (o.row_version is distinct from n.row_version)
+        or (o.deleted_at is distinct from n.deleted_at)
+        or (o.deleted_by is distinct from n.deleted_by);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'calendar_events',
+            o.id,
+            'delete',
+            case
+                when o.visibility <> 'private'
+                    then to_jsonb(o) - 'search'
+            end,
+            case
+                when o.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(o.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_calendar_events() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_calendar_events() IS 'Appends the changes of crm.calendar_events to the trail.';
+
+CREATE FUNCTION audit.record_crm_companies() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'companies',
+            n.id,
+            'insert',
+            to_jsonb(n) - 'search',
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'companies',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.domain is distinct from n.domain) then 'domain' end,
+                case when (o.industry_id is distinct from n.industry_id) then 'industry_id' end,
+                case when (o.employees is distinct from n.employees) then 'employees' end,
+                case when (o.annual_revenue is distinct from n.annual_revenue) then 'annual_revenue' end,
+                case when (o.currency is distinct from n.currency) then 'currency' end,
+                case when (o.street is distinct from n.street) then 'street' end,
+                case when (o.city is distinct from n.city) then 'city' end,
+                case when (o.region is distinct from n.region) then 'region' end,
+                case when (o.postal_code is distinct from n.postal_code) then 'postal_code' end,
+                case when (o.country is distinct from n.country) then 'country' end,
+                case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                case when (o.merged_into_id is distinct from n.merged_into_id) then 'merged_into_id' end,
+                case when (o.custom is distinct from n.custom) then 'custom' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.domain is distinct from n.domain) then jsonb_build_object('domain', o.domain) else '{}' end
+            || case when (o.industry_id is distinct from n.industry_id) then jsonb_build_object('industry_id', o.industry_id) else '{}' end
+            || case when (o.employees is distinct from n.employees) then jsonb_build_object('employees', o.employees) else '{}' end
+            || case when (o.annual_revenue is distinct from n.annual_revenue) then jsonb_build_object('annual_revenue', o.annual_revenue) else '{}' end
+            || case when (o.currency is distinct from n.currency) then jsonb_build_object('currency', o.currency) else '{}' end
+            || case when (o.street is distinct from n.street) then jsonb_build_object('street', o.street) else '{}' end
+            || case when (o.city is distinct from n.city) then jsonb_build_object('city', o.city) else '{}' end
+            || case when (o.region is distinct from n.region) then jsonb_build_object('region', o.region) else '{}' end
+            || case when (o.postal_code is distinct from n.postal_code) then jsonb_build_object('postal_code', o.postal_code) else '{}' end
+            || case when (o.country is distinct from n.country) then jsonb_build_object('country', o.country) else '{}' end
+            || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+            || case when (o.merged_into_id is distinct from n.merged_into_id) then jsonb_build_object('merged_into_id', o.merged_into_id) else '{}' end
+            || case when (o.custom is distinct from n.custom) then jsonb_build_object('custom', o.custom) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.domain is distinct from n.domain) then jsonb_build_object('domain', n.domain) else '{}' end
+            || case when (o.industry_id is distinct from n.industry_id) then jsonb_build_object('industry_id', n.industry_id) else '{}' end
+            || case when (o.employees is distinct from n.employees) then jsonb_build_object('employees', n.employees) else '{}' end
+            || case when (o.annual_revenue is distinct from n.annual_revenue) then jsonb_build_object('annual_revenue', n.annual_revenue) else '{}' end
+            || case when (o.currency is distinct from n.currency) then jsonb_build_object('currency', n.currency) else '{}' end
+            || case when (o.street is distinct from n.street) then jsonb_build_object('street', n.street) else '{}' end
+            || case when (o.city is distinct from n.city) then jsonb_build_object('city', n.city) else '{}' end
+            || case when (o.region is distinct from n.region) then jsonb_build_object('region', n.region) else '{}' end
+            || case when (o.postal_code is distinct from n.postal_code) then jsonb_build_object('postal_code', n.postal_code) else '{}' end
+            || case when (o.country is distinct from n.country) then jsonb_build_object('country', n.country) else '{}' end
+            || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+            || case when (o.merged_into_id is distinct from n.merged_into_id) then jsonb_build_object('merged_into_id', n.merged_into_id) else '{}' end
+            || case when (o.custom is distinct from n.custom) then jsonb_build_object('custom', n.custom) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'companies',
+            o.id,
+            'delete',
+            to_jsonb(o) - 'search',
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_companies() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_companies() IS 'Appends the changes of crm.companies to the trail.';
+
+CREATE FUNCTION audit.record_crm_consents() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'consents',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'consents',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                case when (o.purpose is distinct from n.purpose) then 'purpose' end,
+                case when (o.lawful_basis is distinct from n.lawful_basis) then 'lawful_basis' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.source is distinct from n.source) then 'source' end,
+                case when (o.evidence is distinct from n.evidence) then 'evidence' end,
+                case when (o.occurred_at is distinct from n.occurred_at) then 'occurred_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end
+            ], null),
+            case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+            || case when (o.purpose is distinct from n.purpose) then jsonb_build_object('purpose', o.purpose) else '{}' end
+            || case when (o.lawful_basis is distinct from n.lawful_basis) then jsonb_build_object('lawful_basis', o.lawful_basis) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.source is distinct from n.source) then jsonb_build_object('source', o.source) else '{}' end
+            || case when (o.evidence is distinct from n.evidence) then jsonb_build_object('evidence', o.evidence) else '{}' end
+            || case when (o.occurred_at is distinct from n.occurred_at) then jsonb_build_object('occurred_at', o.occurred_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end,
+            case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+            || case when (o.purpose is distinct from n.purpose) then jsonb_build_object('purpose', n.purpose) else '{}' end
+            || case when (o.lawful_basis is distinct from n.lawful_basis) then jsonb_build_object('lawful_basis', n.lawful_basis) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.source is distinct from n.source) then jsonb_build_object('source', n.source) else '{}' end
+            || case when (o.evidence is distinct from n.evidence) then jsonb_build_object('evidence', n.evidence) else '{}' end
+            || case when (o.occurred_at is distinct from n.occurred_at) then jsonb_build_object('occurred_at', n.occurred_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'consents',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_consents() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_consents() IS 'Appends the changes of crm.consents to the trail.';
+
+CREATE FUNCTION audit.record_crm_contact_companies() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'contact_companies',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'contact_companies',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                case when (o.company_id is distinct from n.company_id) then 'company_id' end,
+                case when (o.role_title is distinct from n.role_title) then 'role_title' end,
+                case when (o.is_primary is distinct from n.is_primary) then 'is_primary' end,
+                case when (o.started_on is distinct from n.started_on) then 'started_on' end,
+                case when (o.ended_on is distinct from n.ended_on) then 'ended_on' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+            || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', o.company_id) else '{}' end
+            || case when (o.role_title is distinct from n.role_title) then jsonb_build_object('role_title', o.role_title) else '{}' end
+            || case when (o.is_primary is distinct from n.is_primary) then jsonb_build_object('is_primary', o.is_primary) else '{}' end
+            || case when (o.started_on is distinct from n.started_on) then jsonb_build_object('started_on', o.started_on) else '{}' end
+            || case when (o.ended_on is distinct from n.ended_on) then jsonb_build_object('ended_on', o.ended_on) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+            || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', n.company_id) else '{}' end
+            || case when (o.role_title is distinct from n.role_title) then jsonb_build_object('role_title', n.role_title) else '{}' end
+            || case when (o.is_primary is distinct from n.is_primary) then jsonb_build_object('is_primary', n.is_primary) else '{}' end
+            || case when (o.started_on is distinct from n.started_on) then jsonb_build_object('started_on', n.started_on) else '{}' end
+            || case when (o.ended_on is distinct from n.ended_on) then jsonb_build_object('ended_on', n.ended_on) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'contact_companies',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_contact_companies() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_contact_companies() IS 'Appends the changes of crm.contact_companies to the trail.';
+
+CREATE FUNCTION audit.record_crm_contact_points() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'contact_points',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'contact_points',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                case when (o.kind is distinct from n.kind) then 'kind' end,
+                case when (o.label is distinct from n.label) then 'label' end,
+                case when (o.value is distinct from n.value) then 'value' end,
+                case when (o.e164 is distinct from n.e164) then 'e164' end,
+                case when (o.is_primary is distinct from n.is_primary) then 'is_primary' end,
+                case when (o.is_shared is distinct from n.is_shared) then 'is_shared' end,
+                case when (o.verified_at is distinct from n.verified_at) then 'verified_at' end,
+                case when (o.bounced_at is distinct from n.bounced_at) then 'bounced_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end,
+                case when (o.value_norm is distinct from n.value_norm) then 'value_norm' end
+            ], null),
+            case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+            || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', o.kind) else '{}' end
+            || case when (o.label is distinct from n.label) then jsonb_build_object('label', o.label) else '{}' end
+            || case when (o.value is distinct from n.value) then jsonb_build_object('value', o.value) else '{}' end
+            || case when (o.e164 is distinct from n.e164) then jsonb_build_object('e164', o.e164) else '{}' end
+            || case when (o.is_primary is distinct from n.is_primary) then jsonb_build_object('is_primary', o.is_primary) else '{}' end
+            || case when (o.is_shared is distinct from n.is_shared) then jsonb_build_object('is_shared', o.is_shared) else '{}' end
+            || case when (o.verified_at is distinct from n.verified_at) then jsonb_build_object('verified_at', o.verified_at) else '{}' end
+            || case when (o.bounced_at is distinct from n.bounced_at) then jsonb_build_object('bounced_at', o.bounced_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end
+            || case when (o.value_norm is distinct from n.value_norm) then jsonb_build_object('value_norm', o.value_norm) else '{}' end,
+            case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+            || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', n.kind) else '{}' end
+            || case when (o.label is distinct from n.label) then jsonb_build_object('label', n.label) else '{}' end
+            || case when (o.value is distinct from n.value) then jsonb_build_object('value', n.value) else '{}' end
+            || case when (o.e164 is distinct from n.e164) then jsonb_build_object('e164', n.e164) else '{}' end
+            || case when (o.is_primary is distinct from n.is_primary) then jsonb_build_object('is_primary', n.is_primary) else '{}' end
+            || case when (o.is_shared is distinct from n.is_shared) then jsonb_build_object('is_shared', n.is_shared) else '{}' end
+            || case when (o.verified_at is distinct from n.verified_at) then jsonb_build_object('verified_at', n.verified_at) else '{}' end
+            || case when (o.bounced_at is distinct from n.bounced_at) then jsonb_build_object('bounced_at', n.bounced_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end
+            || case when (o.value_norm is distinct from n.value_norm) then jsonb_build_object('value_norm', n.value_norm) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'contact_points',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_contact_points() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_contact_points() IS 'Appends the changes of crm.contact_points to the trail.';
+
+CREATE FUNCTION audit.record_crm_contacts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'contacts',
+            n.id,
+            'insert',
+            to_jsonb(n) - 'search',
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'contacts',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.full_name is distinct from n.full_name) then 'full_name' end,
+                case when (o.first_name is distinct from n.first_name) then 'first_name' end,
+                case when (o.last_name is distinct from n.last_name) then 'last_name' end,
+                case when (o.job_title is distinct from n.job_title) then 'job_title' end,
+                case when (o.lifecycle_id is distinct from n.lifecycle_id) then 'lifecycle_id' end,
+                case when (o.source_id is distinct from n.source_id) then 'source_id' end,
+                case when (o.locale is distinct from n.locale) then 'locale' end,
+                case when (o.timezone is distinct from n.timezone) then 'timezone' end,
+                case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                case when (o.do_not_contact is distinct from n.do_not_contact) then 'do_not_contact' end,
+                case when (o.merged_into_id is distinct from n.merged_into_id) then 'merged_into_id' end,
+                case when (o.anonymised_at is distinct from n.anonymised_at) then 'anonymised_at' end,
+                case when (o.custom is distinct from n.custom) then 'custom' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.full_name is distinct from n.full_name) then jsonb_build_object('full_name', o.full_name) else '{}' end
+            || case when (o.first_name is distinct from n.first_name) then jsonb_build_object('first_name', o.first_name) else '{}' end
+            || case when (o.last_name is distinct from n.last_name) then jsonb_build_object('last_name', o.last_name) else '{}' end
+            || case when (o.job_title is distinct from n.job_title) then jsonb_build_object('job_title', o.job_title) else '{}' end
+            || case when (o.lifecycle_id is distinct from n.lifecycle_id) then jsonb_build_object('lifecycle_id', o.lifecycle_id) else '{}' end
+            || case when (o.source_id is distinct from n.source_id) then jsonb_build_object('source_id', o.source_id) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', o.locale) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', o.timezone) else '{}' end
+            || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+            || case when (o.do_not_contact is distinct from n.do_not_contact) then jsonb_build_object('do_not_contact', o.do_not_contact) else '{}' end
+            || case when (o.merged_into_id is distinct from n.merged_into_id) then jsonb_build_object('merged_into_id', o.merged_into_id) else '{}' end
+            || case when (o.anonymised_at is distinct from n.anonymised_at) then jsonb_build_object('anonymised_at', o.anonymised_at) else '{}' end
+            || case when (o.custom is distinct from n.custom) then jsonb_build_object('custom', o.custom) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.full_name is distinct from n.full_name) then jsonb_build_object('full_name', n.full_name) else '{}' end
+            || case when (o.first_name is distinct from n.first_name) then jsonb_build_object('first_name', n.first_name) else '{}' end
+            || case when (o.last_name is distinct from n.last_name) then jsonb_build_object('last_name', n.last_name) else '{}' end
+            || case when (o.job_title is distinct from n.job_title) then jsonb_build_object('job_title', n.job_title) else '{}' end
+            || case when (o.lifecycle_id is distinct from n.lifecycle_id) then jsonb_build_object('lifecycle_id', n.lifecycle_id) else '{}' end
+            || case when (o.source_id is distinct from n.source_id) then jsonb_build_object('source_id', n.source_id) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', n.locale) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', n.timezone) else '{}' end
+            || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+            || case when (o.do_not_contact is distinct from n.do_not_contact) then jsonb_build_object('do_not_contact', n.do_not_contact) else '{}' end
+            || case when (o.merged_into_id is distinct from n.merged_into_id) then jsonb_build_object('merged_into_id', n.merged_into_id) else '{}' end
+            || case when (o.anonymised_at is distinct from n.anonymised_at) then jsonb_build_object('anonymised_at', n.anonymised_at) else '{}' end
+            || case when (o.custom is distinct from n.custom) then jsonb_build_object('custom', n.custom) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'contacts',
+            o.id,
+            'delete',
+            to_jsonb(o) - 'search',
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_contacts() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_contacts() IS 'Appends the changes of crm.contacts to the trail.';
+
+CREATE FUNCTION audit.record_crm_conversations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'conversations',
+            n.id,
+            'insert',
+            case
+                when n.visibility <> 'private'
+                    then to_jsonb(n)
+            end,
+            case
+                when n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'conversations',
+            n.id,
+            'update',
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then array_remove(array[
+                        case when (o.channel is distinct from n.channel) then 'channel' end,
+                        case when (o.subject is distinct from n.subject) then 'subject' end,
+                        case when (o.status is distinct from n.status) then 'status' end,
+                        case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                        case when (o.deal_id is distinct from n.deal_id) then 'deal_id' end,
+                        case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                        case when (o.assignee_id is distinct from n.assignee_id) then 'assignee_id' end,
+                        case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                        case when (o.visibility is distinct from n.visibility) then 'visibility' end,
+                        case when (o.external_thread_id is distinct from n.external_thread_id) then 'external_thread_id' end,
+                        case when (o.snoozed_until is distinct from n.snoozed_until) then 'snoozed_until' end,
+                        case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                        case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                        case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                        case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                        case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                        case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                        case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+                    ], null)
+                else '{}'
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.channel is distinct from n.channel) then jsonb_build_object('channel', o.channel) else '{}' end
+                    || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', o.subject) else '{}' end
+                    || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', o.deal_id) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+                    || case when (o.assignee_id is distinct from n.assignee_id) then jsonb_build_object('assignee_id', o.assignee_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', o.visibility) else '{}' end
+                    || case when (o.external_thread_id is distinct from n.external_thread_id) then jsonb_build_object('external_thread_id', o.external_thread_id) else '{}' end
+                    || case when (o.snoozed_until is distinct from n.snoozed_until) then jsonb_build_object('snoozed_until', o.snoozed_until) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.channel is distinct from n.channel) then jsonb_build_object('channel', n.channel) else '{}' end
+                    || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', n.subject) else '{}' end
+                    || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', n.deal_id) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+                    || case when (o.assignee_id is distinct from n.assignee_id) then jsonb_build_object('assignee_id', n.assignee_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', n.visibility) else '{}' end
+                    || case when (o.external_thread_id is distinct from n.external_thread_id) then jsonb_build_object('external_thread_id', n.external_thread_id) else '{}' end
+                    || case when (o.snoozed_until is distinct from n.snoozed_until) then jsonb_build_object('snoozed_until', n.snoozed_until) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.participant_ids is distinct from n.participant_ids)
+            and not (o.last_message_at is distinct from n.last_message_at)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.channel is distinct from n.channel)
+        or (o.subject is distinct from n.subject)
+        or (o.status is distinct from n.status)
+        or (o.contact_id is distinct from n.contact_id)
+        or (o.deal_id is distinct from n.deal_id)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.assignee_id is distinct from n.assignee_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.external_thread_id is distinct from n.external_thread_id)
+        or (o.snoozed_until is distinct from n.snoozed_until)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by)
+        or (o.updated_at is distinct from n.updated_at)
+        or (o.updated_by is distinct from n.updated_by)
+        or (o.row_version is distinct from n.row_version)
+        or (o.deleted_at is distinct from n.deleted_at)
+        or (o.deleted_by is distinct from n.deleted_by);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'conversations',
+            o.id,
+            'delete',
+            case
+                when o.visibility <> 'private'
+                    then to_jsonb(o)
+            end,
+            case
+                when o.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(o.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_conversations() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_conversations() IS 'Appends the changes of crm.conversations to the trail.';
+
+CREATE FUNCTION audit.record_crm_custom_field_defs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'custom_field_defs',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'custom_field_defs',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.entity is distinct from n.entity) then 'entity' end,
+                case when (o.key is distinct from n.key) then 'key' end,
+                case when (o.label is distinct from n.label) then 'label' end,
+                case when (o.data_type is distinct from n.data_type) then 'data_type' end,
+                case when (o.required is distinct from n.required) then 'required' end,
+                case when (o.options is distinct from n.options) then 'options' end,
+                case when (o.position is distinct from n.position) then 'position' end,
+                case when (o.agent_writable is distinct from n.agent_writable) then 'agent_writable' end,
+                case when (o.personal_data is distinct from n.personal_data) then 'personal_data' end,
+                case when (o.archived_at is distinct from n.archived_at) then 'archived_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', o.entity) else '{}' end
+            || case when (o.key is distinct from n.key) then jsonb_build_object('key', o.key) else '{}' end
+            || case when (o.label is distinct from n.label) then jsonb_build_object('label', o.label) else '{}' end
+            || case when (o.data_type is distinct from n.data_type) then jsonb_build_object('data_type', o.data_type) else '{}' end
+            || case when (o.required is distinct from n.required) then jsonb_build_object('required', o.required) else '{}' end
+            || case when (o.options is distinct from n.options) then jsonb_build_object('options', o.options) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', o.position) else '{}' end
+            || case when (o.agent_writable is distinct from n.agent_writable) then jsonb_build_object('agent_writable', o.agent_writable) else '{}' end
+            || case when (o.personal_data is distinct from n.personal_data) then jsonb_build_object('personal_data', o.personal_data) else '{}' end
+            || case when (o.archived_at is distinct from n.archived_at) then jsonb_build_object('archived_at', o.archived_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', n.entity) else '{}' end
+            || case when (o.key is distinct from n.key) then jsonb_build_object('key', n.key) else '{}' end
+            || case when (o.label is distinct from n.label) then jsonb_build_object('label', n.label) else '{}' end
+            || case when (o.data_type is distinct from n.data_type) then jsonb_build_object('data_type', n.data_type) else '{}' end
+            || case when (o.required is distinct from n.required) then jsonb_build_object('required', n.required) else '{}' end
+            || case when (o.options is distinct from n.options) then jsonb_build_object('options', n.options) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', n.position) else '{}' end
+            || case when (o.agent_writable is distinct from n.agent_writable) then jsonb_build_object('agent_writable', n.agent_writable) else '{}' end
+            || case when (o.personal_data is distinct from n.personal_data) then jsonb_build_object('personal_data', n.personal_data) else '{}' end
+            || case when (o.archived_at is distinct from n.archived_at) then jsonb_build_object('archived_at', n.archived_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'custom_field_defs',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_custom_field_defs() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_custom_field_defs() IS 'Appends the changes of crm.custom_field_defs to the trail.';
+
+CREATE FUNCTION audit.record_crm_deal_contacts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'deal_contacts',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'deal_contacts',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.deal_id is distinct from n.deal_id) then 'deal_id' end,
+                case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                case when (o.role_title is distinct from n.role_title) then 'role_title' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', o.deal_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+            || case when (o.role_title is distinct from n.role_title) then jsonb_build_object('role_title', o.role_title) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', n.deal_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+            || case when (o.role_title is distinct from n.role_title) then jsonb_build_object('role_title', n.role_title) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'deal_contacts',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_deal_contacts() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_deal_contacts() IS 'Appends the changes of crm.deal_contacts to the trail.';
+
+CREATE FUNCTION audit.record_crm_deal_line_items() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'deal_line_items',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'deal_line_items',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.deal_id is distinct from n.deal_id) then 'deal_id' end,
+                case when (o.product_id is distinct from n.product_id) then 'product_id' end,
+                case when (o.position is distinct from n.position) then 'position' end,
+                case when (o.description is distinct from n.description) then 'description' end,
+                case when (o.quantity is distinct from n.quantity) then 'quantity' end,
+                case when (o.unit_price is distinct from n.unit_price) then 'unit_price' end,
+                case when (o.discount_pct is distinct from n.discount_pct) then 'discount_pct' end,
+                case when (o.tax_rate is distinct from n.tax_rate) then 'tax_rate' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.line_total is distinct from n.line_total) then 'line_total' end
+            ], null),
+            case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', o.deal_id) else '{}' end
+            || case when (o.product_id is distinct from n.product_id) then jsonb_build_object('product_id', o.product_id) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', o.position) else '{}' end
+            || case when (o.description is distinct from n.description) then jsonb_build_object('description', o.description) else '{}' end
+            || case when (o.quantity is distinct from n.quantity) then jsonb_build_object('quantity', o.quantity) else '{}' end
+            || case when (o.unit_price is distinct from n.unit_price) then jsonb_build_object('unit_price', o.unit_price) else '{}' end
+            || case when (o.discount_pct is distinct from n.discount_pct) then jsonb_build_object('discount_pct', o.discount_pct) else '{}' end
+            || case when (o.tax_rate is distinct from n.tax_rate) then jsonb_build_object('tax_rate', o.tax_rate) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.line_total is distinct from n.line_total) then jsonb_build_object('line_total', o.line_total) else '{}' end,
+            case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', n.deal_id) else '{}' end
+            || case when (o.product_id is distinct from n.product_id) then jsonb_build_object('product_id', n.product_id) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', n.position) else '{}' end
+            || case when (o.description is distinct from n.description) then jsonb_build_object('description', n.description) else '{}' end
+            || case when (o.quantity is distinct from n.quantity) then jsonb_build_object('quantity', n.quantity) else '{}' end
+            || case when (o.unit_price is distinct from n.unit_price) then jsonb_build_object('unit_price', n.unit_price) else '{}' end
+            || case when (o.discount_pct is distinct from n.discount_pct) then jsonb_build_object('discount_pct', n.discount_pct) else '{}' end
+            || case when (o.tax_rate is distinct from n.tax_rate) then jsonb_build_object('tax_rate', n.tax_rate) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.line_total is distinct from n.line_total) then jsonb_build_object('line_total', n.line_total) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'deal_line_items',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_deal_line_items() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_deal_line_items() IS 'Appends the changes of crm.deal_line_items to the trail.';
+
+CREATE FUNCTION audit.record_crm_deals() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'deals',
+            n.id,
+            'insert',
+            to_jsonb(n) - 'search',
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'deals',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.title is distinct from n.title) then 'title' end,
+                case when (o.pipeline_id is distinct from n.pipeline_id) then 'pipeline_id' end,
+                case when (o.stage_id is distinct from n.stage_id) then 'stage_id' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.stage_entered_at is distinct from n.stage_entered_at) then 'stage_entered_at' end,
+                case when (o.company_id is distinct from n.company_id) then 'company_id' end,
+                case when (o.primary_contact_id is distinct from n.primary_contact_id) then 'primary_contact_id' end,
+                case when (o.amount is distinct from n.amount) then 'amount' end,
+                case when (o.currency is distinct from n.currency) then 'currency' end,
+                case when (o.expected_close_on is distinct from n.expected_close_on) then 'expected_close_on' end,
+                case when (o.closed_at is distinct from n.closed_at) then 'closed_at' end,
+                case when (o.lost_reason_id is distinct from n.lost_reason_id) then 'lost_reason_id' end,
+                case when (o.source_id is distinct from n.source_id) then 'source_id' end,
+                case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                case when (o.custom is distinct from n.custom) then 'custom' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.title is distinct from n.title) then jsonb_build_object('title', o.title) else '{}' end
+            || case when (o.pipeline_id is distinct from n.pipeline_id) then jsonb_build_object('pipeline_id', o.pipeline_id) else '{}' end
+            || case when (o.stage_id is distinct from n.stage_id) then jsonb_build_object('stage_id', o.stage_id) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.stage_entered_at is distinct from n.stage_entered_at) then jsonb_build_object('stage_entered_at', o.stage_entered_at) else '{}' end
+            || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', o.company_id) else '{}' end
+            || case when (o.primary_contact_id is distinct from n.primary_contact_id) then jsonb_build_object('primary_contact_id', o.primary_contact_id) else '{}' end
+            || case when (o.amount is distinct from n.amount) then jsonb_build_object('amount', o.amount) else '{}' end
+            || case when (o.currency is distinct from n.currency) then jsonb_build_object('currency', o.currency) else '{}' end
+            || case when (o.expected_close_on is distinct from n.expected_close_on) then jsonb_build_object('expected_close_on', o.expected_close_on) else '{}' end
+            || case when (o.closed_at is distinct from n.closed_at) then jsonb_build_object('closed_at', o.closed_at) else '{}' end
+            || case when (o.lost_reason_id is distinct from n.lost_reason_id) then jsonb_build_object('lost_reason_id', o.lost_reason_id) else '{}' end
+            || case when (o.source_id is distinct from n.source_id) then jsonb_build_object('source_id', o.source_id) else '{}' end
+            || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+            || case when (o.custom is distinct from n.custom) then jsonb_build_object('custom', o.custom) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.title is distinct from n.title) then jsonb_build_object('title', n.title) else '{}' end
+            || case when (o.pipeline_id is distinct from n.pipeline_id) then jsonb_build_object('pipeline_id', n.pipeline_id) else '{}' end
+            || case when (o.stage_id is distinct from n.stage_id) then jsonb_build_object('stage_id', n.stage_id) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.stage_entered_at is distinct from n.stage_entered_at) then jsonb_build_object('stage_entered_at', n.stage_entered_at) else '{}' end
+            || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', n.company_id) else '{}' end
+            || case when (o.primary_contact_id is distinct from n.primary_contact_id) then jsonb_build_object('primary_contact_id', n.primary_contact_id) else '{}' end
+            || case when (o.amount is distinct from n.amount) then jsonb_build_object('amount', n.amount) else '{}' end
+            || case when (o.currency is distinct from n.currency) then jsonb_build_object('currency', n.currency) else '{}' end
+            || case when (o.expected_close_on is distinct from n.expected_close_on) then jsonb_build_object('expected_close_on', n.expected_close_on) else '{}' end
+            || case when (o.closed_at is distinct from n.closed_at) then jsonb_build_object('closed_at', n.closed_at) else '{}' end
+            || case when (o.lost_reason_id is distinct from n.lost_reason_id) then jsonb_build_object('lost_reason_id', n.lost_reason_id) else '{}' end
+            || case when (o.source_id is distinct from n.source_id) then jsonb_build_object('source_id', n.source_id) else '{}' end
+            || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+            || case when (o.custom is distinct from n.custom) then jsonb_build_object('custom', n.custom) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'deals',
+            o.id,
+            'delete',
+            to_jsonb(o) - 'search',
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_deals() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_deals() IS 'Appends the changes of crm.deals to the trail.';
+
+CREATE FUNCTION audit.record_crm_files() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'files',
+            n.id,
+            'insert',
+            case
+                when n.visibility <> 'private'
+                    then to_jsonb(n)
+            end,
+            case
+                when n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'files',
+            n.id,
+            'update',
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then array_remove(array[
+                        case when (o.purpose is distinct from n.purpose) then 'purpose' end,
+                        case when (o.provider is distinct from n.provider) then 'provider' end,
+                        case when (o.bucket is distinct from n.bucket) then 'bucket' end,
+                        case when (o.object_path is distinct from n.object_path) then 'object_path' end,
+                        case when (o.file_name is distinct from n.file_name) then 'file_name' end,
+                        case when (o.mime is distinct from n.mime) then 'mime' end,
+                        case when (o.byte_size is distinct from n.byte_size) then 'byte_size' end,
+                        case when (o.sha256 is distinct from n.sha256) then 'sha256' end,
+                        case when (o.scan_status is distinct from n.scan_status) then 'scan_status' end,
+                        case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                        case when (o.visibility is distinct from n.visibility) then 'visibility' end,
+                        case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                        case when (o.company_id is distinct from n.company_id) then 'company_id' end,
+                        case when (o.deal_id is distinct from n.deal_id) then 'deal_id' end,
+                        case when (o.activity_id is distinct from n.activity_id) then 'activity_id' end,
+                        case when (o.calendar_event_id is distinct from n.calendar_event_id) then 'calendar_event_id' end,
+                        case when (o.message_id is distinct from n.message_id) then 'message_id' end,
+                        case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                        case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                        case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                        case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                        case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                        case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                        case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+                    ], null)
+                else '{}'
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.purpose is distinct from n.purpose) then jsonb_build_object('purpose', o.purpose) else '{}' end
+                    || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', o.provider) else '{}' end
+                    || case when (o.bucket is distinct from n.bucket) then jsonb_build_object('bucket', o.bucket) else '{}' end
+                    || case when (o.object_path is distinct from n.object_path) then jsonb_build_object('object_path', o.object_path) else '{}' end
+                    || case when (o.file_name is distinct from n.file_name) then jsonb_build_object('file_name', o.file_name) else '{}' end
+                    || case when (o.mime is distinct from n.mime) then jsonb_build_object('mime', o.mime) else '{}' end
+                    || case when (o.byte_size is distinct from n.byte_size) then jsonb_build_object('byte_size', o.byte_size) else '{}' end
+                    || case when (o.sha256 is distinct from n.sha256) then jsonb_build_object('sha256', o.sha256) else '{}' end
+                    || case when (o.scan_status is distinct from n.scan_status) then jsonb_build_object('scan_status', o.scan_status) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', o.visibility) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', o.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', o.deal_id) else '{}' end
+                    || case when (o.activity_id is distinct from n.activity_id) then jsonb_build_object('activity_id', o.activity_id) else '{}' end
+                    || case when (o.calendar_event_id is distinct from n.calendar_event_id) then jsonb_build_object('calendar_event_id', o.calendar_event_id) else '{}' end
+                    || case when (o.message_id is distinct from n.message_id) then jsonb_build_object('message_id', o.message_id) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.purpose is distinct from n.purpose) then jsonb_build_object('purpose', n.purpose) else '{}' end
+                    || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', n.provider) else '{}' end
+                    || case when (o.bucket is distinct from n.bucket) then jsonb_build_object('bucket', n.bucket) else '{}' end
+                    || case when (o.object_path is distinct from n.object_path) then jsonb_build_object('object_path', n.object_path) else '{}' end
+                    || case when (o.file_name is distinct from n.file_name) then jsonb_build_object('file_name', n.file_name) else '{}' end
+                    || case when (o.mime is distinct from n.mime) then jsonb_build_object('mime', n.mime) else '{}' end
+                    || case when (o.byte_size is distinct from n.byte_size) then jsonb_build_object('byte_size', n.byte_size) else '{}' end
+                    || case when (o.sha256 is distinct from n.sha256) then jsonb_build_object('sha256', n.sha256) else '{}' end
+                    || case when (o.scan_status is distinct from n.scan_status) then jsonb_build_object('scan_status', n.scan_status) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', n.visibility) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', n.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', n.deal_id) else '{}' end
+                    || case when (o.activity_id is distinct from n.activity_id) then jsonb_build_object('activity_id', n.activity_id) else '{}' end
+                    || case when (o.calendar_event_id is distinct from n.calendar_event_id) then jsonb_build_object('calendar_event_id', n.calendar_event_id) else '{}' end
+                    || case when (o.message_id is distinct from n.message_id) then jsonb_build_object('message_id', n.message_id) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'files',
+            o.id,
+            'delete',
+            case
+                when o.visibility <> 'private'
+                    then to_jsonb(o)
+            end,
+            case
+                when o.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(o.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_files() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_files() IS 'Appends the changes of crm.files to the trail.';
+
+CREATE FUNCTION audit.record_crm_lookup_values() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'lookup_values',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'lookup_values',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.kind is distinct from n.kind) then 'kind' end,
+                case when (o.label is distinct from n.label) then 'label' end,
+                case when (o.position is distinct from n.position) then 'position' end,
+                case when (o.archived_at is distinct from n.archived_at) then 'archived_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', o.kind) else '{}' end
+            || case when (o.label is distinct from n.label) then jsonb_build_object('label', o.label) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', o.position) else '{}' end
+            || case when (o.archived_at is distinct from n.archived_at) then jsonb_build_object('archived_at', o.archived_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', n.kind) else '{}' end
+            || case when (o.label is distinct from n.label) then jsonb_build_object('label', n.label) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', n.position) else '{}' end
+            || case when (o.archived_at is distinct from n.archived_at) then jsonb_build_object('archived_at', n.archived_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'lookup_values',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_lookup_values() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_lookup_values() IS 'Appends the changes of crm.lookup_values to the trail.';
+
+CREATE FUNCTION audit.record_crm_merge_records() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'merge_records',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'merge_records',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.entity is distinct from n.entity) then 'entity' end,
+                case when (o.winner_contact_id is distinct from n.winner_contact_id) then 'winner_contact_id' end,
+                case when (o.loser_contact_id is distinct from n.loser_contact_id) then 'loser_contact_id' end,
+                case when (o.winner_company_id is distinct from n.winner_company_id) then 'winner_company_id' end,
+                case when (o.loser_company_id is distinct from n.loser_company_id) then 'loser_company_id' end,
+                case when (o.snapshot is distinct from n.snapshot) then 'snapshot' end,
+                case when (o.moved is distinct from n.moved) then 'moved' end,
+                case when (o.merged_by_id is distinct from n.merged_by_id) then 'merged_by_id' end,
+                case when (o.undo_until is distinct from n.undo_until) then 'undo_until' end,
+                case when (o.undone_at is distinct from n.undone_at) then 'undone_at' end,
+                case when (o.undone_by_id is distinct from n.undone_by_id) then 'undone_by_id' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end
+            ], null),
+            case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', o.entity) else '{}' end
+            || case when (o.winner_contact_id is distinct from n.winner_contact_id) then jsonb_build_object('winner_contact_id', o.winner_contact_id) else '{}' end
+            || case when (o.loser_contact_id is distinct from n.loser_contact_id) then jsonb_build_object('loser_contact_id', o.loser_contact_id) else '{}' end
+            || case when (o.winner_company_id is distinct from n.winner_company_id) then jsonb_build_object('winner_company_id', o.winner_company_id) else '{}' end
+            || case when (o.loser_company_id is distinct from n.loser_company_id) then jsonb_build_object('loser_company_id', o.loser_company_id) else '{}' end
+            || case when (o.snapshot is distinct from n.snapshot) then jsonb_build_object('snapshot', o.snapshot) else '{}' end
+            || case when (o.moved is distinct from n.moved) then jsonb_build_object('moved', o.moved) else '{}' end
+            || case when (o.merged_by_id is distinct from n.merged_by_id) then jsonb_build_object('merged_by_id', o.merged_by_id) else '{}' end
+            || case when (o.undo_until is distinct from n.undo_until) then jsonb_build_object('undo_until', o.undo_until) else '{}' end
+            || case when (o.undone_at is distinct from n.undone_at) then jsonb_build_object('undone_at', o.undone_at) else '{}' end
+            || case when (o.undone_by_id is distinct from n.undone_by_id) then jsonb_build_object('undone_by_id', o.undone_by_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end,
+            case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', n.entity) else '{}' end
+            || case when (o.winner_contact_id is distinct from n.winner_contact_id) then jsonb_build_object('winner_contact_id', n.winner_contact_id) else '{}' end
+            || case when (o.loser_contact_id is distinct from n.loser_contact_id) then jsonb_build_object('loser_contact_id', n.loser_contact_id) else '{}' end
+            || case when (o.winner_company_id is distinct from n.winner_company_id) then jsonb_build_object('winner_company_id', n.winner_company_id) else '{}' end
+            || case when (o.loser_company_id is distinct from n.loser_company_id) then jsonb_build_object('loser_company_id', n.loser_company_id) else '{}' end
+            || case when (o.snapshot is distinct from n.snapshot) then jsonb_build_object('snapshot', n.snapshot) else '{}' end
+            || case when (o.moved is distinct from n.moved) then jsonb_build_object('moved', n.moved) else '{}' end
+            || case when (o.merged_by_id is distinct from n.merged_by_id) then jsonb_build_object('merged_by_id', n.merged_by_id) else '{}' end
+            || case when (o.undo_until is distinct from n.undo_until) then jsonb_build_object('undo_until', n.undo_until) else '{}' end
+            || case when (o.undone_at is distinct from n.undone_at) then jsonb_build_object('undone_at', n.undone_at) else '{}' end
+            || case when (o.undone_by_id is distinct from n.undone_by_id) then jsonb_build_object('undone_by_id', n.undone_by_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'merge_records',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_merge_records() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_merge_records() IS 'Appends the changes of crm.merge_records to the trail.';
+
+CREATE FUNCTION audit.record_crm_messages() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'messages',
+            n.id,
+            'insert',
+            case
+                when app.is_open_conversation(n.agency_id, n.conversation_id)
+                    then to_jsonb(n) - 'search'
+            end,
+            case
+                when app.is_open_conversation(n.agency_id, n.conversation_id)
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'messages',
+            n.id,
+            'update',
+            case
+                when app.is_open_conversation(n.agency_id, n.conversation_id)
+                    then array_remove(array[
+                        case when (o.conversation_id is distinct from n.conversation_id) then 'conversation_id' end,
+                        case when (o.direction is distinct from n.direction) then 'direction' end,
+                        case when (o.status is distinct from n.status) then 'status' end,
+                        case when (o.sender_membership_id is distinct from n.sender_membership_id) then 'sender_membership_id' end,
+                        case when (o.sender_contact_id is distinct from n.sender_contact_id) then 'sender_contact_id' end,
+                        case when (o.sender_label is distinct from n.sender_label) then 'sender_label' end,
+                        case when (o.body_text is distinct from n.body_text) then 'body_text' end,
+                        case when (o.body_html_path is distinct from n.body_html_path) then 'body_html_path' end,
+                        case when (o.sent_at is distinct from n.sent_at) then 'sent_at' end,
+                        case when (o.external_id is distinct from n.external_id) then 'external_id' end,
+                        case when (o.in_reply_to is distinct from n.in_reply_to) then 'in_reply_to' end,
+                        case when (o.agent_run_id is distinct from n.agent_run_id) then 'agent_run_id' end,
+                        case when (o.error is distinct from n.error) then 'error' end,
+                        case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                        case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                        case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                        case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                        case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                        case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                        case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+                    ], null)
+                else '{}'
+            end,
+            case
+                when app.is_open_conversation(n.agency_id, n.conversation_id)
+                    then case when (o.conversation_id is distinct from n.conversation_id) then jsonb_build_object('conversation_id', o.conversation_id) else '{}' end
+                    || case when (o.direction is distinct from n.direction) then jsonb_build_object('direction', o.direction) else '{}' end
+                    || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+                    || case when (o.sender_membership_id is distinct from n.sender_membership_id) then jsonb_build_object('sender_membership_id', o.sender_membership_id) else '{}' end
+                    || case when (o.sender_contact_id is distinct from n.sender_contact_id) then jsonb_build_object('sender_contact_id', o.sender_contact_id) else '{}' end
+                    || case when (o.sender_label is distinct from n.sender_label) then jsonb_build_object('sender_label', o.sender_label) else '{}' end
+                    || case when (o.body_text is distinct from n.body_text) then jsonb_build_object('body_text', o.body_text) else '{}' end
+                    || case when (o.body_html_path is distinct from n.body_html_path) then jsonb_build_object('body_html_path', o.body_html_path) else '{}' end
+                    || case when (o.sent_at is distinct from n.sent_at) then jsonb_build_object('sent_at', o.sent_at) else '{}' end
+                    || case when (o.external_id is distinct from n.external_id) then jsonb_build_object('external_id', o.external_id) else '{}' end
+                    || case when (o.in_reply_to is distinct from n.in_reply_to) then jsonb_build_object('in_reply_to', o.in_reply_to) else '{}' end
+                    || case when (o.agent_run_id is distinct from n.agent_run_id) then jsonb_build_object('agent_run_id', o.agent_run_id) else '{}' end
+                    || case when (o.error is distinct from n.error) then jsonb_build_object('error', o.error) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end
+            end,
+            case
+                when app.is_open_conversation(n.agency_id, n.conversation_id)
+                    then case when (o.conversation_id is distinct from n.conversation_id) then jsonb_build_object('conversation_id', n.conversation_id) else '{}' end
+                    || case when (o.direction is distinct from n.direction) then jsonb_build_object('direction', n.direction) else '{}' end
+                    || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+                    || case when (o.sender_membership_id is distinct from n.sender_membership_id) then jsonb_build_object('sender_membership_id', n.sender_membership_id) else '{}' end
+                    || case when (o.sender_contact_id is distinct from n.sender_contact_id) then jsonb_build_object('sender_contact_id', n.sender_contact_id) else '{}' end
+                    || case when (o.sender_label is distinct from n.sender_label) then jsonb_build_object('sender_label', n.sender_label) else '{}' end
+                    || case when (o.body_text is distinct from n.body_text) then jsonb_build_object('body_text', n.body_text) else '{}' end
+                    || case when (o.body_html_path is distinct from n.body_html_path) then jsonb_build_object('body_html_path', n.body_html_path) else '{}' end
+                    || case when (o.sent_at is distinct from n.sent_at) then jsonb_build_object('sent_at', n.sent_at) else '{}' end
+                    || case when (o.external_id is distinct from n.external_id) then jsonb_build_object('external_id', n.external_id) else '{}' end
+                    || case when (o.in_reply_to is distinct from n.in_reply_to) then jsonb_build_object('in_reply_to', n.in_reply_to) else '{}' end
+                    || case when (o.agent_run_id is distinct from n.agent_run_id) then jsonb_build_object('agent_run_id', n.agent_run_id) else '{}' end
+                    || case when (o.error is distinct from n.error) then jsonb_build_object('error', n.error) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end
+            end,
+            case
+                when app.is_open_conversation(n.agency_id, n.conversation_id)
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'messages',
+            o.id,
+            'delete',
+            case
+                when app.is_open_conversation(o.agency_id, o.conversation_id)
+                    then to_jsonb(o) - 'search'
+            end,
+            case
+                when app.is_open_conversation(o.agency_id, o.conversation_id)
+                    then substring(sha256(secret || uuid_send(o.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_messages() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_messages() IS 'Appends the changes of crm.messages to the trail.';
+
+CREATE FUNCTION audit.record_crm_participants() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'participants',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'participants',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.conversation_id is distinct from n.conversation_id) then 'conversation_id' end,
+                case when (o.calendar_event_id is distinct from n.calendar_event_id) then 'calendar_event_id' end,
+                case when (o.membership_id is distinct from n.membership_id) then 'membership_id' end,
+                case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                case when (o.address is distinct from n.address) then 'address' end,
+                case when (o.role is distinct from n.role) then 'role' end,
+                case when (o.response is distinct from n.response) then 'response' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end
+            ], null),
+            case when (o.conversation_id is distinct from n.conversation_id) then jsonb_build_object('conversation_id', o.conversation_id) else '{}' end
+            || case when (o.calendar_event_id is distinct from n.calendar_event_id) then jsonb_build_object('calendar_event_id', o.calendar_event_id) else '{}' end
+            || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', o.membership_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+            || case when (o.address is distinct from n.address) then jsonb_build_object('address', o.address) else '{}' end
+            || case when (o.role is distinct from n.role) then jsonb_build_object('role', o.role) else '{}' end
+            || case when (o.response is distinct from n.response) then jsonb_build_object('response', o.response) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end,
+            case when (o.conversation_id is distinct from n.conversation_id) then jsonb_build_object('conversation_id', n.conversation_id) else '{}' end
+            || case when (o.calendar_event_id is distinct from n.calendar_event_id) then jsonb_build_object('calendar_event_id', n.calendar_event_id) else '{}' end
+            || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', n.membership_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+            || case when (o.address is distinct from n.address) then jsonb_build_object('address', n.address) else '{}' end
+            || case when (o.role is distinct from n.role) then jsonb_build_object('role', n.role) else '{}' end
+            || case when (o.response is distinct from n.response) then jsonb_build_object('response', n.response) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.last_read_at is distinct from n.last_read_at)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.conversation_id is distinct from n.conversation_id)
+        or (o.calendar_event_id is distinct from n.calendar_event_id)
+        or (o.membership_id is distinct from n.membership_id)
+        or (o.contact_id is distinct from n.contact_id)
+        or (o.address is distinct from n.address)
+        or (o.role is distinct from n.role)
+        or (o.response is distinct from n.response)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'participants',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_participants() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_participants() IS 'Appends the changes of crm.participants to the trail.';
+
+CREATE FUNCTION audit.record_crm_pipeline_stages() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'pipeline_stages',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'pipeline_stages',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.pipeline_id is distinct from n.pipeline_id) then 'pipeline_id' end,
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.position is distinct from n.position) then 'position' end,
+                case when (o.probability is distinct from n.probability) then 'probability' end,
+                case when (o.outcome is distinct from n.outcome) then 'outcome' end,
+                case when (o.rotten_after is distinct from n.rotten_after) then 'rotten_after' end,
+                case when (o.archived_at is distinct from n.archived_at) then 'archived_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.pipeline_id is distinct from n.pipeline_id) then jsonb_build_object('pipeline_id', o.pipeline_id) else '{}' end
+            || case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', o.position) else '{}' end
+            || case when (o.probability is distinct from n.probability) then jsonb_build_object('probability', o.probability) else '{}' end
+            || case when (o.outcome is distinct from n.outcome) then jsonb_build_object('outcome', o.outcome) else '{}' end
+            || case when (o.rotten_after is distinct from n.rotten_after) then jsonb_build_object('rotten_after', o.rotten_after) else '{}' end
+            || case when (o.archived_at is distinct from n.archived_at) then jsonb_build_object('archived_at', o.archived_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.pipeline_id is distinct from n.pipeline_id) then jsonb_build_object('pipeline_id', n.pipeline_id) else '{}' end
+            || case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', n.position) else '{}' end
+            || case when (o.probability is distinct from n.probability) then jsonb_build_object('probability', n.probability) else '{}' end
+            || case when (o.outcome is distinct from n.outcome) then jsonb_build_object('outcome', n.outcome) else '{}' end
+            || case when (o.rotten_after is distinct from n.rotten_after) then jsonb_build_object('rotten_after', n.rotten_after) else '{}' end
+            || case when (o.archived_at is distinct from n.archived_at) then jsonb_build_object('archived_at', n.archived_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'pipeline_stages',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_pipeline_stages() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_pipeline_stages() IS 'Appends the changes of crm.pipeline_stages to the trail.';
+
+CREATE FUNCTION audit.record_crm_pipelines() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'pipelines',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'pipelines',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.is_default is distinct from n.is_default) then 'is_default' end,
+                case when (o.position is distinct from n.position) then 'position' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.is_default is distinct from n.is_default) then jsonb_build_object('is_default', o.is_default) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', o.position) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.is_default is distinct from n.is_default) then jsonb_build_object('is_default', n.is_default) else '{}' end
+            || case when (o.position is distinct from n.position) then jsonb_build_object('position', n.position) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'pipelines',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_pipelines() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_pipelines() IS 'Appends the changes of crm.pipelines to the trail.';
+
+CREATE FUNCTION audit.record_crm_products() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'products',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'products',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.sku is distinct from n.sku) then 'sku' end,
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.description is distinct from n.description) then 'description' end,
+                case when (o.unit_price is distinct from n.unit_price) then 'unit_price' end,
+                case when (o.currency is distinct from n.currency) then 'currency' end,
+                case when (o.tax_rate is distinct from n.tax_rate) then 'tax_rate' end,
+                case when (o.is_active is distinct from n.is_active) then 'is_active' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.sku is distinct from n.sku) then jsonb_build_object('sku', o.sku) else '{}' end
+            || case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.description is distinct from n.description) then jsonb_build_object('description', o.description) else '{}' end
+            || case when (o.unit_price is distinct from n.unit_price) then jsonb_build_object('unit_price', o.unit_price) else '{}' end
+            || case when (o.currency is distinct from n.currency) then jsonb_build_object('currency', o.currency) else '{}' end
+            || case when (o.tax_rate is distinct from n.tax_rate) then jsonb_build_object('tax_rate', o.tax_rate) else '{}' end
+            || case when (o.is_active is distinct from n.is_active) then jsonb_build_object('is_active', o.is_active) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.sku is distinct from n.sku) then jsonb_build_object('sku', n.sku) else '{}' end
+            || case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.description is distinct from n.description) then jsonb_build_object('description', n.description) else '{}' end
+            || case when (o.unit_price is distinct from n.unit_price) then jsonb_build_object('unit_price', n.unit_price) else '{}' end
+            || case when (o.currency is distinct from n.currency) then jsonb_build_object('currency', n.currency) else '{}' end
+            || case when (o.tax_rate is distinct from n.tax_rate) then jsonb_build_object('tax_rate', n.tax_rate) else '{}' end
+            || case when (o.is_active is distinct from n.is_active) then jsonb_build_object('is_active', n.is_active) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'products',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_products() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_products() IS 'Appends the changes of crm.products to the trail.';
+
+CREATE FUNCTION audit.record_crm_record_tags() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'record_tags',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'record_tags',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.tag_id is distinct from n.tag_id) then 'tag_id' end,
+                case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                case when (o.company_id is distinct from n.company_id) then 'company_id' end,
+                case when (o.deal_id is distinct from n.deal_id) then 'deal_id' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end
+            ], null),
+            case when (o.tag_id is distinct from n.tag_id) then jsonb_build_object('tag_id', o.tag_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+            || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', o.company_id) else '{}' end
+            || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', o.deal_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end,
+            case when (o.tag_id is distinct from n.tag_id) then jsonb_build_object('tag_id', n.tag_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+            || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', n.company_id) else '{}' end
+            || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', n.deal_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'record_tags',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_record_tags() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_record_tags() IS 'Appends the changes of crm.record_tags to the trail.';
+
+CREATE FUNCTION audit.record_crm_saved_views() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'saved_views',
+            n.id,
+            'insert',
+            case
+                when n.visibility <> 'private'
+                    then to_jsonb(n)
+            end,
+            case
+                when n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'saved_views',
+            n.id,
+            'update',
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then array_remove(array[
+                        case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                        case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                        case when (o.visibility is distinct from n.visibility) then 'visibility' end,
+                        case when (o.entity is distinct from n.entity) then 'entity' end,
+                        case when (o.name is distinct from n.name) then 'name' end,
+                        case when (o.filter is distinct from n.filter) then 'filter' end,
+                        case when (o.columns is distinct from n.columns) then 'columns' end,
+                        case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                        case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                        case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                        case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                        case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                        case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                        case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+                    ], null)
+                else '{}'
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', o.visibility) else '{}' end
+                    || case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', o.entity) else '{}' end
+                    || case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+                    || case when (o.filter is distinct from n.filter) then jsonb_build_object('filter', o.filter) else '{}' end
+                    || case when (o.columns is distinct from n.columns) then jsonb_build_object('columns', o.columns) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', n.visibility) else '{}' end
+                    || case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', n.entity) else '{}' end
+                    || case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+                    || case when (o.filter is distinct from n.filter) then jsonb_build_object('filter', n.filter) else '{}' end
+                    || case when (o.columns is distinct from n.columns) then jsonb_build_object('columns', n.columns) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'saved_views',
+            o.id,
+            'delete',
+            case
+                when o.visibility <> 'private'
+                    then to_jsonb(o)
+            end,
+            case
+                when o.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(o.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_saved_views() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_saved_views() IS 'Appends the changes of crm.saved_views to the trail.';
+
+CREATE FUNCTION audit.record_crm_tags() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'tags',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'crm',
+            'tags',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.color is distinct from n.color) then 'color' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.color is distinct from n.color) then jsonb_build_object('color', o.color) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.color is distinct from n.color) then jsonb_build_object('color', n.color) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'crm',
+            'tags',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_crm_tags() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_crm_tags() IS 'Appends the changes of crm.tags to the trail.';
+
+CREATE FUNCTION audit.record_governance_erasure_requests() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'governance',
+            'erasure_requests',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'governance',
+            'erasure_requests',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.subject_kind is distinct from n.subject_kind) then 'subject_kind' end,
+                case when (o.subject_id is distinct from n.subject_id) then 'subject_id' end,
+                case when (o.label_masked is distinct from n.label_masked) then 'label_masked' end,
+                case when (o.reason is distinct from n.reason) then 'reason' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.legal_hold is distinct from n.legal_hold) then 'legal_hold' end,
+                case when (o.requested_at is distinct from n.requested_at) then 'requested_at' end,
+                case when (o.due_at is distinct from n.due_at) then 'due_at' end,
+                case when (o.requested_by_id is distinct from n.requested_by_id) then 'requested_by_id' end,
+                case when (o.approved_by_id is distinct from n.approved_by_id) then 'approved_by_id' end,
+                case when (o.executed_at is distinct from n.executed_at) then 'executed_at' end,
+                case when (o.report is distinct from n.report) then 'report' end,
+                case when (o.exported_at is distinct from n.exported_at) then 'exported_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.subject_kind is distinct from n.subject_kind) then jsonb_build_object('subject_kind', o.subject_kind) else '{}' end
+            || case when (o.subject_id is distinct from n.subject_id) then jsonb_build_object('subject_id', o.subject_id) else '{}' end
+            || case when (o.label_masked is distinct from n.label_masked) then jsonb_build_object('label_masked', o.label_masked) else '{}' end
+            || case when (o.reason is distinct from n.reason) then jsonb_build_object('reason', o.reason) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.legal_hold is distinct from n.legal_hold) then jsonb_build_object('legal_hold', o.legal_hold) else '{}' end
+            || case when (o.requested_at is distinct from n.requested_at) then jsonb_build_object('requested_at', o.requested_at) else '{}' end
+            || case when (o.due_at is distinct from n.due_at) then jsonb_build_object('due_at', o.due_at) else '{}' end
+            || case when (o.requested_by_id is distinct from n.requested_by_id) then jsonb_build_object('requested_by_id', o.requested_by_id) else '{}' end
+            || case when (o.approved_by_id is distinct from n.approved_by_id) then jsonb_build_object('approved_by_id', o.approved_by_id) else '{}' end
+            || case when (o.executed_at is distinct from n.executed_at) then jsonb_build_object('executed_at', o.executed_at) else '{}' end
+            || case when (o.report is distinct from n.report) then jsonb_build_object('report', o.report) else '{}' end
+            || case when (o.exported_at is distinct from n.exported_at) then jsonb_build_object('exported_at', o.exported_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.subject_kind is distinct from n.subject_kind) then jsonb_build_object('subject_kind', n.subject_kind) else '{}' end
+            || case when (o.subject_id is distinct from n.subject_id) then jsonb_build_object('subject_id', n.subject_id) else '{}' end
+            || case when (o.label_masked is distinct from n.label_masked) then jsonb_build_object('label_masked', n.label_masked) else '{}' end
+            || case when (o.reason is distinct from n.reason) then jsonb_build_object('reason', n.reason) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.legal_hold is distinct from n.legal_hold) then jsonb_build_object('legal_hold', n.legal_hold) else '{}' end
+            || case when (o.requested_at is distinct from n.requested_at) then jsonb_build_object('requested_at', n.requested_at) else '{}' end
+            || case when (o.due_at is distinct from n.due_at) then jsonb_build_object('due_at', n.due_at) else '{}' end
+            || case when (o.requested_by_id is distinct from n.requested_by_id) then jsonb_build_object('requested_by_id', n.requested_by_id) else '{}' end
+            || case when (o.approved_by_id is distinct from n.approved_by_id) then jsonb_build_object('approved_by_id', n.approved_by_id) else '{}' end
+            || case when (o.executed_at is distinct from n.executed_at) then jsonb_build_object('executed_at', n.executed_at) else '{}' end
+            || case when (o.report is distinct from n.report) then jsonb_build_object('report', n.report) else '{}' end
+            || case when (o.exported_at is distinct from n.exported_at) then jsonb_build_object('exported_at', n.exported_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'governance',
+            'erasure_requests',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_governance_erasure_requests() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_governance_erasure_requests() IS 'Appends the changes of governance.erasure_requests to the trail.';
+
+CREATE FUNCTION audit.record_governance_retention_policies() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'governance',
+            'retention_policies',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'governance',
+            'retention_policies',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.entity is distinct from n.entity) then 'entity' end,
+                case when (o.keep is distinct from n.keep) then 'keep' end,
+                case when (o.action is distinct from n.action) then 'action' end,
+                case when (o.legal_hold is distinct from n.legal_hold) then 'legal_hold' end,
+                case when (o.last_run_at is distinct from n.last_run_at) then 'last_run_at' end,
+                case when (o.last_run_rows is distinct from n.last_run_rows) then 'last_run_rows' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', o.entity) else '{}' end
+            || case when (o.keep is distinct from n.keep) then jsonb_build_object('keep', o.keep) else '{}' end
+            || case when (o.action is distinct from n.action) then jsonb_build_object('action', o.action) else '{}' end
+            || case when (o.legal_hold is distinct from n.legal_hold) then jsonb_build_object('legal_hold', o.legal_hold) else '{}' end
+            || case when (o.last_run_at is distinct from n.last_run_at) then jsonb_build_object('last_run_at', o.last_run_at) else '{}' end
+            || case when (o.last_run_rows is distinct from n.last_run_rows) then jsonb_build_object('last_run_rows', o.last_run_rows) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', n.entity) else '{}' end
+            || case when (o.keep is distinct from n.keep) then jsonb_build_object('keep', n.keep) else '{}' end
+            || case when (o.action is distinct from n.action) then jsonb_build_object('action', n.action) else '{}' end
+            || case when (o.legal_hold is distinct from n.legal_hold) then jsonb_build_object('legal_hold', n.legal_hold) else '{}' end
+            || case when (o.last_run_at is distinct from n.last_run_at) then jsonb_build_object('last_run_at', n.last_run_at) else '{}' end
+            || case when (o.last_run_rows is distinct from n.last_run_rows) then jsonb_build_object('last_run_rows', n.last_run_rows) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'governance',
+            'retention_policies',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_governance_retention_policies() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_governance_retention_policies() IS 'Appends the changes of governance.retention_policies to the trail.';
+
+CREATE FUNCTION audit.record_governance_suppressions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'governance',
+            'suppressions',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'governance',
+            'suppressions',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'governance',
+            'suppressions',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_governance_suppressions() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_governance_suppressions() IS 'Appends the changes of governance.suppressions to the trail.';
+
+CREATE FUNCTION audit.record_integration_import_jobs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'integration',
+            'import_jobs',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'integration',
+            'import_jobs',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.entity is distinct from n.entity) then 'entity' end,
+                case when (o.file_id is distinct from n.file_id) then 'file_id' end,
+                case when (o.mapping is distinct from n.mapping) then 'mapping' end,
+                case when (o.dedupe is distinct from n.dedupe) then 'dedupe' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                case when (o.started_at is distinct from n.started_at) then 'started_at' end,
+                case when (o.finished_at is distinct from n.finished_at) then 'finished_at' end,
+                case when (o.reverted_at is distinct from n.reverted_at) then 'reverted_at' end,
+                case when (o.revert_until is distinct from n.revert_until) then 'revert_until' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', o.entity) else '{}' end
+            || case when (o.file_id is distinct from n.file_id) then jsonb_build_object('file_id', o.file_id) else '{}' end
+            || case when (o.mapping is distinct from n.mapping) then jsonb_build_object('mapping', o.mapping) else '{}' end
+            || case when (o.dedupe is distinct from n.dedupe) then jsonb_build_object('dedupe', o.dedupe) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+            || case when (o.started_at is distinct from n.started_at) then jsonb_build_object('started_at', o.started_at) else '{}' end
+            || case when (o.finished_at is distinct from n.finished_at) then jsonb_build_object('finished_at', o.finished_at) else '{}' end
+            || case when (o.reverted_at is distinct from n.reverted_at) then jsonb_build_object('reverted_at', o.reverted_at) else '{}' end
+            || case when (o.revert_until is distinct from n.revert_until) then jsonb_build_object('revert_until', o.revert_until) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.entity is distinct from n.entity) then jsonb_build_object('entity', n.entity) else '{}' end
+            || case when (o.file_id is distinct from n.file_id) then jsonb_build_object('file_id', n.file_id) else '{}' end
+            || case when (o.mapping is distinct from n.mapping) then jsonb_build_object('mapping', n.mapping) else '{}' end
+            || case when (o.dedupe is distinct from n.dedupe) then jsonb_build_object('dedupe', n.dedupe) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+            || case when (o.started_at is distinct from n.started_at) then jsonb_build_object('started_at', n.started_at) else '{}' end
+            || case when (o.finished_at is distinct from n.finished_at) then jsonb_build_object('finished_at', n.finished_at) else '{}' end
+            || case when (o.reverted_at is distinct from n.reverted_at) then jsonb_build_object('reverted_at', n.reverted_at) else '{}' end
+            || case when (o.revert_until is distinct from n.revert_until) then jsonb_build_object('revert_until', n.revert_until) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.total_rows is distinct from n.total_rows)
+            and not (o.created_rows is distinct from n.created_rows)
+            and not (o.updated_rows is distinct from n.updated_rows)
+            and not (o.skipped_rows is distinct from n.skipped_rows)
+            and not (o.failed_rows is distinct from n.failed_rows)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.entity is distinct from n.entity)
+        or (o.file_id is distinct from n.file_id)
+        or (o.mapping is distinct from n.mapping)
+        or (o.dedupe is distinct from n.dedupe)
+        or (o.status is distinct from n.status)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.started_at is distinct from n.started_at)
+        or (o.finished_at is distinct from n.finished_at)
+        or (o.reverted_at is distinct from n.reverted_at)
+        or (o.revert_until is distinct from n.revert_until)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by)
+        or (o.updated_at is distinct from n.updated_at)
+        or (o.updated_by is distinct from n.updated_by)
+        or (o.row_version is distinct from n.row_version);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'integration',
+            'import_jobs',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_integration_import_jobs() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_integration_import_jobs() IS 'Appends the changes of integration.import_jobs to the trail.';
+
+CREATE FUNCTION audit.record_integration_import_rows() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'integration',
+            'import_rows',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'integration',
+            'import_rows',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'integration',
+            'import_rows',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_integration_import_rows() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_integration_import_rows() IS 'Appends the changes of integration.import_rows to the trail.';
+
+CREATE FUNCTION audit.record_integration_webhook_endpoints() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'integration',
+            'webhook_endpoints',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'integration',
+            'webhook_endpoints',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.url is distinct from n.url) then 'url' end,
+                case when (o.event_types is distinct from n.event_types) then 'event_types' end,
+                case when (o.is_active is distinct from n.is_active) then 'is_active' end,
+                case when (o.disabled_at is distinct from n.disabled_at) then 'disabled_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.url is distinct from n.url) then jsonb_build_object('url', o.url) else '{}' end
+            || case when (o.event_types is distinct from n.event_types) then jsonb_build_object('event_types', o.event_types) else '{}' end
+            || case when (o.is_active is distinct from n.is_active) then jsonb_build_object('is_active', o.is_active) else '{}' end
+            || case when (o.disabled_at is distinct from n.disabled_at) then jsonb_build_object('disabled_at', o.disabled_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.url is distinct from n.url) then jsonb_build_object('url', n.url) else '{}' end
+            || case when (o.event_types is distinct from n.event_types) then jsonb_build_object('event_types', n.event_types) else '{}' end
+            || case when (o.is_active is distinct from n.is_active) then jsonb_build_object('is_active', n.is_active) else '{}' end
+            || case when (o.disabled_at is distinct from n.disabled_at) then jsonb_build_object('disabled_at', n.disabled_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'integration',
+            'webhook_endpoints',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_integration_webhook_endpoints() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_integration_webhook_endpoints() IS 'Appends the changes of integration.webhook_endpoints to the trail.';
+
+CREATE FUNCTION audit.record_integration_webhook_secrets() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'integration',
+            'webhook_secrets',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'integration',
+            'webhook_secrets',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'integration',
+            'webhook_secrets',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_integration_webhook_secrets() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_integration_webhook_secrets() IS 'Appends the changes of integration.webhook_secrets to the trail.';
 
 CREATE FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -9510,6 +16907,550 @@ CREATE TRIGGER forbid_truncate BEFORE TRUNCATE ON audit.seals FOR EACH STATEMENT
 
 CREATE TRIGGER forbid_truncate BEFORE TRUNCATE ON audit.verifications FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
 
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.activities REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_activities();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.calendar_events REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_calendar_events();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.companies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_companies();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.consents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_consents();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.contact_companies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_contact_companies();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.contact_points REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_contact_points();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.contacts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_contacts();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.conversations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_conversations();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.custom_field_defs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_custom_field_defs();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.deal_contacts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_deal_contacts();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.deal_line_items REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_deal_line_items();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.deals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_deals();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.files REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_files();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.lookup_values REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_lookup_values();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.merge_records REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_merge_records();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_messages();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.participants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_participants();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.pipeline_stages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_pipeline_stages();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.pipelines REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_pipelines();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.products REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_products();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.record_tags REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_record_tags();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.saved_views REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_saved_views();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON crm.tags REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_tags();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.activities REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_activities();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.calendar_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_calendar_events();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.companies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_companies();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.consents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_consents();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.contact_companies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_contact_companies();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.contact_points REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_contact_points();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.contacts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_contacts();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.conversations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_conversations();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.custom_field_defs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_custom_field_defs();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.deal_contacts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_deal_contacts();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.deal_line_items REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_deal_line_items();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.deals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_deals();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.files REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_files();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.lookup_values REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_lookup_values();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.merge_records REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_merge_records();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_messages();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.participants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_participants();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.pipeline_stages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_pipeline_stages();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.pipelines REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_pipelines();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.products REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_products();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.record_tags REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_record_tags();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.saved_views REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_saved_views();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON crm.tags REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_tags();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.activities FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.calendar_events FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.companies FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.consents FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.contact_companies FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.contact_points FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.contacts FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.conversations FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.custom_field_defs FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.deal_contacts FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.deal_line_items FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.deals FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.files FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.lookup_values FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.merge_records FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.messages FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.participants FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.pipeline_stages FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.pipelines FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.products FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.record_tags FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.saved_views FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON crm.tags FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.activities REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_activities();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.calendar_events REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_calendar_events();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.companies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_companies();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.consents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_consents();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.contact_companies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_contact_companies();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.contact_points REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_contact_points();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.contacts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_contacts();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.conversations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_conversations();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.custom_field_defs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_custom_field_defs();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.deal_contacts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_deal_contacts();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.deal_line_items REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_deal_line_items();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.deals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_deals();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.files REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_files();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.lookup_values REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_lookup_values();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.merge_records REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_merge_records();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_messages();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.participants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_participants();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.pipeline_stages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_pipeline_stages();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.pipelines REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_pipelines();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.products REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_products();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.record_tags REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_record_tags();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.saved_views REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_saved_views();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON crm.tags REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_crm_tags();
+
+CREATE TRIGGER check_custom BEFORE INSERT ON crm.companies FOR EACH ROW EXECUTE FUNCTION app.check_custom('company');
+
+CREATE TRIGGER check_custom BEFORE INSERT ON crm.contacts FOR EACH ROW EXECUTE FUNCTION app.check_custom('contact');
+
+CREATE TRIGGER check_custom BEFORE INSERT ON crm.deals FOR EACH ROW EXECUTE FUNCTION app.check_custom('deal');
+
+CREATE TRIGGER check_custom_update BEFORE UPDATE ON crm.companies FOR EACH ROW WHEN (((old.custom)::jsonb IS DISTINCT FROM (new.custom)::jsonb)) EXECUTE FUNCTION app.check_custom('company');
+
+CREATE TRIGGER check_custom_update BEFORE UPDATE ON crm.contacts FOR EACH ROW WHEN ((((old.custom)::jsonb IS DISTINCT FROM (new.custom)::jsonb) AND (new.anonymised_at IS NULL))) EXECUTE FUNCTION app.check_custom('contact');
+
+CREATE TRIGGER check_custom_update BEFORE UPDATE ON crm.deals FOR EACH ROW WHEN (((old.custom)::jsonb IS DISTINCT FROM (new.custom)::jsonb)) EXECUTE FUNCTION app.check_custom('deal');
+
+CREATE TRIGGER check_lookups BEFORE INSERT OR UPDATE OF type_id ON crm.activities FOR EACH ROW WHEN ((new.type_id IS NOT NULL)) EXECUTE FUNCTION app.check_lookups('type_id', 'activity_type');
+
+CREATE TRIGGER check_lookups BEFORE INSERT OR UPDATE OF industry_id ON crm.companies FOR EACH ROW WHEN ((new.industry_id IS NOT NULL)) EXECUTE FUNCTION app.check_lookups('industry_id', 'industry');
+
+CREATE TRIGGER check_lookups BEFORE INSERT OR UPDATE OF lifecycle_id, source_id ON crm.contacts FOR EACH ROW WHEN (((new.lifecycle_id IS NOT NULL) OR (new.source_id IS NOT NULL))) EXECUTE FUNCTION app.check_lookups('lifecycle_id', 'lifecycle_stage', 'source_id', 'source');
+
+CREATE TRIGGER check_lookups BEFORE INSERT OR UPDATE OF lost_reason_id, source_id ON crm.deals FOR EACH ROW WHEN (((new.lost_reason_id IS NOT NULL) OR (new.source_id IS NOT NULL))) EXECUTE FUNCTION app.check_lookups('lost_reason_id', 'lost_reason', 'source_id', 'source');
+
+CREATE TRIGGER check_options BEFORE INSERT OR UPDATE OF options ON crm.custom_field_defs FOR EACH ROW EXECUTE FUNCTION app.check_field_options();
+
+CREATE TRIGGER check_suppression AFTER INSERT OR UPDATE OF kind, value, e164 ON crm.contact_points FOR EACH ROW EXECUTE FUNCTION app.check_suppression();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON crm.activities FOR EACH ROW WHEN ((new.owner_id IS NULL)) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON crm.calendar_events FOR EACH ROW WHEN ((new.owner_id IS NULL)) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON crm.companies FOR EACH ROW WHEN ((new.owner_id IS NULL)) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON crm.contacts FOR EACH ROW WHEN ((new.owner_id IS NULL)) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON crm.conversations FOR EACH ROW WHEN ((new.owner_id IS NULL)) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON crm.deals FOR EACH ROW WHEN ((new.owner_id IS NULL)) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON crm.files FOR EACH ROW WHEN ((new.owner_id IS NULL)) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON crm.saved_views FOR EACH ROW WHEN ((new.owner_id IS NULL)) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_team BEFORE INSERT ON crm.activities FOR EACH ROW WHEN ((new.team_id IS NULL)) EXECUTE FUNCTION app.default_team();
+
+CREATE TRIGGER default_team BEFORE INSERT ON crm.calendar_events FOR EACH ROW WHEN ((new.team_id IS NULL)) EXECUTE FUNCTION app.default_team();
+
+CREATE TRIGGER default_team BEFORE INSERT ON crm.companies FOR EACH ROW WHEN ((new.team_id IS NULL)) EXECUTE FUNCTION app.default_team();
+
+CREATE TRIGGER default_team BEFORE INSERT ON crm.contacts FOR EACH ROW WHEN ((new.team_id IS NULL)) EXECUTE FUNCTION app.default_team();
+
+CREATE TRIGGER default_team BEFORE INSERT ON crm.conversations FOR EACH ROW WHEN ((new.team_id IS NULL)) EXECUTE FUNCTION app.default_team();
+
+CREATE TRIGGER default_team BEFORE INSERT ON crm.deals FOR EACH ROW WHEN ((new.team_id IS NULL)) EXECUTE FUNCTION app.default_team();
+
+CREATE TRIGGER delete_points AFTER UPDATE ON crm.contacts FOR EACH ROW WHEN (((old.deleted_at IS NULL) <> (new.deleted_at IS NULL))) EXECUTE FUNCTION app.delete_points();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.activities FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.calendar_events FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.companies FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.contact_companies FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.contact_points FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.contacts FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.conversations FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.custom_field_defs FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.deal_contacts FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.deal_line_items FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.deals FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.files FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.lookup_values FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.merge_records FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.messages FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.participants FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.pipeline_stages FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.pipelines FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.products FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.record_tags FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.saved_views FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.tags FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON crm.consents FOR EACH ROW EXECUTE FUNCTION app.forbid_change('evidence');
+
+CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON crm.deal_stage_history FOR EACH ROW EXECUTE FUNCTION app.forbid_change('cascade', 'left_at');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF type_id, contact_id, company_id, deal_id ON crm.activities FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('type_id', 'crm.lookup_values', 'contact_id', 'crm.contacts', 'company_id', 'crm.companies', 'deal_id', 'crm.deals');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF company_id, deal_id ON crm.calendar_events FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('company_id', 'crm.companies', 'deal_id', 'crm.deals');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF industry_id ON crm.companies FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('industry_id', 'crm.lookup_values');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF company_id ON crm.contact_companies FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('company_id', 'crm.companies');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF lifecycle_id, source_id ON crm.contacts FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('lifecycle_id', 'crm.lookup_values', 'source_id', 'crm.lookup_values');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF contact_id, deal_id ON crm.conversations FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('contact_id', 'crm.contacts', 'deal_id', 'crm.deals');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF contact_id ON crm.deal_contacts FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('contact_id', 'crm.contacts');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF product_id ON crm.deal_line_items FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('product_id', 'crm.products');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF pipeline_id, company_id, primary_contact_id, lost_reason_id, source_id ON crm.deals FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('pipeline_id', 'crm.pipelines', 'company_id', 'crm.companies', 'primary_contact_id', 'crm.contacts', 'lost_reason_id', 'crm.lookup_values', 'source_id', 'crm.lookup_values');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF membership_id, contact_id ON crm.participants FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('membership_id', 'tenancy.memberships', 'contact_id', 'crm.contacts');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF pipeline_id ON crm.pipeline_stages FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('pipeline_id', 'crm.pipelines');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF tag_id, contact_id, company_id, deal_id ON crm.record_tags FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('tag_id', 'crm.tags', 'contact_id', 'crm.contacts', 'company_id', 'crm.companies', 'deal_id', 'crm.deals');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF team_id ON crm.saved_views FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('team_id', 'tenancy.teams');
+
+CREATE TRIGGER forbid_removal BEFORE DELETE ON crm.custom_field_defs FOR EACH ROW EXECUTE FUNCTION app.forbid_removal();
+
+CREATE TRIGGER forbid_removal BEFORE DELETE ON crm.pipeline_stages FOR EACH ROW EXECUTE FUNCTION app.forbid_removal();
+
+CREATE TRIGGER guard BEFORE INSERT ON crm.consents FOR EACH ROW EXECUTE FUNCTION app.guard_consent();
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON crm.messages FOR EACH ROW EXECUTE FUNCTION app.guard_message();
+
+CREATE TRIGGER guard BEFORE UPDATE ON crm.pipeline_stages FOR EACH ROW WHEN (((old.pipeline_id <> new.pipeline_id) OR (old.outcome <> new.outcome))) EXECUTE FUNCTION app.guard_stage();
+
+CREATE TRIGGER guard_agent BEFORE UPDATE ON crm.activities FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
+
+CREATE TRIGGER guard_agent BEFORE UPDATE ON crm.calendar_events FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
+
+CREATE TRIGGER guard_agent BEFORE UPDATE ON crm.companies FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
+
+CREATE TRIGGER guard_agent BEFORE UPDATE ON crm.contact_points FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
+
+CREATE TRIGGER guard_agent BEFORE UPDATE ON crm.contacts FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
+
+CREATE TRIGGER guard_agent BEFORE UPDATE ON crm.conversations FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
+
+CREATE TRIGGER guard_agent BEFORE UPDATE ON crm.deals FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
+
+CREATE TRIGGER guard_agent BEFORE UPDATE ON crm.files FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
+
+CREATE TRIGGER guard_agent BEFORE UPDATE ON crm.messages FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
+
+CREATE TRIGGER guard_anonymised BEFORE UPDATE ON crm.contacts FOR EACH ROW WHEN ((old.anonymised_at IS NOT NULL)) EXECUTE FUNCTION app.guard_anonymised();
+
+CREATE TRIGGER keep_amount BEFORE UPDATE ON crm.deals FOR EACH ROW WHEN (((old.amount)::numeric IS DISTINCT FROM (new.amount)::numeric)) EXECUTE FUNCTION app.keep_amount();
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON crm.custom_field_defs FOR EACH ROW WHEN (((old.entity IS DISTINCT FROM new.entity) OR (old.key IS DISTINCT FROM new.key) OR (old.data_type IS DISTINCT FROM new.data_type))) EXECUTE FUNCTION app.forbid_redefinition('entity', 'key', 'data_type');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON crm.deal_line_items FOR EACH ROW WHEN ((old.deal_id IS DISTINCT FROM new.deal_id)) EXECUTE FUNCTION app.forbid_redefinition('deal_id');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON crm.lookup_values FOR EACH ROW WHEN ((old.kind IS DISTINCT FROM new.kind)) EXECUTE FUNCTION app.forbid_redefinition('kind');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON crm.merge_records FOR EACH ROW WHEN (((old.entity IS DISTINCT FROM new.entity) OR (old.winner_contact_id IS DISTINCT FROM new.winner_contact_id) OR (old.loser_contact_id IS DISTINCT FROM new.loser_contact_id) OR (old.winner_company_id IS DISTINCT FROM new.winner_company_id) OR (old.loser_company_id IS DISTINCT FROM new.loser_company_id) OR (old.snapshot IS DISTINCT FROM new.snapshot) OR (old.moved IS DISTINCT FROM new.moved) OR (old.merged_by_id IS DISTINCT FROM new.merged_by_id) OR (old.undo_until IS DISTINCT FROM new.undo_until))) EXECUTE FUNCTION app.forbid_redefinition('entity', 'winner_contact_id', 'loser_contact_id', 'winner_company_id', 'loser_company_id', 'snapshot', 'moved', 'merged_by_id', 'undo_until');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON crm.participants FOR EACH ROW WHEN (((old.conversation_id IS DISTINCT FROM new.conversation_id) OR (old.calendar_event_id IS DISTINCT FROM new.calendar_event_id))) EXECUTE FUNCTION app.forbid_redefinition('conversation_id', 'calendar_event_id');
+
+CREATE TRIGGER keep_participants BEFORE INSERT OR UPDATE OF participant_ids ON crm.calendar_events FOR EACH ROW EXECUTE FUNCTION app.keep_participants();
+
+CREATE TRIGGER keep_participants BEFORE INSERT OR UPDATE OF participant_ids ON crm.conversations FOR EACH ROW EXECUTE FUNCTION app.keep_participants();
+
+CREATE TRIGGER note AFTER INSERT ON crm.messages FOR EACH ROW WHEN ((new.status <> 'draft'::app.message_status)) EXECUTE FUNCTION app.note_message();
+
+CREATE TRIGGER note AFTER INSERT OR DELETE OR UPDATE OF conversation_id, calendar_event_id, membership_id ON crm.participants FOR EACH ROW EXECUTE FUNCTION app.note_participants();
+
+CREATE TRIGGER note_stage AFTER INSERT ON crm.deals FOR EACH ROW EXECUTE FUNCTION app.note_stage();
+
+CREATE TRIGGER note_stage_update AFTER UPDATE ON crm.deals FOR EACH ROW WHEN ((old.stage_id <> new.stage_id)) EXECUTE FUNCTION app.note_stage();
+
+CREATE TRIGGER note_update AFTER UPDATE ON crm.messages FOR EACH ROW WHEN (((new.status <> 'draft'::app.message_status) AND ((old.status = 'draft'::app.message_status) OR (old.sent_at <> new.sent_at)))) EXECUTE FUNCTION app.note_message();
+
+CREATE TRIGGER place BEFORE INSERT ON crm.deals FOR EACH ROW EXECUTE FUNCTION app.place_deal();
+
+CREATE TRIGGER place_update BEFORE UPDATE ON crm.deals FOR EACH ROW WHEN (((old.stage_id <> new.stage_id) OR (old.status <> new.status) OR (old.stage_entered_at <> new.stage_entered_at) OR (old.closed_at IS DISTINCT FROM new.closed_at))) EXECUTE FUNCTION app.place_deal();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.activities FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, title, description, location, starts_at, ends_at, all_day, timezone, calendar_key, external_uid, recurrence_id, recurrence_rule, owner_id, team_id, company_id, deal_id, visibility, created_at, created_by, updated_at, updated_by, row_version, deleted_at, deleted_by, search ON crm.calendar_events FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.companies FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT ON crm.consents FOR EACH ROW EXECUTE FUNCTION app.stamp_link();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.contact_companies FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.contact_points FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.contacts FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, channel, subject, status, contact_id, deal_id, owner_id, assignee_id, team_id, visibility, external_thread_id, snoozed_until, created_at, created_by, updated_at, updated_by, row_version, deleted_at, deleted_by ON crm.conversations FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.custom_field_defs FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.deal_contacts FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.deal_line_items FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.deals FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.files FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.lookup_values FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT ON crm.merge_records FOR EACH ROW EXECUTE FUNCTION app.stamp_link();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.messages FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT ON crm.participants FOR EACH ROW EXECUTE FUNCTION app.stamp_link();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.pipeline_stages FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.pipelines FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.products FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT ON crm.record_tags FOR EACH ROW EXECUTE FUNCTION app.stamp_link();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.saved_views FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.tags FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.activities FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.calendar_events FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.companies FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.contact_points FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.contacts FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.conversations FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.deals FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.files FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.messages FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.pipelines FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.products FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.saved_views FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.tags FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER total_delete AFTER DELETE ON crm.deal_line_items REFERENCING OLD TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION app.total_deals();
+
+CREATE TRIGGER total_insert AFTER INSERT ON crm.deal_line_items REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION app.total_deals();
+
+CREATE TRIGGER total_update AFTER UPDATE ON crm.deal_line_items REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION app.total_deals();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON governance.erasure_requests REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_governance_erasure_requests();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON governance.retention_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_governance_retention_policies();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON governance.suppressions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_governance_suppressions();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON governance.erasure_requests REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_governance_erasure_requests();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON governance.retention_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_governance_retention_policies();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON governance.suppressions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_governance_suppressions();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON governance.erasure_requests FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON governance.retention_policies FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON governance.suppressions FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON governance.erasure_requests REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_governance_erasure_requests();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON governance.retention_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_governance_retention_policies();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON governance.suppressions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_governance_suppressions();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON governance.erasure_requests FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON governance.retention_policies FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON governance.suppressions FOR EACH ROW EXECUTE FUNCTION app.forbid_change();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON governance.erasure_requests FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON governance.retention_policies FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON integration.import_jobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_import_jobs();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON integration.import_rows REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_import_rows();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON integration.webhook_endpoints REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_webhook_endpoints();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON integration.webhook_secrets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_webhook_secrets();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON integration.import_jobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_import_jobs();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON integration.import_rows REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_import_rows();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON integration.webhook_endpoints REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_webhook_endpoints();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON integration.webhook_secrets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_webhook_secrets();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON integration.import_jobs FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON integration.import_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON integration.webhook_endpoints FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON integration.webhook_secrets FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON integration.import_jobs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_import_jobs();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON integration.import_rows REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_import_rows();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON integration.webhook_endpoints REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_webhook_endpoints();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON integration.webhook_secrets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_integration_webhook_secrets();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON integration.import_jobs FOR EACH ROW WHEN ((new.owner_id IS NULL)) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_team BEFORE INSERT ON integration.import_jobs FOR EACH ROW WHEN ((new.team_id IS NULL)) EXECUTE FUNCTION app.default_team();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON integration.import_jobs FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON integration.import_rows FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON integration.webhook_deliveries FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON integration.webhook_endpoints FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON integration.webhook_secrets FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON integration.outbox_events FOR EACH ROW EXECUTE FUNCTION app.forbid_change('published_at');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF file_id ON integration.import_jobs FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('file_id', 'crm.files');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON integration.import_rows FOR EACH ROW WHEN (((old.job_id IS DISTINCT FROM new.job_id) OR (old.row_no IS DISTINCT FROM new.row_no))) EXECUTE FUNCTION app.forbid_redefinition('job_id', 'row_no');
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, entity, file_id, mapping, dedupe, status, owner_id, team_id, started_at, finished_at, reverted_at, revert_until, created_at, created_by, updated_at, updated_by, row_version ON integration.import_jobs FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT ON integration.import_rows FOR EACH ROW EXECUTE FUNCTION app.stamp_link();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON integration.webhook_endpoints FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON integration.webhook_endpoints FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
 CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.agencies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_agencies();
 
 CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.api_key_secrets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_api_key_secrets();
@@ -10076,15 +18017,118 @@ ALTER TABLE crm.deal_stage_history ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE crm.deals ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY "events are looked up for the client who is invited" ON crm.participants FOR SELECT TO gardenos_search USING (((contact_id IS NOT NULL) AND (calendar_event_id IS NOT NULL)));
+
 ALTER TABLE crm.files ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE crm.lookup_values ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "managers and above add pipelines" ON crm.pipelines FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.pipelines:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may)));
+
+CREATE POLICY "managers and above add products" ON crm.products FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.products:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may)));
+
+CREATE POLICY "managers and above add stages" ON crm.pipeline_stages FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.pipeline_stages:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may)));
+
+CREATE POLICY "managers and above add tags" ON crm.tags FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.tags:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may)));
+
+CREATE POLICY "managers and above change pipelines" ON crm.pipelines FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.pipelines:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.pipelines:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.pipelines:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.pipelines:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
+
+CREATE POLICY "managers and above change products" ON crm.products FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.products:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.products:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.products:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.products:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
+
+CREATE POLICY "managers and above change stages" ON crm.pipeline_stages FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.pipeline_stages:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.pipeline_stages:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may)));
+
+CREATE POLICY "managers and above change tags" ON crm.tags FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.tags:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.tags:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.tags:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.tags:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
 
 ALTER TABLE crm.merge_records ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE crm.messages ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY "owners and admins add custom fields" ON crm.custom_field_defs FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.custom_field_defs:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins add lists of values" ON crm.lookup_values FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.lookup_values:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins change custom fields" ON crm.custom_field_defs FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.custom_field_defs:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.custom_field_defs:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins change lists of values" ON crm.lookup_values FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.lookup_values:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.lookup_values:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins change shared views and others their own" ON crm.saved_views FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ((( SELECT app.may('crm.saved_views:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (visibility = 'agency'::app.visibility) OR ((visibility = 'team'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[]))))) OR (( SELECT app.may('crm.saved_views:update'::text, VARIADIC ARRAY['manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id)))) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.saved_views:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) OR (( SELECT app.may('crm.saved_views:update'::text, VARIADIC ARRAY['manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.saved_views:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (visibility = 'agency'::app.visibility) OR ((visibility = 'team'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.saved_views:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) OR (( SELECT app.may('crm.saved_views:update'::text, VARIADIC ARRAY['manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "owners and admins read merges, managers those they see" ON crm.merge_records FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (( SELECT app.may('crm.merge_records:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) OR (( SELECT app.may('crm.merge_records:select'::text, VARIADIC ARRAY['manager'::app.agency_role]) AS may) AND ((EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = merge_records.agency_id) AND (parent.id = merge_records.winner_contact_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = merge_records.agency_id) AND (parent.id = merge_records.winner_company_id)))))))));
+
+CREATE POLICY "owners delete companies for good" ON crm.companies FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.companies:delete'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners delete contact points for good" ON crm.contact_points FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.contact_points:delete'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_points.agency_id) AND (parent.id = contact_points.contact_id))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "owners delete contacts for good" ON crm.contacts FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.contacts:delete'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners delete deals for good" ON crm.deals FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deals:delete'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners delete files for good" ON crm.files FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.files:delete'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may) AND ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id))) AND (((purpose <> 'attachment'::app.file_purpose) AND (owner_id = ( SELECT app.membership_id() AS membership_id))) OR (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.contact_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.company_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.deal_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.activities parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.activity_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.calendar_event_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.messages parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id))
+ FOR KEY SHARE OF parent)))));
+
 ALTER TABLE crm.participants ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "people read conversations they take part in, staff by role" ON crm.conversations FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.conversations:select'::text, agency => '{owner,admin,client}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{ai_agent}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id)))))
+    WHEN 'team'::app.record_scope THEN (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id))) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (assignee_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id))))
+    ELSE NULL::boolean
+END AND ((( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id)))) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.conversations:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
+
+CREATE POLICY "people read files of records they see and clients shared ones" ON crm.files FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.files:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'client'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id))) AND ((( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role) OR ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility = 'client'::app.visibility) AND ((contact_id = ( SELECT app.contact_id() AS contact_id)) OR (EXISTS ( SELECT 1
+   FROM crm.activities parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.activity_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.calendar_event_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.messages parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id)))))))) AND (( SELECT app.may('crm.files:select'::text, VARIADIC ARRAY['client'::app.agency_role]) AS may) OR (((purpose <> 'attachment'::app.file_purpose) AND (owner_id = ( SELECT app.membership_id() AS membership_id))) OR (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.contact_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.company_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.deal_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.activities parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.activity_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.calendar_event_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.messages parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id)))))) AND ((deleted_at IS NULL) OR (( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) AND ((message_id IS NULL) OR (EXISTS ( SELECT 1
+   FROM crm.messages parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id) AND (parent.sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (parent.status = 'draft'::app.message_status)))))) OR (( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "people read the messages of conversations they see" ON crm.messages FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.messages:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'client'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = messages.agency_id) AND (parent.id = messages.conversation_id)))) AND ((( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role) OR ((direction <> 'internal'::app.message_direction) AND (status <> 'draft'::app.message_status))) AND ((deleted_at IS NULL) OR (( SELECT app.may('crm.messages:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (status = 'draft'::app.message_status)))));
+
+CREATE POLICY "people write into conversations they take part in" ON crm.messages FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.messages:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'client'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = messages.agency_id) AND (parent.id = messages.conversation_id) AND ((( SELECT app.agency_role() AS agency_role) = 'client'::app.agency_role) OR ((( SELECT app.membership_id() AS membership_id) = parent.owner_id) OR (( SELECT app.membership_id() AS membership_id) = parent.assignee_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (parent.participant_ids)))))) AND ((( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role) OR (direction = 'inbound'::app.message_direction)) AND ((NOT ( SELECT app.is_agent_acting() AS is_agent_acting)) OR (status = 'draft'::app.message_status))));
 
 ALTER TABLE crm.pipeline_stages ENABLE ROW LEVEL SECURITY;
 
@@ -10095,6 +18139,460 @@ ALTER TABLE crm.products ENABLE ROW LEVEL SECURITY;
 ALTER TABLE crm.record_tags ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE crm.saved_views ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "senders change and queue their drafts" ON crm.messages FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.messages:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (status = 'draft'::app.message_status) AND ((deleted_at IS NULL) OR (( SELECT app.may('crm.messages:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (status = 'draft'::app.message_status))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.messages:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (status = ANY (ARRAY['draft'::app.message_status, 'queued'::app.message_status])) AND ((NOT ( SELECT app.is_agent_acting() AS is_agent_acting)) OR (status = 'draft'::app.message_status)) AND ((deleted_at IS NULL) OR (( SELECT app.may('crm.messages:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (status = 'draft'::app.message_status)))));
+
+CREATE POLICY "staff add activities within their scope and members their own" ON crm.activities FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.activities:insert'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{ai_agent}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (assignee_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "staff add companies within their scope and members their own" ON crm.companies FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.companies:insert'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,ai_agent}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "staff add consents and clients withdraw their own" ON crm.consents FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ((( SELECT app.may('crm.consents:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = consents.agency_id) AND (parent.id = consents.contact_id))
+ FOR KEY SHARE OF parent))) OR (( SELECT app.may('crm.consents:insert'::text, VARIADIC ARRAY['client'::app.agency_role]) AS may) AND (contact_id = ( SELECT app.contact_id() AS contact_id)) AND (status = 'withdrawn'::app.consent_status) AND ((source)::text = 'portal'::text)))));
+
+CREATE POLICY "staff add contact points to contacts they may change" ON crm.contact_points FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.contact_points:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_points.agency_id) AND (parent.id = contact_points.contact_id))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "staff add contacts to deals they may change" ON crm.deal_contacts FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deal_contacts:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = deal_contacts.agency_id) AND (parent.id = deal_contacts.deal_id))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "staff add contacts within their scope and members their own" ON crm.contacts FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.contacts:insert'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,ai_agent}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "staff add deals within their scope and members their own" ON crm.deals FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.deals:insert'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,ai_agent}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "staff add employments to contacts they may change" ON crm.contact_companies FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.contact_companies:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_companies.agency_id) AND (parent.id = contact_companies.contact_id))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "staff add events within their scope and members their own" ON crm.calendar_events FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.calendar_events:insert'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{ai_agent}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "staff add lines to deals they may change" ON crm.deal_line_items FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deal_line_items:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = deal_line_items.agency_id) AND (parent.id = deal_line_items.deal_id))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "staff add participants to what they may change" ON crm.participants FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.participants:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND ((EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = participants.agency_id) AND (parent.id = participants.conversation_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = participants.agency_id) AND (parent.id = participants.calendar_event_id))
+ FOR KEY SHARE OF parent)))));
+
+CREATE POLICY "staff attach files to what they may change, clients to theirs" ON crm.files FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id))) AND ((( SELECT app.may('crm.files:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (((purpose <> 'attachment'::app.file_purpose) AND (owner_id = ( SELECT app.membership_id() AS membership_id))) OR (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.contact_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.company_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.deal_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.activities parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.activity_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.calendar_event_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.messages parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id))
+ FOR KEY SHARE OF parent)))) OR (( SELECT app.may('crm.files:insert'::text, VARIADIC ARRAY['client'::app.agency_role]) AS may) AND (visibility = 'client'::app.visibility) AND ((owner_id IS NULL) OR (owner_id = ( SELECT app.membership_id() AS membership_id))) AND ((contact_id = ( SELECT app.contact_id() AS contact_id)) OR (EXISTS ( SELECT 1
+   FROM crm.messages parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id)))))))));
+
+CREATE POLICY "staff change activities of their teams and members their own" ON crm.activities FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.activities:update'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR ((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)))
+    WHEN 'team'::app.record_scope THEN (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (assignee_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN ((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.activities:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.activities:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND ((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.activities:update'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR ((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)))
+    WHEN 'team'::app.record_scope THEN (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (assignee_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN ((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.activities:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.activities:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND ((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id))))));
+
+CREATE POLICY "staff change companies within their scope and members their own" ON crm.companies FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.companies:update'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,ai_agent}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.companies:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.companies:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.companies:update'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,member,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.companies:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.companies:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff change contact points of contacts they may change" ON crm.contact_points FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.contact_points:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_points.agency_id) AND (parent.id = contact_points.contact_id))
+ FOR KEY SHARE OF parent)) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.contact_points:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.contact_points:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_points.agency_id) AND (parent.id = contact_points.contact_id) AND (parent.owner_id = ( SELECT app.membership_id() AS membership_id))))))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.contact_points:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_points.agency_id) AND (parent.id = contact_points.contact_id))
+ FOR KEY SHARE OF parent)) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.contact_points:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.contact_points:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_points.agency_id) AND (parent.id = contact_points.contact_id) AND (parent.owner_id = ( SELECT app.membership_id() AS membership_id)))))))));
+
+CREATE POLICY "staff change contacts of deals they may change" ON crm.deal_contacts FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deal_contacts:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = deal_contacts.agency_id) AND (parent.id = deal_contacts.deal_id))
+ FOR KEY SHARE OF parent)))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deal_contacts:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = deal_contacts.agency_id) AND (parent.id = deal_contacts.deal_id))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "staff change contacts within their scope and members their own" ON crm.contacts FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.contacts:update'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,ai_agent}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.contacts:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.contacts:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.contacts:update'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,member,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.contacts:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.contacts:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff change conversations of their teams or their own" ON crm.conversations FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.conversations:update'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id)))))
+    WHEN 'team'::app.record_scope THEN (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id))) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (assignee_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id))))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.conversations:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.conversations:update'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id)))))
+    WHEN 'team'::app.record_scope THEN (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id))) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (assignee_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id))))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.conversations:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
+
+CREATE POLICY "staff change deals within their scope and members their own" ON crm.deals FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.deals:update'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,ai_agent}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.deals:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.deals:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.deals:update'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,member,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.deals:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.deals:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff change employments of contacts they may change" ON crm.contact_companies FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.contact_companies:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_companies.agency_id) AND (parent.id = contact_companies.contact_id))
+ FOR KEY SHARE OF parent)))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.contact_companies:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_companies.agency_id) AND (parent.id = contact_companies.contact_id))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "staff change events of their teams and members their own" ON crm.calendar_events FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.calendar_events:update'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids))))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.calendar_events:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.calendar_events:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.calendar_events:update'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids))))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.calendar_events:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.calendar_events:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff change files of what they may change, members their own" ON crm.files FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id))) AND ((( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) AND (((purpose <> 'attachment'::app.file_purpose) AND (owner_id = ( SELECT app.membership_id() AS membership_id))) OR (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.contact_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.company_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.deal_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.activities parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.activity_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.calendar_event_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.messages parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id))
+ FOR KEY SHARE OF parent)))) OR (( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id)))) AND ((deleted_at IS NULL) OR (( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) AND ((message_id IS NULL) OR (EXISTS ( SELECT 1
+   FROM crm.messages parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id) AND (parent.sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (parent.status = 'draft'::app.message_status)))))) OR (( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id))) AND ((( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) AND (((purpose <> 'attachment'::app.file_purpose) AND (owner_id = ( SELECT app.membership_id() AS membership_id))) OR (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.contact_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.company_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.deal_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.activities parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.activity_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.calendar_event_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.messages parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id))
+ FOR KEY SHARE OF parent)))) OR (( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (((purpose <> 'attachment'::app.file_purpose) AND (owner_id = ( SELECT app.membership_id() AS membership_id))) OR (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.contact_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.company_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.deal_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.activities parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.activity_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.calendar_event_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.messages parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id))))))) AND ((deleted_at IS NULL) OR (( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) AND ((message_id IS NULL) OR (EXISTS ( SELECT 1
+   FROM crm.messages parent
+  WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id) AND (parent.sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (parent.status = 'draft'::app.message_status)))))) OR (( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff change lines of deals they may change" ON crm.deal_line_items FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deal_line_items:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = deal_line_items.agency_id) AND (parent.id = deal_line_items.deal_id))
+ FOR KEY SHARE OF parent)))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deal_line_items:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = deal_line_items.agency_id) AND (parent.id = deal_line_items.deal_id))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "staff change participants of what they may change" ON crm.participants FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.participants:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND ((EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = participants.agency_id) AND (parent.id = participants.conversation_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = participants.agency_id) AND (parent.id = participants.calendar_event_id))
+ FOR KEY SHARE OF parent))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.participants:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND ((EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = participants.agency_id) AND (parent.id = participants.conversation_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = participants.agency_id) AND (parent.id = participants.calendar_event_id))
+ FOR KEY SHARE OF parent)))));
+
+CREATE POLICY "staff change the tags of records they may change" ON crm.record_tags FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.record_tags:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.contact_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.company_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.deal_id))
+ FOR KEY SHARE OF parent))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.record_tags:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.contact_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.company_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.deal_id))
+ FOR KEY SHARE OF parent)))));
+
+CREATE POLICY "staff open conversations and clients those about themselves" ON crm.conversations FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.conversations:insert'::text, agency => '{owner,admin,client}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (assignee_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id))))));
+
+CREATE POLICY "staff read activities in their scope and clients shared ones" ON crm.activities FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.activities:select'::text, agency => '{owner,admin,client}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR ((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)))
+    WHEN 'team'::app.record_scope THEN (((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (assignee_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN ((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id))
+    ELSE NULL::boolean
+END AND ((( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role) OR ((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id)) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id)))) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.activities:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.activities:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND ((( SELECT app.membership_id() AS membership_id) = owner_id) OR (( SELECT app.membership_id() AS membership_id) = assignee_id))))));
+
+CREATE POLICY "staff read companies within their scope" ON crm.companies FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.companies:select'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.companies:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.companies:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff read consents of contacts they see and clients their own" ON crm.consents FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ((( SELECT app.may('crm.consents:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = consents.agency_id) AND (parent.id = consents.contact_id))))) OR (( SELECT app.may('crm.consents:select'::text, VARIADIC ARRAY['client'::app.agency_role]) AS may) AND (contact_id = ( SELECT app.contact_id() AS contact_id))))));
+
+CREATE POLICY "staff read contact points of contacts they see" ON crm.contact_points FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.contact_points:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_points.agency_id) AND (parent.id = contact_points.contact_id)))) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.contact_points:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.contact_points:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_points.agency_id) AND (parent.id = contact_points.contact_id) AND (parent.owner_id = ( SELECT app.membership_id() AS membership_id)))))))));
+
+CREATE POLICY "staff read contacts of deals they see" ON crm.deal_contacts FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deal_contacts:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = deal_contacts.agency_id) AND (parent.id = deal_contacts.deal_id))))));
+
+CREATE POLICY "staff read contacts within their scope" ON crm.contacts FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.contacts:select'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.contacts:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.contacts:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff read deals within their scope" ON crm.deals FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.deals:select'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.deals:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.deals:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff read employments of contacts they see" ON crm.contact_companies FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.contact_companies:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_companies.agency_id) AND (parent.id = contact_companies.contact_id))))));
+
+CREATE POLICY "staff read events in their scope and clients shared ones" ON crm.calendar_events FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('crm.calendar_events:select'::text, agency => '{owner,admin,client}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids))))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role) OR (owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility = 'client'::app.visibility) AND (id = ANY (( SELECT app.my_events() AS my_events)::uuid[])))) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.calendar_events:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR (( SELECT app.may('crm.calendar_events:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff read lines of deals they see" ON crm.deal_line_items FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deal_line_items:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = deal_line_items.agency_id) AND (parent.id = deal_line_items.deal_id))))));
+
+CREATE POLICY "staff read the custom fields of their agency" ON crm.custom_field_defs FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.custom_field_defs:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may)));
+
+CREATE POLICY "staff read the lists of values of their agency" ON crm.lookup_values FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.lookup_values:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may)));
+
+CREATE POLICY "staff read the pipelines of their agency" ON crm.pipelines FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.pipelines:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.pipelines:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
+
+CREATE POLICY "staff read the products of their agency" ON crm.products FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.products:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.products:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
+
+CREATE POLICY "staff read the stage history of deals they see" ON crm.deal_stage_history FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deal_stage_history:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = deal_stage_history.agency_id) AND (parent.id = deal_stage_history.deal_id))))));
+
+CREATE POLICY "staff read the stages of their agency" ON crm.pipeline_stages FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.pipeline_stages:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may)));
+
+CREATE POLICY "staff read the tags of records they see" ON crm.record_tags FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.record_tags:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.contact_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.company_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.deal_id)))))));
+
+CREATE POLICY "staff read the tags of their agency" ON crm.tags FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.tags:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.tags:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
+
+CREATE POLICY "staff read views that are shared with them" ON crm.saved_views FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.saved_views:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (visibility = 'agency'::app.visibility) OR ((visibility = 'team'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))) AND ((deleted_at IS NULL) OR ( SELECT app.may('crm.saved_views:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) OR (( SELECT app.may('crm.saved_views:update'::text, VARIADIC ARRAY['manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff read who takes part in what they see" ON crm.participants FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.participants:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = participants.agency_id) AND (parent.id = participants.conversation_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = participants.agency_id) AND (parent.id = participants.calendar_event_id)))))));
+
+CREATE POLICY "staff remove contacts of deals they may change" ON crm.deal_contacts FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deal_contacts:delete'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = deal_contacts.agency_id) AND (parent.id = deal_contacts.deal_id))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "staff remove employments of contacts they may change" ON crm.contact_companies FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.contact_companies:delete'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = contact_companies.agency_id) AND (parent.id = contact_companies.contact_id))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "staff remove lines of deals they may change" ON crm.deal_line_items FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.deal_line_items:delete'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = deal_line_items.agency_id) AND (parent.id = deal_line_items.deal_id))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "staff remove participants of what they may change" ON crm.participants FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.participants:delete'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND ((EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = participants.agency_id) AND (parent.id = participants.conversation_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.calendar_events parent
+  WHERE ((parent.agency_id = participants.agency_id) AND (parent.id = participants.calendar_event_id))
+ FOR KEY SHARE OF parent)))));
+
+CREATE POLICY "staff save views of their own" ON crm.saved_views FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.saved_views:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))));
+
+CREATE POLICY "staff tag records they may change" ON crm.record_tags FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.record_tags:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.contact_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.company_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.deal_id))
+ FOR KEY SHARE OF parent)))));
+
+CREATE POLICY "staff untag records they may change" ON crm.record_tags FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.record_tags:delete'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND ((EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.contact_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.company_id))
+ FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = record_tags.agency_id) AND (parent.id = record_tags.deal_id))
+ FOR KEY SHARE OF parent)))));
 
 ALTER TABLE crm.tags ENABLE ROW LEVEL SECURITY;
 
@@ -10194,7 +18692,39 @@ CREATE POLICY "the auditor reads everything" ON crm.saved_views FOR SELECT TO ga
 
 CREATE POLICY "the auditor reads everything" ON crm.tags FOR SELECT TO gardenos_auditor USING (true);
 
+CREATE POLICY "triggers delete and restore addresses with their contact" ON crm.contact_points TO gardenos_crm_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers list who takes part" ON crm.participants FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "triggers look definitions up" ON crm.custom_field_defs FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "triggers look stages up and lock them" ON crm.pipeline_stages TO gardenos_crm_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers look values up" ON crm.lookup_values FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "triggers note who takes part" ON crm.calendar_events TO gardenos_crm_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers note who takes part and when something was said" ON crm.conversations TO gardenos_crm_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers total the lines" ON crm.deal_line_items FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "triggers total the lines" ON crm.deals TO gardenos_crm_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers write the history" ON crm.deal_stage_history TO gardenos_crm_writer USING (true) WITH CHECK (true);
+
 ALTER TABLE governance.erasure_requests ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "owners add retention policies" ON governance.retention_policies FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.retention_policies:insert'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins read erasure requests" ON governance.erasure_requests FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.erasure_requests:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins read retention policies" ON governance.retention_policies FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.retention_policies:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins request erasures" ON governance.erasure_requests FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.erasure_requests:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners change erasure requests" ON governance.erasure_requests FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.erasure_requests:update'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.erasure_requests:update'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners change retention policies" ON governance.retention_policies FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.retention_policies:update'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.retention_policies:update'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may)));
 
 ALTER TABLE governance.retention_policies ENABLE ROW LEVEL SECURITY;
 
@@ -10212,11 +18742,53 @@ CREATE POLICY "the auditor reads everything" ON governance.retention_policies FO
 
 CREATE POLICY "the auditor reads everything" ON governance.suppressions FOR SELECT TO gardenos_auditor USING (true);
 
+CREATE POLICY "triggers look addresses up" ON governance.suppressions FOR SELECT TO gardenos_crm_writer USING (true);
+
 ALTER TABLE integration.import_jobs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE integration.import_rows ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE integration.outbox_events ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "owners and admins change webhooks" ON integration.webhook_endpoints FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('integration.webhook_endpoints:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('integration.webhook_endpoints:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('integration.webhook_endpoints:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('integration.webhook_endpoints:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
+
+CREATE POLICY "owners and admins read deliveries" ON integration.webhook_deliveries FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('integration.webhook_deliveries:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins read webhooks" ON integration.webhook_endpoints FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('integration.webhook_endpoints:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('integration.webhook_endpoints:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
+
+CREATE POLICY "staff read imports of their own or their teams" ON integration.import_jobs FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('integration.import_jobs:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "staff read the lines of imports they see" ON integration.import_rows FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('integration.import_rows:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (EXISTS ( SELECT 1
+   FROM integration.import_jobs parent
+  WHERE ((parent.agency_id = import_rows.agency_id) AND (parent.id = import_rows.job_id))))));
+
+CREATE POLICY "staff who may import change imports" ON integration.import_jobs FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.can_import() AS can_import) AND
+CASE ( SELECT app.reach('integration.import_jobs:update'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END)) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.can_import() AS can_import) AND
+CASE ( SELECT app.reach('integration.import_jobs:update'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "staff who may import start imports" ON integration.import_jobs FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.can_import() AS can_import) AND
+CASE ( SELECT app.reach('integration.import_jobs:insert'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN true
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
 
 CREATE POLICY "tenant floor" ON integration.import_jobs AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
@@ -10407,6 +18979,7 @@ GRANT ALL ON SCHEMA app TO gardenos_membership_reader;
 GRANT ALL ON SCHEMA app TO gardenos_tenancy_writer;
 GRANT ALL ON SCHEMA app TO gardenos_sealer;
 GRANT ALL ON SCHEMA app TO gardenos_search;
+GRANT ALL ON SCHEMA app TO gardenos_crm_writer;
 GRANT ALL ON SCHEMA app TO gardenos_audit_writer;
 GRANT ALL ON SCHEMA app TO gardenos_audit_sealer;
 GRANT ALL ON SCHEMA app TO gardenos_audit_redactor;
@@ -10426,11 +18999,13 @@ GRANT USAGE ON SCHEMA crm TO service_role;
 GRANT USAGE ON SCHEMA crm TO gardenos_worker;
 GRANT USAGE ON SCHEMA crm TO gardenos_auditor;
 GRANT USAGE ON SCHEMA crm TO gardenos_search;
+GRANT USAGE ON SCHEMA crm TO gardenos_crm_writer;
 
 GRANT USAGE ON SCHEMA governance TO authenticated;
 GRANT USAGE ON SCHEMA governance TO service_role;
 GRANT USAGE ON SCHEMA governance TO gardenos_worker;
 GRANT USAGE ON SCHEMA governance TO gardenos_auditor;
+GRANT USAGE ON SCHEMA governance TO gardenos_crm_writer;
 
 GRANT USAGE ON SCHEMA integration TO authenticated;
 GRANT USAGE ON SCHEMA integration TO service_role;
@@ -10454,6 +19029,7 @@ GRANT USAGE ON SCHEMA tenancy TO gardenos_membership_reader;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_tenancy_writer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_sealer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_search;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_crm_writer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_writer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_sealer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_redactor;
@@ -10485,10 +19061,26 @@ GRANT ALL ON FUNCTION app.api_key_claims(key text) TO gardenos_app;
 REVOKE ALL ON FUNCTION app.bind_session(claims text, expires_at bigint, signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.bind_session(claims text, expires_at bigint, signature text) TO gardenos_app;
 
+REVOKE ALL ON FUNCTION app.can_import() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.can_import() TO authenticated;
+GRANT ALL ON FUNCTION app.can_import() TO service_role;
+GRANT ALL ON FUNCTION app.can_import() TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.check_active_agency() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.check_custom() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_custom() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.check_field_options() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.check_last_owner() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_last_owner() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.check_lookups() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_lookups() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.check_suppression() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_suppression() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.check_team_tree() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_team_tree() TO gardenos_owner;
@@ -10509,6 +19101,12 @@ GRANT ALL ON FUNCTION app.claims() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.claims() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.claims() TO gardenos_tenancy_writer;
 
+REVOKE ALL ON FUNCTION app.contact_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.contact_id() TO authenticated;
+GRANT ALL ON FUNCTION app.contact_id() TO service_role;
+GRANT ALL ON FUNCTION app.contact_id() TO gardenos_worker;
+GRANT ALL ON FUNCTION app.contact_id() TO gardenos_search;
+
 REVOKE ALL ON FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) TO service_role;
 
@@ -10518,15 +19116,46 @@ GRANT ALL ON FUNCTION app.create_api_key(name text, scopes text[], acts_as_id uu
 REVOKE ALL ON FUNCTION app.custom_access_token(event jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.custom_access_token(event jsonb) TO supabase_auth_admin;
 
+REVOKE ALL ON FUNCTION app.default_owner() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.default_team() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.default_team_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.default_team_id() TO authenticated;
+GRANT ALL ON FUNCTION app.default_team_id() TO service_role;
+GRANT ALL ON FUNCTION app.default_team_id() TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.delete_points() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.delete_points() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.forbid_agency_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.forbid_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forbid_delete() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.forbid_hidden_links() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.forbid_redefinition() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.forbid_removal() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_agent() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_anonymised() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_api_key() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_consent() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_invitation() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_membership() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_message() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_stage() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.guard_stage() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) TO gardenos_sealer;
@@ -10540,9 +19169,20 @@ GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO service_role;
 GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO gardenos_owner;
 GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO gardenos_tenancy_writer;
 
+REVOKE ALL ON FUNCTION app.is_agent_acting() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_agent_acting() TO authenticated;
+GRANT ALL ON FUNCTION app.is_agent_acting() TO service_role;
+GRANT ALL ON FUNCTION app.is_agent_acting() TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.is_live_member(member_id uuid, agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_live_member(member_id uuid, agency uuid) TO service_role;
 GRANT ALL ON FUNCTION app.is_live_member(member_id uuid, agency uuid) TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.is_open_conversation(agency uuid, conversation uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_open_conversation(agency uuid, conversation uuid) TO gardenos_audit_writer;
+
+REVOKE ALL ON FUNCTION app.is_value_of(data_type app.field_type, options jsonb, value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_value_of(data_type app.field_type, options jsonb, value jsonb) TO gardenos_crm_writer;
 
 REVOKE ALL ON FUNCTION app.is_verified_stranger(claims jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_verified_stranger(claims jsonb) TO gardenos_tenancy_writer;
@@ -10550,11 +19190,20 @@ GRANT ALL ON FUNCTION app.is_verified_stranger(claims jsonb) TO gardenos_tenancy
 REVOKE ALL ON FUNCTION app.issue_seal(claims text, expires_at bigint, signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.issue_seal(claims text, expires_at bigint, signature text) TO gardenos_app;
 
+REVOKE ALL ON FUNCTION app.keep_amount() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_amount() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.keep_participants() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.leave_agency() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.leave_agency() TO authenticated;
 
 REVOKE ALL ON FUNCTION app.link_identity() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.link_identity() TO authenticated;
+
+REVOKE ALL ON FUNCTION app.live_twin(violated text, record_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.live_twin(violated text, record_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.live_twin(violated text, record_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO authenticated;
@@ -10576,12 +19225,32 @@ GRANT ALL ON FUNCTION app.membership_id() TO service_role;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_tenancy_writer;
+GRANT ALL ON FUNCTION app.membership_id() TO gardenos_crm_writer;
 
 REVOKE ALL ON FUNCTION app.my_agencies() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.my_agencies() TO authenticated;
 
+REVOKE ALL ON FUNCTION app.my_events() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.my_events() TO authenticated;
+GRANT ALL ON FUNCTION app.my_events() TO service_role;
+GRANT ALL ON FUNCTION app.my_events() TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.my_teams() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.my_teams() TO authenticated;
+GRANT ALL ON FUNCTION app.my_teams() TO service_role;
+GRANT ALL ON FUNCTION app.my_teams() TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.new_token(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.new_token(agency uuid) TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.note_message() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_message() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.note_participants() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_participants() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.note_stage() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_stage() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.outranks_me(role app.agency_role) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.outranks_me(role app.agency_role) TO authenticated;
@@ -10590,12 +19259,22 @@ GRANT ALL ON FUNCTION app.outranks_me(role app.agency_role) TO gardenos_tenancy_
 REVOKE ALL ON FUNCTION app.padded_key(key bytea, pad integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.padded_key(key bytea, pad integer) TO gardenos_sealer;
 
+REVOKE ALL ON FUNCTION app.place_deal() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.place_deal() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO authenticated;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO service_role;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_owner;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_worker;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_tenancy_writer;
+GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_search;
+GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_crm_writer;
+
+REVOKE ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO authenticated;
+GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO service_role;
+GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.record_scope() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.record_scope() TO authenticated;
@@ -10603,6 +19282,10 @@ GRANT ALL ON FUNCTION app.record_scope() TO service_role;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION app.role_rank(role app.agency_role) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.role_rank(role app.agency_role) TO authenticated;
@@ -10631,6 +19314,10 @@ REVOKE ALL ON FUNCTION app.stamp_link() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.stamp_row() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) TO service_role;
+GRANT ALL ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) TO gardenos_crm_writer;
+
 REVOKE ALL ON FUNCTION app.switch_agency(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.switch_agency(agency uuid) TO authenticated;
 
@@ -10645,6 +19332,9 @@ GRANT ALL ON FUNCTION app.token_agency(token text) TO gardenos_tenancy_writer;
 REVOKE ALL ON FUNCTION app.token_hash(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.token_hash(token text) TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.token_hash(token text) TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.total_deals() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.total_deals() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.user_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.user_id() TO authenticated;
@@ -10662,6 +19352,7 @@ GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_tenancy_writer;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_writer;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_sealer;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_redactor;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_crm_writer;
 
 REVOKE ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO authenticated;
@@ -10791,6 +19482,96 @@ GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO gardenos_auditor;
 REVOKE ALL ON FUNCTION audit.record_audit_retired() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_audit_retired() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION audit.record_crm_activities() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_activities() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_calendar_events() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_calendar_events() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_companies() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_companies() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_consents() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_consents() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_contact_companies() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_contact_companies() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_contact_points() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_contact_points() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_contacts() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_contacts() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_conversations() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_conversations() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_custom_field_defs() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_custom_field_defs() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_deal_contacts() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_deal_contacts() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_deal_line_items() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_deal_line_items() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_deals() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_deals() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_files() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_files() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_lookup_values() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_lookup_values() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_merge_records() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_merge_records() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_messages() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_messages() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_participants() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_participants() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_pipeline_stages() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_pipeline_stages() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_pipelines() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_pipelines() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_products() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_products() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_record_tags() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_record_tags() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_saved_views() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_saved_views() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_crm_tags() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_crm_tags() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_governance_erasure_requests() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_governance_erasure_requests() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_governance_retention_policies() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_governance_retention_policies() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_governance_suppressions() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_governance_suppressions() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_integration_import_jobs() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_integration_import_jobs() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_integration_import_rows() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_integration_import_rows() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_integration_webhook_endpoints() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_integration_webhook_endpoints() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_integration_webhook_secrets() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_integration_webhook_secrets() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) TO gardenos_owner;
 
@@ -10906,99 +19687,864 @@ GRANT SELECT ON TABLE audit.verifications TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.activities TO service_role;
 GRANT SELECT ON TABLE crm.activities TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(kind),UPDATE(kind) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(type_id),UPDATE(type_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(subject),UPDATE(subject) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(body),UPDATE(body) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(occurred_at),UPDATE(occurred_at) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(due_at),UPDATE(due_at) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(completed_at),UPDATE(completed_at) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(assignee_id),UPDATE(assignee_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.activities TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.activities TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.calendar_events TO service_role;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.calendar_events TO authenticated;
+GRANT SELECT ON TABLE crm.calendar_events TO gardenos_crm_writer;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(title),UPDATE(title) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(description),UPDATE(description) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(location),UPDATE(location) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(starts_at),UPDATE(starts_at) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(ends_at),UPDATE(ends_at) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(all_day),UPDATE(all_day) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(timezone),UPDATE(timezone) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(calendar_key),UPDATE(calendar_key) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(external_uid),UPDATE(external_uid) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(recurrence_id),UPDATE(recurrence_id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(recurrence_rule),UPDATE(recurrence_rule) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT UPDATE(participant_ids) ON TABLE crm.calendar_events TO gardenos_crm_writer;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.calendar_events TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.companies TO service_role;
 GRANT SELECT ON TABLE crm.companies TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(name),UPDATE(name) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(domain),UPDATE(domain) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(industry_id),UPDATE(industry_id) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(employees),UPDATE(employees) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(annual_revenue),UPDATE(annual_revenue) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(currency),UPDATE(currency) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(street),UPDATE(street) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(city),UPDATE(city) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(region),UPDATE(region) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(postal_code),UPDATE(postal_code) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(country),UPDATE(country) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(custom),UPDATE(custom) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.companies TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.companies TO authenticated;
 
 GRANT SELECT,INSERT ON TABLE crm.consents TO service_role;
 GRANT SELECT ON TABLE crm.consents TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.consents TO authenticated;
+
+GRANT INSERT(agency_id) ON TABLE crm.consents TO authenticated;
+
+GRANT INSERT(id) ON TABLE crm.consents TO authenticated;
+
+GRANT INSERT(contact_id) ON TABLE crm.consents TO authenticated;
+
+GRANT INSERT(purpose) ON TABLE crm.consents TO authenticated;
+
+GRANT INSERT(lawful_basis) ON TABLE crm.consents TO authenticated;
+
+GRANT INSERT(status) ON TABLE crm.consents TO authenticated;
+
+GRANT INSERT(source) ON TABLE crm.consents TO authenticated;
+
+GRANT INSERT(evidence) ON TABLE crm.consents TO authenticated;
+
+GRANT INSERT(occurred_at) ON TABLE crm.consents TO authenticated;
+
+GRANT INSERT(created_at) ON TABLE crm.consents TO authenticated;
+
+GRANT INSERT(created_by) ON TABLE crm.consents TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contact_companies TO service_role;
 GRANT SELECT ON TABLE crm.contact_companies TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.contact_companies TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contact_companies TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.contact_companies TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.contact_companies TO authenticated;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.contact_companies TO authenticated;
+
+GRANT INSERT(role_title),UPDATE(role_title) ON TABLE crm.contact_companies TO authenticated;
+
+GRANT INSERT(is_primary),UPDATE(is_primary) ON TABLE crm.contact_companies TO authenticated;
+
+GRANT INSERT(started_on),UPDATE(started_on) ON TABLE crm.contact_companies TO authenticated;
+
+GRANT INSERT(ended_on),UPDATE(ended_on) ON TABLE crm.contact_companies TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.contact_companies TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.contact_companies TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.contact_companies TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contact_points TO service_role;
 GRANT SELECT ON TABLE crm.contact_points TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.contact_points TO authenticated;
+GRANT SELECT ON TABLE crm.contact_points TO gardenos_crm_writer;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(kind),UPDATE(kind) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(label),UPDATE(label) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(value),UPDATE(value) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(e164),UPDATE(e164) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(is_primary),UPDATE(is_primary) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(is_shared),UPDATE(is_shared) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(verified_at),UPDATE(verified_at) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(bounced_at),UPDATE(bounced_at) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.contact_points TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.contact_points TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.contact_points TO authenticated;
+GRANT UPDATE(deleted_at) ON TABLE crm.contact_points TO gardenos_crm_writer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contacts TO service_role;
 GRANT SELECT ON TABLE crm.contacts TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(full_name),UPDATE(full_name) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(first_name),UPDATE(first_name) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(last_name),UPDATE(last_name) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(job_title),UPDATE(job_title) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(lifecycle_id),UPDATE(lifecycle_id) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(source_id),UPDATE(source_id) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(locale),UPDATE(locale) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(timezone),UPDATE(timezone) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(do_not_contact),UPDATE(do_not_contact) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(custom),UPDATE(custom) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.contacts TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.contacts TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.conversations TO service_role;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.conversations TO authenticated;
+GRANT SELECT ON TABLE crm.conversations TO gardenos_crm_writer;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.conversations TO authenticated;
+
+GRANT UPDATE(id) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(channel),UPDATE(channel) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(subject),UPDATE(subject) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(status),UPDATE(status) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(assignee_id),UPDATE(assignee_id) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(external_thread_id),UPDATE(external_thread_id) ON TABLE crm.conversations TO authenticated;
+
+GRANT UPDATE(participant_ids) ON TABLE crm.conversations TO gardenos_crm_writer;
+
+GRANT UPDATE(last_message_at) ON TABLE crm.conversations TO gardenos_crm_writer;
+
+GRANT INSERT(snoozed_until),UPDATE(snoozed_until) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.conversations TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.conversations TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.custom_field_defs TO service_role;
 GRANT SELECT ON TABLE crm.custom_field_defs TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.custom_field_defs TO authenticated;
+GRANT SELECT ON TABLE crm.custom_field_defs TO gardenos_crm_writer;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(entity),UPDATE(entity) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(key),UPDATE(key) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(label),UPDATE(label) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(data_type),UPDATE(data_type) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(required),UPDATE(required) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(options),UPDATE(options) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT("position"),UPDATE("position") ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(agent_writable),UPDATE(agent_writable) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(personal_data),UPDATE(personal_data) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(archived_at),UPDATE(archived_at) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.custom_field_defs TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.custom_field_defs TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deal_contacts TO service_role;
 GRANT SELECT ON TABLE crm.deal_contacts TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.deal_contacts TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deal_contacts TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.deal_contacts TO authenticated;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.deal_contacts TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.deal_contacts TO authenticated;
+
+GRANT INSERT(role_title),UPDATE(role_title) ON TABLE crm.deal_contacts TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.deal_contacts TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.deal_contacts TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.deal_contacts TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deal_line_items TO service_role;
 GRANT SELECT ON TABLE crm.deal_line_items TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.deal_line_items TO authenticated;
+GRANT SELECT ON TABLE crm.deal_line_items TO gardenos_crm_writer;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT(product_id),UPDATE(product_id) ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT("position"),UPDATE("position") ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT(description),UPDATE(description) ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT(quantity),UPDATE(quantity) ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT(unit_price),UPDATE(unit_price) ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT(discount_pct),UPDATE(discount_pct) ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT(tax_rate),UPDATE(tax_rate) ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.deal_line_items TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.deal_line_items TO authenticated;
 
 GRANT SELECT ON TABLE crm.deal_stage_history TO service_role;
 GRANT SELECT ON TABLE crm.deal_stage_history TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.deal_stage_history TO authenticated;
+GRANT SELECT,INSERT ON TABLE crm.deal_stage_history TO gardenos_crm_writer;
+
+GRANT UPDATE(left_at) ON TABLE crm.deal_stage_history TO gardenos_crm_writer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deals TO service_role;
 GRANT SELECT ON TABLE crm.deals TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.deals TO authenticated;
+GRANT SELECT ON TABLE crm.deals TO gardenos_crm_writer;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(title),UPDATE(title) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(pipeline_id),UPDATE(pipeline_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(stage_id),UPDATE(stage_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(primary_contact_id),UPDATE(primary_contact_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(amount),UPDATE(amount) ON TABLE crm.deals TO authenticated;
+GRANT UPDATE(amount) ON TABLE crm.deals TO gardenos_crm_writer;
+
+GRANT INSERT(currency),UPDATE(currency) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(expected_close_on),UPDATE(expected_close_on) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(lost_reason_id),UPDATE(lost_reason_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(source_id),UPDATE(source_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(custom),UPDATE(custom) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.deals TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.deals TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.files TO service_role;
 GRANT SELECT ON TABLE crm.files TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(purpose),UPDATE(purpose) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(provider),UPDATE(provider) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(bucket),UPDATE(bucket) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(object_path),UPDATE(object_path) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(file_name),UPDATE(file_name) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(mime),UPDATE(mime) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(byte_size),UPDATE(byte_size) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(sha256) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(activity_id),UPDATE(activity_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(calendar_event_id),UPDATE(calendar_event_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(message_id),UPDATE(message_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.files TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.files TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.lookup_values TO service_role;
 GRANT SELECT ON TABLE crm.lookup_values TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.lookup_values TO authenticated;
+GRANT SELECT ON TABLE crm.lookup_values TO gardenos_crm_writer;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.lookup_values TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.lookup_values TO authenticated;
+
+GRANT INSERT(kind),UPDATE(kind) ON TABLE crm.lookup_values TO authenticated;
+
+GRANT INSERT(label),UPDATE(label) ON TABLE crm.lookup_values TO authenticated;
+
+GRANT INSERT("position"),UPDATE("position") ON TABLE crm.lookup_values TO authenticated;
+
+GRANT INSERT(archived_at),UPDATE(archived_at) ON TABLE crm.lookup_values TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.lookup_values TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.lookup_values TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.lookup_values TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.merge_records TO service_role;
 GRANT SELECT ON TABLE crm.merge_records TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.merge_records TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.messages TO service_role;
 GRANT SELECT ON TABLE crm.messages TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(conversation_id),UPDATE(conversation_id) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(direction),UPDATE(direction) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(status),UPDATE(status) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(sender_label),UPDATE(sender_label) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(body_text),UPDATE(body_text) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(body_html_path),UPDATE(body_html_path) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(sent_at),UPDATE(sent_at) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(external_id) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(in_reply_to),UPDATE(in_reply_to) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(agent_run_id),UPDATE(agent_run_id) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.messages TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.messages TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.participants TO service_role;
 GRANT SELECT ON TABLE crm.participants TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.participants TO authenticated;
+GRANT SELECT ON TABLE crm.participants TO gardenos_search;
+GRANT SELECT ON TABLE crm.participants TO gardenos_crm_writer;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.participants TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.participants TO authenticated;
+
+GRANT INSERT(conversation_id),UPDATE(conversation_id) ON TABLE crm.participants TO authenticated;
+
+GRANT INSERT(calendar_event_id),UPDATE(calendar_event_id) ON TABLE crm.participants TO authenticated;
+
+GRANT INSERT(membership_id),UPDATE(membership_id) ON TABLE crm.participants TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.participants TO authenticated;
+
+GRANT INSERT(address),UPDATE(address) ON TABLE crm.participants TO authenticated;
+
+GRANT INSERT(role),UPDATE(role) ON TABLE crm.participants TO authenticated;
+
+GRANT INSERT(response),UPDATE(response) ON TABLE crm.participants TO authenticated;
+
+GRANT INSERT(last_read_at),UPDATE(last_read_at) ON TABLE crm.participants TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.participants TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.participants TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.pipeline_stages TO service_role;
 GRANT SELECT ON TABLE crm.pipeline_stages TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.pipeline_stages TO authenticated;
+GRANT SELECT ON TABLE crm.pipeline_stages TO gardenos_crm_writer;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.pipeline_stages TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.pipeline_stages TO authenticated;
+
+GRANT INSERT(pipeline_id),UPDATE(pipeline_id) ON TABLE crm.pipeline_stages TO authenticated;
+
+GRANT INSERT(name),UPDATE(name) ON TABLE crm.pipeline_stages TO authenticated;
+
+GRANT INSERT("position"),UPDATE("position") ON TABLE crm.pipeline_stages TO authenticated;
+
+GRANT INSERT(probability),UPDATE(probability) ON TABLE crm.pipeline_stages TO authenticated;
+
+GRANT INSERT(outcome),UPDATE(outcome) ON TABLE crm.pipeline_stages TO authenticated;
+GRANT UPDATE(outcome) ON TABLE crm.pipeline_stages TO gardenos_crm_writer;
+
+GRANT INSERT(rotten_after),UPDATE(rotten_after) ON TABLE crm.pipeline_stages TO authenticated;
+
+GRANT INSERT(archived_at),UPDATE(archived_at) ON TABLE crm.pipeline_stages TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.pipeline_stages TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.pipeline_stages TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.pipeline_stages TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.pipelines TO service_role;
 GRANT SELECT ON TABLE crm.pipelines TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.pipelines TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.pipelines TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.pipelines TO authenticated;
+
+GRANT INSERT(name),UPDATE(name) ON TABLE crm.pipelines TO authenticated;
+
+GRANT INSERT(is_default),UPDATE(is_default) ON TABLE crm.pipelines TO authenticated;
+
+GRANT INSERT("position"),UPDATE("position") ON TABLE crm.pipelines TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.pipelines TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.pipelines TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.pipelines TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.pipelines TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.products TO service_role;
 GRANT SELECT ON TABLE crm.products TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(sku),UPDATE(sku) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(name),UPDATE(name) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(description),UPDATE(description) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(unit_price),UPDATE(unit_price) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(currency),UPDATE(currency) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(tax_rate),UPDATE(tax_rate) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(is_active),UPDATE(is_active) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.products TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.products TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.record_tags TO service_role;
 GRANT SELECT ON TABLE crm.record_tags TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.record_tags TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.record_tags TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.record_tags TO authenticated;
+
+GRANT INSERT(tag_id),UPDATE(tag_id) ON TABLE crm.record_tags TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.record_tags TO authenticated;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.record_tags TO authenticated;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.record_tags TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.record_tags TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.record_tags TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.saved_views TO service_role;
 GRANT SELECT ON TABLE crm.saved_views TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(entity),UPDATE(entity) ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(name),UPDATE(name) ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(filter),UPDATE(filter) ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(columns),UPDATE(columns) ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.saved_views TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.saved_views TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.saved_views TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.tags TO service_role;
 GRANT SELECT ON TABLE crm.tags TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.tags TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.tags TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.tags TO authenticated;
+
+GRANT INSERT(name),UPDATE(name) ON TABLE crm.tags TO authenticated;
+
+GRANT INSERT(color),UPDATE(color) ON TABLE crm.tags TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.tags TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.tags TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.tags TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.tags TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE governance.erasure_requests TO service_role;
 GRANT SELECT ON TABLE governance.erasure_requests TO gardenos_auditor;
+GRANT SELECT ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(subject_kind) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(subject_id) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(label_masked),UPDATE(label_masked) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(reason),UPDATE(reason) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(status),UPDATE(status) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(legal_hold),UPDATE(legal_hold) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(requested_at) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(due_at),UPDATE(due_at) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(requested_by_id) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE governance.erasure_requests TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE governance.retention_policies TO service_role;
 GRANT SELECT ON TABLE governance.retention_policies TO gardenos_auditor;
+GRANT SELECT ON TABLE governance.retention_policies TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE governance.retention_policies TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE governance.retention_policies TO authenticated;
+
+GRANT INSERT(entity),UPDATE(entity) ON TABLE governance.retention_policies TO authenticated;
+
+GRANT INSERT(keep),UPDATE(keep) ON TABLE governance.retention_policies TO authenticated;
+
+GRANT INSERT(action),UPDATE(action) ON TABLE governance.retention_policies TO authenticated;
+
+GRANT INSERT(legal_hold),UPDATE(legal_hold) ON TABLE governance.retention_policies TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE governance.retention_policies TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE governance.retention_policies TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE governance.retention_policies TO authenticated;
 
 GRANT SELECT,INSERT ON TABLE governance.suppressions TO service_role;
 GRANT SELECT ON TABLE governance.suppressions TO gardenos_auditor;
+GRANT SELECT ON TABLE governance.suppressions TO gardenos_crm_writer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.import_jobs TO service_role;
 GRANT SELECT ON TABLE integration.import_jobs TO gardenos_auditor;
+GRANT SELECT ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(entity),UPDATE(entity) ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(file_id),UPDATE(file_id) ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(mapping),UPDATE(mapping) ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(dedupe),UPDATE(dedupe) ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(status),UPDATE(status) ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE integration.import_jobs TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE integration.import_jobs TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.import_rows TO service_role;
 GRANT SELECT ON TABLE integration.import_rows TO gardenos_auditor;
+GRANT SELECT ON TABLE integration.import_rows TO authenticated;
 
 GRANT SELECT,INSERT ON TABLE integration.outbox_events TO service_role;
 GRANT SELECT ON TABLE integration.outbox_events TO gardenos_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_deliveries TO service_role;
 GRANT SELECT ON TABLE integration.webhook_deliveries TO gardenos_auditor;
+GRANT SELECT ON TABLE integration.webhook_deliveries TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_endpoints TO service_role;
 GRANT SELECT ON TABLE integration.webhook_endpoints TO gardenos_auditor;
+GRANT SELECT ON TABLE integration.webhook_endpoints TO authenticated;
+
+GRANT UPDATE(agency_id) ON TABLE integration.webhook_endpoints TO authenticated;
+
+GRANT UPDATE(id) ON TABLE integration.webhook_endpoints TO authenticated;
+
+GRANT UPDATE(name) ON TABLE integration.webhook_endpoints TO authenticated;
+
+GRANT UPDATE(url) ON TABLE integration.webhook_endpoints TO authenticated;
+
+GRANT UPDATE(event_types) ON TABLE integration.webhook_endpoints TO authenticated;
+
+GRANT UPDATE(is_active) ON TABLE integration.webhook_endpoints TO authenticated;
+
+GRANT UPDATE(created_at) ON TABLE integration.webhook_endpoints TO authenticated;
+
+GRANT UPDATE(created_by) ON TABLE integration.webhook_endpoints TO authenticated;
+
+GRANT UPDATE(row_version) ON TABLE integration.webhook_endpoints TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE integration.webhook_endpoints TO authenticated;
 
 GRANT SELECT ON TABLE migration.alembic_version TO gardenos_audit_sealer;
 

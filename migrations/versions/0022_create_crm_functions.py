@@ -18,11 +18,6 @@ depends_on = None
 def upgrade() -> None:
     execute(
         r"""
-        grant execute on function app.agency_id() to gardenos_crm_writer;
-        """
-    )
-    execute(
-        r"""
         -- custom holds what custom_field_defs says, for the kind of record that the trigger names. A field that was
         -- archived keeps its values and asks for none. An agent writes only the fields that are open to agents.
         -- SECURITY DEFINER: whoever writes a record need not be able to read the definitions.
@@ -1043,56 +1038,45 @@ def upgrade() -> None:
         set search_path = pg_catalog, pg_temp
         as $function$
         declare
-            before record := case when tg_op <> 'INSERT' then old end;
-            after record := case when tg_op <> 'DELETE' then new end;
-            place record;
+            place crm.participants;
+            members uuid[];
         begin
-            for place in
-                select distinct p.agency_id, p.conversation_id, p.calendar_event_id
-                  from (
-                      values
-                      (before.agency_id, before.conversation_id, before.calendar_event_id, before.membership_id),
-                      (after.agency_id, after.conversation_id, after.calendar_event_id, after.membership_id)
-                  ) as p (agency_id, conversation_id, calendar_event_id, membership_id)
-                 where p.membership_id is not null
-                 order by p.conversation_id, p.calendar_event_id
-            loop
-                if place.conversation_id is not null then
-                    perform 1
-                       from crm.conversations as c
-                      where c.agency_id = place.agency_id
-                        and c.id = place.conversation_id
-                        for no key update;
-                    update crm.conversations as c
-                       set participant_ids = array(
-                           select p.membership_id
-                             from crm.participants as p
-                            where p.agency_id = place.agency_id
-                              and p.conversation_id = place.conversation_id
-                              and p.membership_id is not null
-                            order by p.membership_id
-                       )
-                     where c.agency_id = place.agency_id
-                       and c.id = place.conversation_id;
-                else
-                    perform 1
-                       from crm.calendar_events as e
-                      where e.agency_id = place.agency_id
-                        and e.id = place.calendar_event_id
-                        for no key update;
-                    update crm.calendar_events as e
-                       set participant_ids = array(
-                           select p.membership_id
-                             from crm.participants as p
-                            where p.agency_id = place.agency_id
-                              and p.calendar_event_id = place.calendar_event_id
-                              and p.membership_id is not null
-                            order by p.membership_id
-                       )
-                     where e.agency_id = place.agency_id
-                       and e.id = place.calendar_event_id;
-                end if;
-            end loop;
+            if tg_op = 'DELETE' then
+                place := old;
+            else
+                place := new;
+            end if;
+            if place.conversation_id is not null then
+                perform 1
+                   from crm.conversations as c
+                  where c.agency_id = place.agency_id
+                    and c.id = place.conversation_id
+                    for no key update;
+            else
+                perform 1
+                   from crm.calendar_events as e
+                  where e.agency_id = place.agency_id
+                    and e.id = place.calendar_event_id
+                    for no key update;
+            end if;
+            members := array(
+                select p.membership_id
+                  from crm.participants as p
+                 where p.agency_id = place.agency_id
+                   and (p.conversation_id = place.conversation_id or p.calendar_event_id = place.calendar_event_id)
+                   and p.membership_id is not null
+                 order by p.membership_id
+            );
+            update crm.conversations as c
+               set participant_ids = members
+             where c.agency_id = place.agency_id
+               and c.id = place.conversation_id
+               and c.participant_ids <> members;
+            update crm.calendar_events as e
+               set participant_ids = members
+             where e.agency_id = place.agency_id
+               and e.id = place.calendar_event_id
+               and e.participant_ids <> members;
             return null;
         end;
         $function$;
@@ -8425,7 +8409,5 @@ def downgrade() -> None:
         drop function app.check_custom();
 
         set local role gardenos_owner;
-
-        revoke execute on function app.agency_id() from gardenos_crm_writer cascade;
         """
     )

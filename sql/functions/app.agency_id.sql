@@ -20,8 +20,7 @@ grant execute on function app.agency_id() to
     service_role,
     gardenos_worker,
     gardenos_membership_reader,
-    gardenos_tenancy_writer,
-    gardenos_crm_writer;
+    gardenos_tenancy_writer;
 
 comment on function app.agency_id() is
 'The agency of the claim, proved against a live membership; null when there is none.';

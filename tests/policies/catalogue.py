@@ -37,8 +37,50 @@ UNIQUE_WITHOUT_AGENCY = {
     "tenancy.users_email_key": "one login per address, whatever the agencies",
     "tenancy.user_identities_issuer_subject_key": "a token names one user, whatever the agencies",
 }
+# Of two or more references one is set: the row is nothing without the record that it names.
+OF_ONE_RECORD = "the row goes with the one record that it is about"
+NEVER_DELETED = "memberships are never deleted (forbid_delete)"
 OPTIONAL_WITHOUT_SET_NULL = {
-    "tenancy.invitations_accepted_by_id_fkey": "memberships are never deleted (forbid_delete)",
+    "tenancy.invitations_accepted_by_id_fkey": NEVER_DELETED,
+    "crm.merge_records_undone_by_id_fkey": NEVER_DELETED,
+    "crm.deal_stage_history_changed_by_id_fkey": NEVER_DELETED,
+    "governance.erasure_requests_requested_by_id_fkey": NEVER_DELETED,
+    "governance.erasure_requests_approved_by_id_fkey": NEVER_DELETED,
+    "crm.deal_stage_history_from_stage_id_fkey": "stages are never deleted (forbid_removal)",
+    "crm.saved_views_team_id_fkey": "a view for a team needs its team: teams are soft-deleted",
+    "crm.activities_contact_id_fkey": "what was noted about a person goes with the person",
+    "crm.conversations_contact_id_fkey": "what was said with a person goes with the person",
+    **{
+        f"crm.{table}_{column}_fkey": OF_ONE_RECORD
+        for table, columns_ in {
+            "merge_records": (
+                "winner_contact_id",
+                "loser_contact_id",
+                "winner_company_id",
+                "loser_company_id",
+            ),
+            "record_tags": ("contact_id", "company_id", "deal_id"),
+            "participants": (
+                "conversation_id",
+                "calendar_event_id",
+                "membership_id",
+                "contact_id",
+            ),
+            "files": (
+                "contact_id",
+                "company_id",
+                "deal_id",
+                "activity_id",
+                "calendar_event_id",
+                "message_id",
+            ),
+        }.items()
+        for column in columns_
+    },
+}
+# Foreign keys of three columns, and why.
+TRIPLE_FOREIGN_KEYS = {
+    "crm.deals_stage_id_fkey": "with pipeline_id: a stage of another pipeline cannot be set",
 }
 # Changes of these columns are no change of the row (schema.md 2.3): no version, no stamp.
 UNTRACKED = {
@@ -52,6 +94,11 @@ UNTRACKED = {
     "locked_by",
     "locked_until",
     "tier",
+    "total_rows",
+    "created_rows",
+    "updated_rows",
+    "skipped_rows",
+    "failed_rows",
 }
 STAMPS = ("stamp_row", "stamp_link", "stamp_global", "stamp_deletion")
 SUPERUSERS = {"postgres", "supabase_admin"}
@@ -62,6 +109,8 @@ UNBOUND_ROLES = {
     "gardenos_membership_reader": "owns the functions that prove claims: the floor asks them",
     "gardenos_tenancy_writer": "owns invitations, new agencies, API keys, last owner",
     "gardenos_auditor": "reads everything, read-only",
+    "gardenos_search": "owns the look-ups that policies cannot make without asking each other",
+    "gardenos_crm_writer": "owns the triggers that keep what no client writes",
     "gardenos_audit_writer": "owns the triggers that append to the trail; reads nothing",
     "gardenos_audit_sealer": "owns sealing: reads the trail, appends seals",
     "gardenos_audit_redactor": "owns redaction: empties values of the trail, recorded",
@@ -74,6 +123,7 @@ CLOSED_ROLES = {
     "gardenos_tenancy_writer",
     "gardenos_sealer",
     "gardenos_search",
+    "gardenos_crm_writer",
     "gardenos_audit_writer",
     "gardenos_audit_sealer",
     "gardenos_audit_redactor",
@@ -92,16 +142,46 @@ RECORDERS = [
     for table, level in recorders.levels().items()
     if level != "none"
 ]
+# The trigger functions that look past what the writer may see, or keep what no client writes.
+KEEPERS = [
+    "app.check_custom()",
+    "app.check_lookups()",
+    "app.check_suppression()",
+    "app.delete_points()",
+    "app.guard_stage()",
+    "app.keep_amount()",
+    "app.note_message()",
+    "app.note_participants()",
+    "app.note_stage()",
+    "app.place_deal()",
+    "app.total_deals()",
+]
 # Every function, and who may execute it besides its owner.
 EXECUTE: dict[str, list[str]] = {
     # who is asking: the roles of the floor ask, and the narrow roles inside their own functions
     "app.agency_id()": [*ASKING, *NARROW_ASKING],
     "app.agency_role()": [*ASKING, *NARROW_ASKING],
-    "app.membership_id()": [*ASKING, *NARROW_ASKING],
+    "app.membership_id()": [*ASKING, *NARROW_ASKING, "gardenos_crm_writer"],
     "app.record_scope()": [*ASKING, *NARROW_ASKING],
     "app.user_id()": [*ASKING, *NARROW_ASKING],
     # foreign keys clear a reference as the owner, and the triggers of the row ask
-    "app.proof()": [*ASKING, "gardenos_owner", "gardenos_tenancy_writer"],
+    "app.proof()": [
+        *ASKING,
+        "gardenos_owner",
+        "gardenos_tenancy_writer",
+        "gardenos_search",
+        "gardenos_crm_writer",
+    ],
+    # how far a row scope reaches; policies ask once per statement
+    "app.reach(text,app.agency_role[],app.agency_role[],app.agency_role[],app.agency_role[])": (
+        ASKING
+    ),
+    "app.my_teams()": ASKING,
+    "app.my_events()": ASKING,
+    "app.contact_id()": [*ASKING, "gardenos_search"],
+    "app.can_import()": ASKING,
+    "app.is_agent_acting()": ASKING,
+    "app.default_team_id()": ASKING,
     "app.may(text,app.agency_role[])": [*ASKING, *NARROW_ASKING],
     "app.may_as_myself(text)": [*ASKING, *NARROW_ASKING],
     "app.claims()": [*ASKING, "gardenos_app", *NARROW_ASKING],
@@ -127,6 +207,9 @@ EXECUTE: dict[str, list[str]] = {
     "app.accept_invitation(text)": ["authenticated"],
     "app.create_api_key(text,text[],uuid,timestamp with time zone)": ["authenticated"],
     "app.create_agency(text,text,uuid,text)": ["service_role"],
+    "app.restore_record(text,uuid)": ["authenticated", "service_role"],
+    "app.live_twin(text,uuid)": ["authenticated", "service_role"],
+    "app.suppression_hash(uuid,app.point_kind,text)": ["service_role", "gardenos_crm_writer"],
     "app.custom_access_token(jsonb)": ["supabase_auth_admin"],
     # tools of those functions
     "app.new_token(uuid)": ["gardenos_tenancy_writer"],
@@ -144,7 +227,13 @@ EXECUTE: dict[str, list[str]] = {
     "app.outranks_me(app.agency_role)": ["authenticated", "gardenos_tenancy_writer"],
     "app.role_rank(app.agency_role)": ["authenticated", "service_role", "gardenos_tenancy_writer"],
     # every default of an id
-    "app.uuid_v7()": [*ASKING, "gardenos_sealer", "gardenos_tenancy_writer", *sorted(AUDITING)],
+    "app.uuid_v7()": [
+        *ASKING,
+        "gardenos_sealer",
+        "gardenos_tenancy_writer",
+        "gardenos_crm_writer",
+        *sorted(AUDITING),
+    ],
     "app.uuid_v7_floor(timestamp with time zone)": [
         *ASKING,
         "gardenos_auditor",
@@ -156,6 +245,7 @@ EXECUTE: dict[str, list[str]] = {
     "audit.context()": ["gardenos_audit_writer", "gardenos_audit_redactor"],
     "audit.request()": ["gardenos_audit_writer", "gardenos_audit_redactor"],
     "audit.make_partitions(integer)": ["gardenos_worker"],
+    "integration.make_partitions(integer)": ["gardenos_worker"],
     "audit.seal(uuid,integer)": ["gardenos_worker"],
     "audit.redact(uuid,text,uuid)": ["service_role"],
     # verifying: as invoker, so that RLS decides what is seen
@@ -218,7 +308,22 @@ EXECUTE: dict[str, list[str]] = {
     "app.stamp_row()": [],
     "audit.forbid_change()": [],
     "audit.forbid_truncate()": [],
-    **{name: ["gardenos_owner"] for name in RECORDERS},
+    "app.check_field_options()": [],
+    "app.default_owner()": [],
+    "app.default_team()": [],
+    "app.forbid_change()": [],
+    "app.forbid_hidden_links()": [],
+    "app.forbid_redefinition()": [],
+    "app.forbid_removal()": [],
+    "app.guard_agent()": [],
+    "app.guard_anonymised()": [],
+    "app.guard_consent()": [],
+    "app.guard_message()": [],
+    "app.keep_participants()": [],
+    **{name: ["gardenos_owner"] for name in (*KEEPERS, *RECORDERS)},
+    # asked by the triggers that look at values, and by those of the trail
+    "app.is_value_of(app.field_type,jsonb,jsonb)": ["gardenos_crm_writer"],
+    "app.is_open_conversation(uuid,uuid)": ["gardenos_audit_writer"],
 }
 # Every SECURITY DEFINER function, and the narrow role that owns it.
 DEFINERS = {
@@ -253,18 +358,41 @@ DEFINERS = {
     "audit.retired_at(date)": "gardenos_audit_sealer",
     "audit.note_verification(uuid)": "gardenos_audit_sealer",
     "audit.health()": "gardenos_audit_sealer",
+    "integration.make_partitions(integer)": OWNER,
+    "app.my_teams()": "gardenos_membership_reader",
+    "app.contact_id()": "gardenos_membership_reader",
+    "app.default_team_id()": "gardenos_membership_reader",
+    "app.my_events()": "gardenos_search",
+    "app.is_open_conversation(uuid,uuid)": "gardenos_crm_writer",
+    **dict.fromkeys(KEEPERS, "gardenos_crm_writer"),
     **dict.fromkeys(RECORDERS, "gardenos_audit_writer"),
 }
 # Never changed and never deleted: nothing to freeze, a trigger refuses it all.
 # No client writes here, and what the recorders append is limited where it comes from. PostgreSQL
 # parses a check anew for every insert: it was a seventh of the cost of recording.
 RECORDED = "audit.log"
-APPEND_ONLY = {"audit.log", "audit.seals", "audit.retired", "audit.verifications"}
+APPEND_ONLY = {
+    "audit.log",
+    "audit.seals",
+    "audit.retired",
+    "audit.verifications",
+    "crm.deal_stage_history",
+    "crm.consents",
+    "integration.outbox_events",
+    "governance.suppressions",
+}
 # Outlive the agency: no foreign key ties them to it.
-UNTIED = {"audit.log", "audit.seals", "audit.retired", "audit.verifications"}
+UNTIED = {
+    "audit.log",
+    "audit.seals",
+    "audit.retired",
+    "audit.verifications",
+    "integration.outbox_events",
+}
 # What runs text as SQL: it builds the text of names and dates that it made itself.
 RUNS_TEXT = {
     "audit.make_partitions(integer)": "a partition has a name of its own",
+    "integration.make_partitions(integer)": "a partition has a name of its own",
     "audit.retire(date,bigint,text)": "detaches a partition, by the name the catalogue has for it",
     "audit.drop_retired(date)": "drops a table named after a month",
     "audit.as_of(text,uuid,timestamp with time zone,uuid)": "reads a table the catalogue knows",
@@ -515,7 +643,7 @@ def foreign_keys(connection: Connection) -> list[Row]:
 
 def check_composite_foreign_keys(connection: Connection) -> list[str]:
     """Foreign keys between tenant tables are (agency_id, x_id) -> (agency_id, id) (rule 2)."""
-    found = []
+    found, triples = [], []
     tenants = tenant_tables(connection)
     for key in foreign_keys(connection):
         if key["on_update"] != "a":
@@ -525,11 +653,15 @@ def check_composite_foreign_keys(connection: Connection) -> list[str]:
         if key["table_name"] not in tenants or key["target"] not in tenants:
             continue
         if (
-            len(key["columns"]) != 2
-            or key["columns"][0] != "agency_id"
-            or key["target_columns"] != ["agency_id", "id"]
+            key["columns"][0] != "agency_id"
+            or key["target_columns"][0] != "agency_id"
+            or key["target_columns"][-1] != "id"
+            or len(key["columns"]) not in (2, 3)
         ):
             found.append(f"{key['name']}: not (agency_id, x_id) to (agency_id, id)")
+        elif len(key["columns"]) == 3:
+            triples.append(key["name"])
+    found += named_exceptions(triples, TRIPLE_FOREIGN_KEYS, "a foreign key of three columns")
     return found
 
 
