@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from tests.policies import new_records
 from tests.policies.access import Connection, Outcome, Row, attempt
 from tests.policies.matrix import Command, Matrix, Role
-from tests.policies.meaning import Me, in_agency, may, sees
+from tests.policies.meaning import Me, completed, in_agency, may, points_to_hidden, sees
 from tests.policies.world import Agency, World
 
 Key = tuple[Any, ...]
@@ -320,20 +320,27 @@ class Cells:
 
     def _insert(self, table: str) -> None:
         for candidate in candidates(self.world, table):
-            allowed = may(self.matrix, table, Command.INSERT, candidate.row, self.me)
+            row = completed(table, candidate.row, self.me)
+            allowed = may(self.matrix, table, Command.INSERT, row, self.me)
             statement, parameters = insert(table, candidate.row)
             outcome = self._attempt(statement, parameters)
             if not allowed:
-                self._refused_insert(candidate, outcome)
+                self._refused_insert(table, candidate, outcome)
+            elif points_to_hidden(self.matrix, table, row, self.me):
+                assert outcome.refused_by_trigger, f"{candidate} is a hidden link: {outcome}"
             elif candidate.narrowed is None:
                 assert outcome.count == 1, f"{candidate} is allowed: {outcome}"
             else:
                 assert outcome.sqlstate == candidate.narrowed, (candidate, outcome)
                 assert not outcome.refused_by_policy, (candidate, outcome)
 
-    def _refused_insert(self, candidate: Candidate, outcome: Outcome) -> None:
+    def _refused_insert(self, table: str, candidate: Candidate, outcome: Outcome) -> None:
         """A policy refuses, or a guard that runs before it."""
-        guarded = candidate.narrowed == "42501" or "role" in candidate.row
+        guarded = (
+            candidate.narrowed == "42501"
+            or "role" in candidate.row
+            or table in ("crm.messages", "crm.consents")
+        )
         assert outcome.refused_by_policy or (guarded and outcome.refused_by_trigger), (
             f"{candidate} must be refused by a policy: {outcome}"
         )

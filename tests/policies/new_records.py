@@ -18,7 +18,7 @@ Builder = Callable[
 
 
 def whose(members: Mapping[str, UUID], teams: Mapping[str, UUID], *, assigned: bool) -> list[Row]:
-    """Owners, assignees and teams; a row of nobody would become the writer's."""
+    """Owners, assignees and teams; a row without an owner becomes the writer's."""
     found = []
     for owner, assignee, team in WHOSE + (ASSIGNED if assigned else ()):
         row: Row = {
@@ -27,8 +27,7 @@ def whose(members: Mapping[str, UUID], teams: Mapping[str, UUID], *, assigned: b
         }
         if assigned:
             row["assignee_id"] = members[assignee] if assignee else None
-        if any(row.values()):
-            found.append(row)
+        found.append(row)
     return found
 
 

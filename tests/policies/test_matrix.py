@@ -7,7 +7,7 @@ import pytest
 from tests.policies.access import Connection, acting
 from tests.policies.cells import Cells, agency_rows, kept_by_guard
 from tests.policies.matrix import FILE, SCHEMAS, Cell, Command, Matrix, Role, Scope
-from tests.policies.meaning import PARENTS, reaches
+from tests.policies.meaning import LINKS, PARENTS, reaches
 from tests.policies.world import SUBJECTS, World, refresh_trail
 
 CELLS = list(Matrix().cells.values())
@@ -73,6 +73,7 @@ def test_api_key(
     # a child is reached through its parent, and that through its own
     for above in ancestors(table):
         needed |= {f"{above}:select", f"{above}:update"}
+    needed |= {f"{linked}:select" for linked in LINKS.get(table, {}).values()}
     everything = {f"{cell.table}:{word}" for cell in CELLS for word in KEY_COMMANDS}
     for kind, scopes in (
         ("everything", set()),
