@@ -412,7 +412,7 @@ class Cells:
             outcome = self._attempt(
                 f"update {table} set deleted_at = now() where {one}", parameters
             )
-            assert outcome.refused_by_policy, f"{key}: update is no soft delete: {outcome}"
+            assert self._refuses_deletion(outcome), f"{key}: update is no soft delete: {outcome}"
         rest, parameters = where_keys(table, updatable - deletable, but=True)
         self._soft_delete_blind(table)
         for old, new, expected in (
@@ -438,7 +438,12 @@ class Cells:
         if all(may(self.matrix, table, Command.SOFT_DELETE, row, self.me) for row in reached):
             assert (outcome.sqlstate, outcome.count) == (None, len(reached)), outcome
         else:
-            assert outcome.refused_by_policy, outcome
+            assert self._refuses_deletion(outcome), outcome
+
+    def _refuses_deletion(self, outcome: Outcome) -> bool:
+        """The policy does, or for an agent the guard that runs before it (8.2)."""
+        agent = self.me.agent or self.me.role is Role.AI_AGENT
+        return outcome.refused_by_policy or (agent and outcome.refused_by_trigger)
 
 
 def insert(table: str, row: Row) -> tuple[str, list[Any]]:
