@@ -103,7 +103,7 @@ LISTS = {
     ),
     "who has this address": (
         "select * from crm.contact_points where kind = 'email' and value_norm = '77@plans.test'",
-        "contact_points_value_norm",
+        "contact_points_value_norm_idx",
     ),
     "the latest deals": (
         "select * from crm.deals where deleted_at is null order by updated_at desc, id limit 50",
@@ -141,7 +141,7 @@ LISTS = {
     "open conversations": (
         "select * from crm.conversations where status = 'open' and deleted_at is null"
         " order by last_message_at desc, id limit 50",
-        "conversations_status_idx",
+        "conversations_unclosed_idx",
     ),
     "the messages of a conversation": (
         "select * from crm.messages where conversation_id = md5('conversation77')::uuid"
@@ -198,6 +198,12 @@ def test_a_list_uses_its_index(large_town: Town, name: str, user: str) -> None:
         found = list(nodes(plan["Plan"]))
         used = {node["Index Name"] for node in found if "Index Name" in node}
         assert any(name.startswith(index) for name in used), used
+        # the index is searched by more than the agency, or read in its order
+        assert any(
+            "AND" in node.get("Index Cond", "") or "Sort" not in {n["Node Type"] for n in found}
+            for node in found
+            if node.get("Index Name", "").startswith(index)
+        )
         scanned = [
             node["Relation Name"]
             for node in found

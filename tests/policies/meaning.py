@@ -391,9 +391,16 @@ def narrowed(table: str, command: Command, row: Row, me: Me) -> bool:
         case "crm.messages" if inserts:
             # what comes in is written by services, and through the portal
             wrong_way = (me.role is Role.CLIENT) is not (row["direction"] == "inbound")
-            return wrong_way or (agent and row.get("status", "draft") != "draft")
+            # a client's message is received at once; that is no draft, so its agent writes none
+            at_once = me.role is Role.CLIENT or row.get("status", "draft") != "draft"
+            return wrong_way or (agent and at_once)
         case "crm.messages" if command is Command.SELECT and me.role is Role.CLIENT:
             return bool(row["direction"] == "internal" or row["status"] == "draft")
+        # a client writes in nobody's name and gives nobody work
+        case "crm.conversations" if inserts and me.role is Role.CLIENT:
+            return bool(
+                row.get("assignee_id") or row.get("owner_id") not in (None, me.membership_id)
+            )
         # a client withdraws through the portal, and does nothing else
         case "crm.consents" if inserts and me.role is Role.CLIENT:
             return (row["status"], row["source"]) != ("withdrawn", "portal")

@@ -358,6 +358,20 @@ def test_a_member_without_the_capability_imports_nothing(stage: Stage) -> None:
     assert stage.become("mel").run(statement, me("mel")) == 1
 
 
+def test_nobody_requests_an_erasure_as_somebody_else_or_already_approved(stage: Stage) -> None:
+    statement = (
+        "insert into governance.erasure_requests"
+        " (subject_kind, subject_id, label_masked, status, requested_by_id)"
+        " values ('contact', %s, 'J', %s, %s)"
+    )
+    stage.become("adam")
+    with stage.refused("42501"):
+        stage.run(statement, uuid4(), "approved", me("adam"))
+    with stage.refused("42501"):
+        stage.run(statement, uuid4(), "requested", me("ann"))
+    assert stage.run(statement, uuid4(), "requested", me("adam")) == 1
+
+
 @pytest.mark.parametrize("user", ["ann", "mia", "mel", "vic", "cli"])
 def test_no_policy_asks_itself(stage: Stage, user: str) -> None:
     """42P17 shows only when a statement is planned: every table, every command, once."""
