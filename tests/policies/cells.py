@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from psycopg.types.json import Jsonb
+
 from tests.policies import new_records
 from tests.policies.access import Connection, Outcome, Row, attempt
 from tests.policies.matrix import Command, Matrix, Role
@@ -25,6 +27,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "tenancy.user_identities": ("id",),
 }
 TENANT_KEY = ("agency_id", "id")
+# columns of jsonb that hold lists; other lists are arrays
+JSON_LISTS = {"options", "columns"}
 
 # an update that every role with the cell may make, and one like it that reads no column
 CHANGES: dict[str, tuple[str, str]] = {
@@ -450,7 +454,10 @@ def insert(table: str, row: Row) -> tuple[str, list[Any]]:
     """An INSERT of one row, and its parameters. No RETURNING: that would ask for SELECT, too."""
     return (
         f"insert into {table} ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
-        list(row.values()),
+        [
+            Jsonb(value) if isinstance(value, dict) or name in JSON_LISTS else value
+            for name, value in row.items()
+        ],
     )
 
 
