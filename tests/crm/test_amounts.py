@@ -1,6 +1,7 @@
 """A deal that has lines is worth their sum."""
 
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,12 +16,10 @@ def deal(desk: Desk) -> UUID:
     return desk.deal(pipeline, stage, amount=1000)
 
 
-def line(desk: Desk, deal: UUID, price: int, **values: object) -> UUID:
+def line(desk: Desk, deal: UUID, price: int, **values: Any) -> UUID:
     """One line of a deal."""
-    return desk.insert(
-        "crm.deal_line_items",
-        **{"deal_id": deal, "description": "Roses", "unit_price": price, **values},
-    )
+    found: dict[str, Any] = {"deal_id": deal, "description": "Roses", "unit_price": price}
+    return desk.insert("crm.deal_line_items", **{**found, **values})
 
 
 def test_lines_make_the_amount(desk: Desk, deal: UUID) -> None:

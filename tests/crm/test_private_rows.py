@@ -15,7 +15,7 @@ def values(office: Office, record: UUID, table: str) -> list[tuple[Any, Any, Any
     ]
 
 
-NOTHING = (None, None, None, [])
+NOTHING: tuple[None, None, None, list[str]] = (None, None, None, [])
 
 
 def test_a_private_row_is_recorded_without_values(desk: Desk) -> None:
@@ -38,7 +38,7 @@ def test_a_message_of_a_private_conversation_is_recorded_without_values(
         conversation_id=conversation,
         membership_id=desk.owner.membership_id,
     )
-    writing = {
+    writing: dict[str, Any] = {
         "conversation_id": conversation,
         "direction": "outbound",
         "body_text": "Dear Zoë",
