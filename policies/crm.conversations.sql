@@ -113,6 +113,8 @@ with check (
         or (
             visibility = 'client'
             and contact_id = (select app.contact_id())
+            and (owner_id is null or owner_id = (select app.membership_id()))
+            and assignee_id is null
         )
     )
 );

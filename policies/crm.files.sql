@@ -366,10 +366,7 @@ with check (
         or (
             (select app.may('crm.files:update', 'member'))
             and (
-                (
-                    purpose <> 'attachment'
-                    and owner_id = (select app.membership_id())
-                )
+                owner_id = (select app.membership_id())
                 or exists (
                     select 1
                       from crm.contacts as parent

@@ -33,6 +33,8 @@ to authenticated
 with check (
     agency_id = (select app.agency_id())
     and (select app.may('governance.erasure_requests:insert', 'owner', 'admin'))
+    and status = 'requested'
+    and (requested_by_id is null or requested_by_id = (select app.membership_id()))
 );
 
 create policy "owners change erasure requests"

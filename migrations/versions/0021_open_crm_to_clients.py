@@ -1278,6 +1278,8 @@ def upgrade() -> None:
                 or (
                     visibility = 'client'
                     and contact_id = (select app.contact_id())
+                    and (owner_id is null or owner_id = (select app.membership_id()))
+                    and assignee_id is null
                 )
             )
         );
@@ -2336,10 +2338,7 @@ def upgrade() -> None:
                 or (
                     (select app.may('crm.files:update', 'member'))
                     and (
-                        (
-                            purpose <> 'attachment'
-                            and owner_id = (select app.membership_id())
-                        )
+                        owner_id = (select app.membership_id())
                         or exists (
                             select 1
                               from crm.contacts as parent
@@ -3642,6 +3641,8 @@ def upgrade() -> None:
         with check (
             agency_id = (select app.agency_id())
             and (select app.may('governance.erasure_requests:insert', 'owner', 'admin'))
+            and status = 'requested'
+            and (requested_by_id is null or requested_by_id = (select app.membership_id()))
         );
 
         create policy "owners change erasure requests"

@@ -146,6 +146,38 @@ OWN: dict[str, Callable[[Row, Me], bool]] = {
 }
 
 
+# reading, and pointing to, something else than the parent: both ends must be readable (7.10)
+LINKS: dict[str, dict[str, str]] = {
+    "crm.contact_companies": {"company_id": "crm.companies"},
+    "crm.record_tags": {"tag_id": "crm.tags"},
+    "crm.deals": {"pipeline_id": "crm.pipelines"},
+    "crm.deal_contacts": {"contact_id": "crm.contacts"},
+    "crm.activities": {"contact_id": "crm.contacts"},
+    "crm.conversations": {"contact_id": "crm.contacts"},
+    "crm.pipeline_stages": {"pipeline_id": "crm.pipelines"},
+    "crm.saved_views": {"team_id": "tenancy.teams"},
+}
+# without an owner a new record is its writer's, unless a client writes it
+OWNED_BY_DEFAULT = {
+    "crm.companies",
+    "crm.contacts",
+    "crm.deals",
+    "crm.activities",
+    "crm.conversations",
+    "crm.calendar_events",
+    "crm.files",
+    "crm.saved_views",
+    "integration.import_jobs",
+}
+
+
+def completed(table: str, row: Row, me: Me) -> Row:
+    """A new row, with the owner that it gets when it names none."""
+    if table in OWNED_BY_DEFAULT and me.role is not Role.CLIENT and not row.get("owner_id"):
+        return {**row, "owner_id": me.membership_id}
+    return row
+
+
 def own(table: str, row: Row, me: Me, command: Command) -> bool:
     """Mine, as section 4 says for the table; of a new row, `owner_id` must be me (8.1, 5)."""
     if not in_agency(table, row, me):
@@ -339,6 +371,17 @@ def may(matrix: Matrix, table: str, command: Command, row: Row, me: Me) -> bool:
     )
 
 
+def points_to_hidden(matrix: Matrix, table: str, row: Row, me: Me) -> bool:
+    """Whether a new row names a record that I cannot read, other than my own contact."""
+    for column, target in LINKS.get(table, {}).items():
+        if target == "tenancy.teams" or row.get(column) is None or about_me(row, me):
+            continue
+        there = me.find(target, row[column])
+        if there is not None and not sees(matrix, target, there, me):
+            return True
+    return False
+
+
 def narrowed(table: str, command: Command, row: Row, me: Me) -> bool:
     """Whether a rule of section 4 or 8.1 takes back what the cell would give."""
     agent = me.agent or me.role is Role.AI_AGENT
@@ -346,10 +389,18 @@ def narrowed(table: str, command: Command, row: Row, me: Me) -> bool:
     match table:
         # a client sees no internal message and no draft, and writes inbound; an agent writes drafts
         case "crm.messages" if inserts:
-            wrong_way = me.role is Role.CLIENT and row["direction"] != "inbound"
-            return wrong_way or (agent and row.get("status", "draft") != "draft")
+            # what comes in is written by services, and through the portal
+            wrong_way = (me.role is Role.CLIENT) is not (row["direction"] == "inbound")
+            # a client's message is received at once; that is no draft, so its agent writes none
+            at_once = me.role is Role.CLIENT or row.get("status", "draft") != "draft"
+            return wrong_way or (agent and at_once)
         case "crm.messages" if command is Command.SELECT and me.role is Role.CLIENT:
             return bool(row["direction"] == "internal" or row["status"] == "draft")
+        # a client writes in nobody's name and gives nobody work
+        case "crm.conversations" if inserts and me.role is Role.CLIENT:
+            return bool(
+                row.get("assignee_id") or row.get("owner_id") not in (None, me.membership_id)
+            )
         # a client withdraws through the portal, and does nothing else
         case "crm.consents" if inserts and me.role is Role.CLIENT:
             return (row["status"], row["source"]) != ("withdrawn", "portal")

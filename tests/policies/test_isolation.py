@@ -27,6 +27,7 @@ from tests.policies.cells import (
     where_keys,
 )
 from tests.policies.matrix import Command, Matrix, Role
+from tests.policies.meaning import may, sees
 from tests.policies.world import SUBJECTS, World, user_claims
 
 TABLES = sorted(Matrix().tables)
@@ -41,12 +42,21 @@ MERGED = {
     "tenancy.invitation_secrets": "token_hash = t.token_hash",
     "tenancy.api_keys": "revoked_at = now()",
     "tenancy.api_key_secrets": "key_hash = t.key_hash",
+    "crm.record_tags": "tag_id = t.tag_id",
+    "crm.merge_records": "undo_until = t.undo_until",
+    "crm.deal_stage_history": "left_at = t.left_at",
+    "integration.import_rows": "row_no = t.row_no",
+    "governance.suppressions": "value_hash = t.value_hash",
     "audit.log": "old_values = null",
     "audit.seals": "row_count = t.row_count",
     "audit.retired": "row_count = t.row_count",
     "audit.verifications": "problems = t.problems",
 }
-SECRETS = {"tenancy.invitation_secrets", "tenancy.api_key_secrets"}
+SECRETS = {
+    "tenancy.invitation_secrets",
+    "tenancy.api_key_secrets",
+    "integration.webhook_secrets",
+}
 
 
 def foreign(world: World, table: str, name: str = "owner") -> list[Row]:
@@ -61,6 +71,11 @@ def foreign(world: World, table: str, name: str = "owner") -> list[Row]:
     rows = [row for row in world.rows[table] if row[column] != own]
     assert rows, f"nothing to find in {table}: the world must hold rows of agency B"
     return rows
+
+
+def some(rows: list[Row]) -> list[Row]:
+    """A dozen of many rows, from all over: where each costs a statement of its own."""
+    return rows[:: 1 + len(rows) // 12]
 
 
 def foreign_keys(world: World, table: str, name: str = "owner") -> set[Key]:
@@ -105,9 +120,9 @@ def without_nulls(row: Row, columns: set[str]) -> Row:
 
 
 def copies(world: World, table: str, insertable: dict[str, set[str]]) -> list[Row]:
-    """Rows of B as a client of A would insert them: all columns that it may send."""
+    """Some rows of B as a client of A would insert them: all columns that it may send."""
     columns = insertable.get(table, set(key_list(table).split(", ")))
-    return [without_nulls(row, columns) for row in foreign(world, table)]
+    return [without_nulls(row, columns) for row in some(foreign(world, table))]
 
 
 # --- each table -----------------------------------------------------------------------------------
@@ -298,8 +313,19 @@ def test_reading_no_column_counts_own_rows_only(
 
 def test_agency_does_not_change(owner: Connection, world: World) -> None:
     """A row is not given to B, nor taken from it: the trigger, or no row."""
+    me = world.me(world.a, "owner")
     for table in sorted(set(TABLES) - catalogue.GLOBAL_TABLES.keys()):
-        own = key_of(table, next(r for r in world.rows[table] if r["agency_id"] == world.a.id))
+        if not Matrix().granted(table, Command.UPDATE):
+            assert attempt(owner, f"update {table} set agency_id = agency_id").refused_by_grant
+            continue
+        own = key_of(
+            table,
+            next(
+                row
+                for row in world.rows[table]
+                if sees(Matrix(), table, row, me) and may(Matrix(), table, Command.UPDATE, row, me)
+            ),
+        )
         for row, (old, new) in (
             (own, (world.a.id, world.b.id)),
             (next(iter(foreign_keys(world, table))), (world.b.id, world.a.id)),
@@ -309,9 +335,7 @@ def test_agency_does_not_change(owner: Connection, world: World) -> None:
                 f"update {table} set agency_id = %s where (agency_id, id) = (%s, %s)",
                 [new, *row],
             )
-            if not Matrix().granted(table, Command.UPDATE):
-                assert outcome.refused_by_grant, (table, outcome)
-            elif old == world.a.id:
+            if old == world.a.id:
                 assert outcome.sqlstate in ("PT403", "42501"), (table, outcome)
                 assert not outcome.refused_by_grant
             else:
@@ -448,7 +472,7 @@ def test_user_code_runs_after_the_policies(superuser: Connection, world: World) 
                 for table in TABLES:
                     if Matrix().granted(table, Command.SELECT):
                         superuser.execute(f"select 1 from {table} as t where public.peek(t::text)")
-                        for key in foreign_keys(world, table):
+                        for key in keys_of(table, some(foreign(world, table))):
                             named, parameters = where_keys(table, [key])
                             outcome = attempt(
                                 superuser,

@@ -7,7 +7,7 @@ import pytest
 from tests.policies.access import Connection, acting
 from tests.policies.cells import Cells, agency_rows, kept_by_guard
 from tests.policies.matrix import FILE, SCHEMAS, Cell, Command, Matrix, Role, Scope
-from tests.policies.meaning import PARENTS, reaches
+from tests.policies.meaning import LINKS, PARENTS, reaches
 from tests.policies.world import SUBJECTS, World, refresh_trail
 
 CELLS = list(Matrix().cells.values())
@@ -16,6 +16,8 @@ cases = pytest.mark.parametrize(
     [pytest.param(cell.table, cell.role, cell.command, id=str(cell)) for cell in CELLS],
 )
 GUARDS_READ = {"tenancy.api_keys:update": ["tenancy.memberships:select"]}
+# their triggers keep participant_ids and last_message_at, which are not recorded (schema.md 2.3)
+UNCOUNTED = {"crm.participants", "crm.messages"}
 KEY_COMMANDS = ("select", "insert", "update", "delete")
 
 
@@ -30,7 +32,7 @@ def test_member(
     client: Connection, world: World, matrix: Matrix, table: str, role: Role, command: Command
 ) -> None:
     me = world.me(world.a, SUBJECTS[role])
-    with acting(client, world.a.members[SUBJECTS[role]].claims()):
+    with acting(client, world.a.members[SUBJECTS[role]].claims(), counted=table not in UNCOUNTED):
         Cells(client, world, matrix, me).check(table, command)
 
 
@@ -49,7 +51,7 @@ def test_agent_acting_for_member(
     me = world.through_agent(world.a, SUBJECTS[role])
     agent = world.a.members["agent"]
     claims = world.a.members[SUBJECTS[role]].claims(act={"user_id": str(agent.user_id)})
-    with acting(client, claims):
+    with acting(client, claims, counted=table not in UNCOUNTED):
         Cells(client, world, matrix, me).check(table, command)
 
 
@@ -73,6 +75,7 @@ def test_api_key(
     # a child is reached through its parent, and that through its own
     for above in ancestors(table):
         needed |= {f"{above}:select", f"{above}:update"}
+    needed |= {f"{linked}:select" for linked in LINKS.get(table, {}).values()}
     everything = {f"{cell.table}:{word}" for cell in CELLS for word in KEY_COMMANDS}
     for kind, scopes in (
         ("everything", set()),
@@ -85,7 +88,8 @@ def test_api_key(
                 "update tenancy.api_keys set scopes = %s where id = %s", [sorted(scopes), key]
             )
         refresh_trail(world, superuser)
-        with acting(client, member.claims(api_key_id=str(key))):
+        claims = member.claims(api_key_id=str(key))
+        with acting(client, claims, counted=table not in UNCOUNTED):
             Cells(client, world, matrix, me.with_key(key, *scopes)).check(table, command)
 
 
