@@ -397,7 +397,8 @@ class Cells:
             for row in self.world.rows[table]
             if may(self.matrix, table, command, row, self.me)
             and (
-                row.get("deleted_at") is None
+                command is Command.DELETE
+                or row.get("deleted_at") is None
                 or may(self.matrix, table, Command.SOFT_DELETE, row, self.me)
             )
         ]
