@@ -21,6 +21,23 @@ TABLES = sorted(Matrix().tables)
 COMMANDS = ("select", "insert", "update", "delete")
 READ, ADD, KEEP = {"select"}, {"select", "insert"}, {"select", "insert", "update"}
 ALL = set(COMMANDS)
+SECRETS = (
+    "tenancy.invitation_secrets",
+    "tenancy.api_key_secrets",
+    "integration.webhook_secrets",
+)
+# Append-only, and back-office code may add; the other histories are written by triggers alone.
+ADDED_TO = {"crm.consents", "integration.outbox_events", "governance.suppressions"}
+
+# What a role that may update some columns only sets.
+COLUMNS = {
+    ("gardenos_crm_writer", "crm.contact_points"): "deleted_at = deleted_at",
+    ("gardenos_crm_writer", "crm.pipeline_stages"): "outcome = outcome",
+    ("gardenos_crm_writer", "crm.deals"): "amount = amount",
+    ("gardenos_crm_writer", "crm.deal_stage_history"): "left_at = left_at",
+    ("gardenos_crm_writer", "crm.conversations"): "participant_ids = participant_ids",
+    ("gardenos_crm_writer", "crm.calendar_events"): "participant_ids = participant_ids",
+}
 
 # table to commands; what is not listed is nothing
 PRIVILEGES: dict[str, dict[str, set[str]]] = {
@@ -48,16 +65,12 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "tenancy.api_keys": ADD,
         "tenancy.api_key_secrets": ADD,
     },
-    "gardenos_auditor": {
-        table: READ
-        for table in TABLES
-        if table not in ("tenancy.invitation_secrets", "tenancy.api_key_secrets")
-    },
+    "gardenos_auditor": {table: READ for table in TABLES if table not in SECRETS},
     # BYPASSRLS: its privileges are all that limits it
     "service_role": {
-        table: READ if table in APPEND_ONLY else ALL
+        table: ADD if table in ADDED_TO else READ if table in APPEND_ONLY else ALL
         for table in TABLES
-        if table not in ("tenancy.invitation_secrets", "tenancy.api_key_secrets")
+        if table not in SECRETS
     },
     # the triggers append and never look
     "gardenos_audit_writer": {"audit.log": {"insert"}},
@@ -69,7 +82,21 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
     },
     "gardenos_audit_redactor": {"audit.log": KEEP},
     "gardenos_sealer": {},
-    "gardenos_search": {},
+    "gardenos_search": {"crm.participants": READ},
+    # triggers look up what the writer may not see, and keep what no client writes
+    "gardenos_crm_writer": {
+        "crm.lookup_values": READ,
+        "crm.custom_field_defs": READ,
+        "crm.contact_points": {"select", "update"},
+        "crm.pipeline_stages": {"select", "update"},
+        "crm.deals": {"select", "update"},
+        "crm.deal_line_items": READ,
+        "crm.deal_stage_history": KEEP,
+        "crm.participants": READ,
+        "crm.conversations": {"select", "update"},
+        "crm.calendar_events": {"select", "update"},
+        "governance.suppressions": READ,
+    },
     "gardenos_monitor": {},
     "gardenos_migrator": {},
     "gardenos_app": {},
@@ -110,7 +137,7 @@ def test_privileges_are_used(superuser: Connection, world: World, role: str, tab
         assert read.count == total if "select" in allowed else read.sqlstate == "42501", read
         for command, statement, values in (
             ("insert", insertion, parameters),
-            ("update", f"update {table} set {CHANGES[table][0]}", []),
+            ("update", f"update {table} set {COLUMNS.get((role, table), CHANGES[table][0])}", []),
             ("delete", f"delete from {table}", []),
             ("truncate", f"truncate {table} cascade", []),
         ):
