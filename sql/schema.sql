@@ -16679,7 +16679,7 @@ CREATE INDEX contact_points_contact_id_idx ON crm.contact_points USING btree (ag
 
 CREATE UNIQUE INDEX contact_points_primary_key ON crm.contact_points USING btree (agency_id, contact_id, kind) WHERE (is_primary AND (deleted_at IS NULL));
 
-CREATE INDEX contact_points_value_norm_idx ON crm.contact_points USING btree (agency_id, kind, value_norm);
+CREATE INDEX contact_points_value_norm_idx ON crm.contact_points USING btree (agency_id, value_norm, kind);
 
 CREATE UNIQUE INDEX contact_points_value_norm_key ON crm.contact_points USING btree (agency_id, kind, value_norm) WHERE ((deleted_at IS NULL) AND (NOT is_shared));
 
@@ -16711,9 +16711,9 @@ CREATE INDEX conversations_inbox_idx ON crm.conversations USING btree (agency_id
 
 CREATE INDEX conversations_owner_id_idx ON crm.conversations USING btree (agency_id, owner_id);
 
-CREATE INDEX conversations_status_idx ON crm.conversations USING btree (agency_id, status, last_message_at DESC, id) WHERE (deleted_at IS NULL);
-
 CREATE INDEX conversations_team_id_idx ON crm.conversations USING btree (agency_id, team_id);
+
+CREATE INDEX conversations_unclosed_idx ON crm.conversations USING btree (agency_id, last_message_at DESC, id) WHERE ((status <> 'closed'::app.conversation_status) AND (deleted_at IS NULL));
 
 CREATE INDEX deal_contacts_contact_id_idx ON crm.deal_contacts USING btree (agency_id, contact_id);
 
@@ -18387,7 +18387,7 @@ CREATE POLICY "staff change files of what they may change, members their own" ON
  FOR KEY SHARE OF parent)) OR (EXISTS ( SELECT 1
    FROM crm.messages parent
   WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.message_id))
- FOR KEY SHARE OF parent)))) OR (( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND (((purpose <> 'attachment'::app.file_purpose) AND (owner_id = ( SELECT app.membership_id() AS membership_id))) OR (EXISTS ( SELECT 1
+ FOR KEY SHARE OF parent)))) OR (( SELECT app.may('crm.files:update'::text, VARIADIC ARRAY['member'::app.agency_role]) AS may) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (EXISTS ( SELECT 1
    FROM crm.contacts parent
   WHERE ((parent.agency_id = files.agency_id) AND (parent.id = files.contact_id)))) OR (EXISTS ( SELECT 1
    FROM crm.companies parent
@@ -18451,7 +18451,7 @@ CASE ( SELECT app.reach('crm.conversations:insert'::text, agency => '{owner,admi
     WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (assignee_id IS NULL) AND (team_id IS NULL)))))
     WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
     ELSE NULL::boolean
-END AND ((( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id))))));
+END AND ((( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role) OR ((visibility = 'client'::app.visibility) AND (contact_id = ( SELECT app.contact_id() AS contact_id)) AND ((owner_id IS NULL) OR (owner_id = ( SELECT app.membership_id() AS membership_id))) AND (assignee_id IS NULL)))));
 
 CREATE POLICY "staff read activities in their scope and clients shared ones" ON crm.activities FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
 CASE ( SELECT app.reach('crm.activities:select'::text, agency => '{owner,admin,client}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member,viewer,ai_agent}'::app.agency_role[]) AS reach)
@@ -18720,7 +18720,7 @@ CREATE POLICY "owners and admins read erasure requests" ON governance.erasure_re
 
 CREATE POLICY "owners and admins read retention policies" ON governance.retention_policies FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.retention_policies:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
 
-CREATE POLICY "owners and admins request erasures" ON governance.erasure_requests FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.erasure_requests:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+CREATE POLICY "owners and admins request erasures" ON governance.erasure_requests FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.erasure_requests:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) AND (status = 'requested'::app.erasure_status) AND ((requested_by_id IS NULL) OR (requested_by_id = ( SELECT app.membership_id() AS membership_id)))));
 
 CREATE POLICY "owners change erasure requests" ON governance.erasure_requests FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.erasure_requests:update'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.erasure_requests:update'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may)));
 
