@@ -590,15 +590,16 @@ COMMENT ON FUNCTION app.claimed_user(claims jsonb) IS 'The user that these claim
 CREATE FUNCTION app.claimed_uuid(claims jsonb, key text) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 begin
     if jsonb_typeof(claims -> key) = 'string'
-        and claims ->> key ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then
+        and claims ->> key like '________-____-____-____-____________'
+        and translate(claims ->> key, '0123456789abcdefABCDEF', '') = '----' then
         return (claims ->> key)::uuid;
     end if;
     return null;
 end;
-$_$;
+$$;
 
 ALTER FUNCTION app.claimed_uuid(claims jsonb, key text) OWNER TO gardenos_owner;
 

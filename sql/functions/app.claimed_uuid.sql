@@ -1,5 +1,6 @@
 -- A claim is read as a uuid only when it is a JSON string of the canonical form: "null", "", 1, {} and a
--- broken uuid are no uuid, and nothing is ever cast blindly.
+-- broken uuid are no uuid, and nothing is ever cast blindly. Without a regular expression: that was a tenth
+-- of what a statement of a member cost.
 create or replace function app.claimed_uuid(claims jsonb, key text)
 returns uuid
 language plpgsql
@@ -10,7 +11,8 @@ set search_path = pg_catalog, pg_temp
 as $function$
 begin
     if jsonb_typeof(claims -> key) = 'string'
-        and claims ->> key ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then
+        and claims ->> key like '________-____-____-____-____________'
+        and translate(claims ->> key, '0123456789abcdefABCDEF', '') = '----' then
         return (claims ->> key)::uuid;
     end if;
     return null;
