@@ -591,13 +591,21 @@ CREATE FUNCTION app.claimed_uuid(claims jsonb, key text) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+    claimed text := claims ->> key;
 begin
-    if jsonb_typeof(claims -> key) = 'string'
-        and claims ->> key like '________-____-____-____-____________'
-        and translate(claims ->> key, '0123456789abcdefABCDEF', '') = '----' then
-        return (claims ->> key)::uuid;
+    if jsonb_typeof(claims -> key) <> 'string'
+        or claimed not like '________-____-____-____-____________' then
+        return null;
     end if;
-    return null;
+    if current_setting('server_version_num')::integer >= 160000 then
+        if not pg_input_is_valid(claimed, 'uuid') then
+            return null;
+        end if;
+    elsif translate(claimed, '0123456789abcdefABCDEF', '') <> '----' then
+        return null;
+    end if;
+    return claimed::uuid;
 end;
 $$;
 

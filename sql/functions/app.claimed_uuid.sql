@@ -9,13 +9,21 @@ parallel safe
 security invoker
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    claimed text := claims ->> key;
 begin
-    if jsonb_typeof(claims -> key) = 'string'
-        and claims ->> key like '________-____-____-____-____________'
-        and translate(claims ->> key, '0123456789abcdefABCDEF', '') = '----' then
-        return (claims ->> key)::uuid;
+    if jsonb_typeof(claims -> key) <> 'string'
+        or claimed not like '________-____-____-____-____________' then
+        return null;
     end if;
-    return null;
+    if current_setting('server_version_num')::integer >= 160000 then
+        if not pg_input_is_valid(claimed, 'uuid') then
+            return null;
+        end if;
+    elsif translate(claimed, '0123456789abcdefABCDEF', '') <> '----' then
+        return null;
+    end if;
+    return claimed::uuid;
 end;
 $function$;
 
