@@ -35,6 +35,17 @@ CREATE SCHEMA tenancy;
 
 ALTER SCHEMA tenancy OWNER TO gardenos_owner;
 
+CREATE TYPE app.actor_kind AS ENUM (
+    'user',
+    'agent',
+    'api_key',
+    'system'
+);
+
+ALTER TYPE app.actor_kind OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.actor_kind IS 'Who changed a row: a person, an agent, a key, or a service.';
+
 CREATE TYPE app.agency_role AS ENUM (
     'owner',
     'admin',
@@ -58,6 +69,17 @@ CREATE TYPE app.agency_status AS ENUM (
 ALTER TYPE app.agency_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.agency_status IS 'Any other status than active stops every claim of the agency at once.';
+
+CREATE TYPE app.audit_op AS ENUM (
+    'insert',
+    'update',
+    'delete',
+    'redact'
+);
+
+ALTER TYPE app.audit_op OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.audit_op IS 'What happened to a row; redact: its values were erased from the trail.';
 
 CREATE DOMAIN app.currency AS character(3)
 	CONSTRAINT currency_form CHECK ((VALUE ~ '^[A-Z]{3}$'::text));
@@ -243,6 +265,58 @@ $$;
 ALTER FUNCTION app.accept_invitation(token text) OWNER TO gardenos_tenancy_writer;
 
 COMMENT ON FUNCTION app.accept_invitation(token text) IS 'Accepts an invitation by its token; answers the agency that the caller is now a member of.';
+
+CREATE FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    claims jsonb;
+    proof record := app.proof();
+begin
+    kind := 'user';
+    if proof.user_id is null then
+        claims := app.claims();
+        if claims ? 'act' then
+            kind := 'agent';
+            return;
+        end if;
+        user_id := app.claimed_user(claims);
+        if claims ? 'api_key_id' then
+            kind := 'api_key';
+            api_key_id := app.claimed_uuid(claims, 'api_key_id');
+        end if;
+        select m.id, m.role
+          into membership_id, agency_role
+          from tenancy.memberships as m
+         where m.agency_id = app.claimed_uuid(claims, 'agency_id')
+           and m.user_id = actor.user_id;
+        return;
+    end if;
+    user_id := proof.user_id;
+    membership_id := proof.membership_id;
+    api_key_id := proof.api_key_id;
+    agency_role := proof.agency_role;
+    if proof.agent_id is not null then
+        kind := 'agent';
+        on_behalf_of_id := proof.user_id;
+        membership_id := proof.agent_id;
+        select m.user_id, m.role
+          into user_id, agency_role
+          from tenancy.memberships as m
+         where m.agency_id = proof.agency_id
+           and m.id = proof.agent_id;
+    elsif proof.api_key_id is not null then
+        kind := 'api_key';
+    elsif not proof.is_person then
+        kind := 'agent';
+    end if;
+end;
+$$;
+
+ALTER FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) OWNER TO gardenos_membership_reader;
+
+COMMENT ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) IS 'Who changes a row: a person, an agent (and for whom) or a key, with their membership.';
 
 CREATE FUNCTION app.agency_id() RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -516,15 +590,24 @@ COMMENT ON FUNCTION app.claimed_user(claims jsonb) IS 'The user that these claim
 CREATE FUNCTION app.claimed_uuid(claims jsonb, key text) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
+declare
+    claimed text := claims ->> key;
 begin
-    if jsonb_typeof(claims -> key) = 'string'
-        and claims ->> key ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then
-        return (claims ->> key)::uuid;
+    if jsonb_typeof(claims -> key) <> 'string'
+        or claimed not like '________-____-____-____-____________' then
+        return null;
     end if;
-    return null;
+    if current_setting('server_version_num')::integer >= 160000 then
+        if not pg_input_is_valid(claimed, 'uuid') then
+            return null;
+        end if;
+    elsif translate(claimed, '0123456789abcdefABCDEF', '') <> '----' then
+        return null;
+    end if;
+    return claimed::uuid;
 end;
-$_$;
+$$;
 
 ALTER FUNCTION app.claimed_uuid(claims jsonb, key text) OWNER TO gardenos_owner;
 
@@ -1752,6 +1835,4276 @@ ALTER FUNCTION app.uuid_v7() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.uuid_v7() IS 'A new row id: uuid version 7, ordered by time.';
 
+CREATE FUNCTION app.uuid_v7_floor(at timestamp with time zone) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select encode(
+        substring(int8send(floor(extract(epoch from at) * 1000)::bigint) from 3) || '\x70008000000000000000'::bytea,
+        'hex'
+    )::uuid;
+$$;
+
+ALTER FUNCTION app.uuid_v7_floor(at timestamp with time zone) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) IS 'The smallest uuid version 7 of this millisecond.';
+
+CREATE FUNCTION audit.activity(actor uuid DEFAULT NULL::uuid, in_table text DEFAULT NULL::text, of_op app.audit_op DEFAULT NULL::app.audit_op, since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, before uuid DEFAULT NULL::uuid, page_size integer DEFAULT 50, agency uuid DEFAULT NULL::uuid) RETURNS TABLE(id uuid, at timestamp with time zone, actor_kind app.actor_kind, actor_user_id uuid, actor_name text, on_behalf_of_id uuid, on_behalf_of_name text, api_key_id uuid, agency_role text, op app.audit_op, table_name text, record_id uuid, changed text[], request_id text, ip inet)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    longest_statement constant interval := '1 day';
+    its_agency uuid := audit.reader_agency(agency);
+    its_schema text;
+    its_table text;
+    first_id uuid := app.uuid_v7_floor(coalesce(since, timestamptz '1970-01-01 00:00:00+00'));
+    end_id uuid := app.uuid_v7_floor(coalesce(until, now()) + longest_statement);
+    page_limit integer := audit.page_limit(page_size);
+begin
+    if in_table is not null then
+        select t.schema_name, t.table_name
+          into its_schema, its_table
+          from audit.audited_table(its_agency, in_table) as t;
+    end if;
+    end_id := least(end_id, before);
+    return query
+        with page as materialized (
+            select
+                l.id,
+                l.at,
+                l.actor_kind,
+                l.actor_user_id,
+                l.on_behalf_of_id,
+                l.api_key_id,
+                l.agency_role,
+                l.op,
+                l.schema_name,
+                l.table_name,
+                l.record_id,
+                l.changed,
+                l.request_id,
+                l.ip
+              from audit.log as l
+             where l.agency_id = its_agency
+               and l.id >= first_id
+               and l.id < end_id
+               and (activity.since is null or l.at >= activity.since)
+               and (activity.until is null or l.at < activity.until)
+               and (activity.actor is null or l.actor_user_id = activity.actor)
+               and (its_table is null or (l.table_name = its_table and l.schema_name = its_schema))
+               and (activity.of_op is null or l.op = activity.of_op)
+             order by l.id desc
+             limit page_limit
+        )
+        select
+            p.id,
+            p.at,
+            p.actor_kind,
+            p.actor_user_id,
+            a.display_name::text,
+            p.on_behalf_of_id,
+            b.display_name::text,
+            p.api_key_id,
+            p.agency_role,
+            p.op,
+            p.schema_name || '.' || p.table_name,
+            p.record_id,
+            p.changed,
+            p.request_id,
+            p.ip
+          from page as p
+          left join tenancy.memberships as a
+            on a.agency_id = its_agency
+           and a.user_id = p.actor_user_id
+          left join tenancy.memberships as b
+            on b.agency_id = its_agency
+           and b.user_id = p.on_behalf_of_id
+         order by p.id desc;
+end;
+$$;
+
+ALTER FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) IS 'A page of what happened, newest first; before is the id of the last row seen. For owners and admins.';
+
+CREATE FUNCTION audit.agencies() RETURNS SETOF uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with recursive logged as (
+        (select l.agency_id from audit.log as l order by l.agency_id limit 1)
+        union all
+        select (
+            select l.agency_id
+              from audit.log as l
+             where l.agency_id > p.agency_id
+             order by l.agency_id
+             limit 1
+        )
+          from logged as p
+         where p.agency_id is not null
+    ),
+    sealed as (
+        (select s.agency_id from audit.seals as s order by s.agency_id limit 1)
+        union all
+        select (
+            select s.agency_id
+              from audit.seals as s
+             where s.agency_id > p.agency_id
+             order by s.agency_id
+             limit 1
+        )
+          from sealed as p
+         where p.agency_id is not null
+    )
+    select l.agency_id
+      from logged as l
+     where l.agency_id is not null
+    union
+    select s.agency_id
+      from sealed as s
+     where s.agency_id is not null
+     order by 1;
+$$;
+
+ALTER FUNCTION audit.agencies() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.agencies() IS 'Every agency with rows in the trail or seals, as far as the caller sees.';
+
+CREATE FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid DEFAULT NULL::uuid) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $_$
+declare
+    not_recorded constant text[] := array[
+        'last_used_at', 'last_accessed_at', 'access_count', 'last_read_at', 'last_message_at', 'participant_ids',
+        'attempts', 'locked_by', 'locked_until', 'tier'
+    ];
+    its_agency uuid := audit.reader_agency(agency);
+    its_schema text;
+    its_table text;
+    its_key text;
+    change record;
+    state jsonb;
+    is_known boolean := false;
+    is_traced boolean := false;
+begin
+    if moment is null then
+        raise exception 'Say which moment: it is null.'
+            using errcode = '22004';
+    end if;
+    select t.schema_name, t.table_name
+      into its_schema, its_table
+      from audit.audited_table(its_agency, in_table) as t;
+
+    -- the row of today, as far as the caller may see it
+    its_key := (
+        select string_agg(format('t.%I = $%s', a.attname, case a.attname when 'id' then 1 else 2 end), ' and ')
+          from pg_namespace as n
+          join pg_class as c on c.relnamespace = n.oid
+          join pg_attribute as a on a.attrelid = c.oid
+         where n.nspname = its_schema
+           and c.relname = its_table
+           and a.attname in ('id', 'agency_id')
+           and has_table_privilege(c.oid, 'select')
+    );
+    if its_key is not null then
+        execute format('select to_jsonb(t) from %I.%I as t where %s', its_schema, its_table, its_key)
+           into state
+          using record_id, its_agency;
+        is_known := state is not null;
+    end if;
+
+    for change in
+        select l.op, l.at, l.changed, l.old_values, l.salt, l.values_hash
+          from audit.log as l
+         where l.agency_id = its_agency
+           and l.table_name = its_table
+           and l.record_id = as_of.record_id
+           and l.schema_name = its_schema
+           and l.op <> 'redact'
+         order by l.epoch desc, l.timeline desc, l.seq desc
+    loop
+        is_traced := true;
+        exit when change.at <= moment;
+        if change.salt is null and change.values_hash is null and change.op <> 'insert' then
+            raise exception 'The trail of this record of % keeps no values, so it cannot be rebuilt.', in_table
+                using errcode = '22023';
+        end if;
+        case change.op
+            when 'insert' then
+                state := null;
+                is_known := true;
+            when 'delete' then
+                state := coalesce(change.old_values, '{}');
+                is_known := true;
+            else
+                state := state - change.changed || coalesce(change.old_values, '{}');
+        end case;
+    end loop;
+
+    if not is_known and not (is_traced and change.op = 'delete' and change.at <= moment) then
+        raise exception 'Nothing is known of such a record of % at that time.', in_table
+            using errcode = 'PT404';
+    end if;
+    if (state ->> 'created_at')::timestamptz > moment then
+        return null;
+    end if;
+    return state - not_recorded;
+end;
+$_$;
+
+ALTER FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) IS 'A record of a table (schema.table) as it was at a moment; null when it did not exist then.';
+
+CREATE FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    schema_name := split_part(name, '.', 1);
+    table_name := substr(name, length(schema_name) + 2);
+    if exists (
+        select 1
+          from pg_namespace as n
+          join pg_class as c on c.relnamespace = n.oid
+          join pg_trigger as t on t.tgrelid = c.oid
+          join pg_proc as p on p.oid = t.tgfoid
+          join pg_namespace as h on h.oid = p.pronamespace
+         where n.nspname = audited_table.schema_name
+           and c.relname = audited_table.table_name
+           and h.nspname = 'audit'
+           and starts_with(p.proname, 'record_')
+    ) or exists (
+        select 1
+          from audit.log as l
+         where l.agency_id = agency
+           and l.table_name = audited_table.table_name
+           and l.schema_name = audited_table.schema_name
+    ) then
+        return;
+    end if;
+    raise exception 'There is no audited table %: give its name as schema.table.',
+        coalesce(quote_literal(name), 'null')
+        using errcode = '42P01';
+end;
+$$;
+
+ALTER FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) IS 'Schema and name of an audited table given as schema.table; 42P01 when there is none of that name.';
+
+CREATE FUNCTION audit.changes(old_values jsonb, new_values jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if old_values is null and new_values is null then
+        return null;
+    end if;
+    return (
+        select coalesce(
+            jsonb_agg(
+                jsonb_build_object(
+                    'column', c.name,
+                    'from', coalesce(old_values -> c.name, 'null'),
+                    'to', coalesce(new_values -> c.name, 'null')
+                )
+                order by c.name
+            ),
+            '[]'
+        )
+          from (
+              select jsonb_object_keys(old_values)
+              union
+              select jsonb_object_keys(new_values)
+          ) as c (name)
+         where old_values -> c.name is distinct from new_values -> c.name
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.changes(old_values jsonb, new_values jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.changes(old_values jsonb, new_values jsonb) IS 'The changes of one audit row as [{"column", "from", "to"}, …]; null where no values are kept.';
+
+CREATE FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    db_role := current_setting('role');
+    if db_role = 'none' then
+        db_role := session_user;
+    end if;
+    if db_role in ('service_role', 'gardenos_worker', 'gardenos_migrator', 'gardenos_owner')
+        or coalesce(current_setting('request.jwt.claims', true), '') = '' then
+        actor_kind := 'system';
+    else
+        select a.kind, a.user_id, a.membership_id, a.on_behalf_of_id, a.api_key_id, a.agency_role
+          into actor_kind, actor_user_id, actor_membership_id, on_behalf_of_id, api_key_id, agency_role
+          from app.actor() as a;
+        if actor_kind = 'user' and actor_user_id is null and db_role not in ('anon', 'authenticated') then
+            actor_kind := 'system';
+        end if;
+    end if;
+    if coalesce(current_setting('request.headers', true), '') = '' then
+        ip := inet_client_addr();
+    else
+        select r.request_id, r.ip
+          into request_id, ip
+          from audit.request() as r;
+    end if;
+    xid := pg_current_xact_id();
+    epoch := (select max(e.epoch) from migration.epochs as e);
+    timeline := ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer;
+end;
+$$;
+
+ALTER FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) IS 'What the trail notes of every row of one statement: who, in which role, request and transaction.';
+
+CREATE FUNCTION audit.defects() RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select format('trigger %s on %s is %s', w.name, c.oid::regclass, case
+        when t.oid is null then 'missing'
+        when t.tgenabled <> 'O' then 'switched off'
+        else 'not the one that records'
+    end)
+      from pg_class as c
+      join pg_namespace as n
+        on n.oid = c.relnamespace
+      join pg_proc as p
+        on p.proname = 'record_' || n.nspname || '_' || c.relname
+     cross join (
+        values ('audit_insert'), ('audit_update'), ('audit_delete'), ('audit_truncate')
+     ) as w (name)
+      left join pg_trigger as t
+        on t.tgrelid = c.oid
+       and t.tgname = w.name
+     where p.pronamespace = 'audit'::regnamespace
+       and c.relkind in ('r', 'p')
+       and (
+           t.oid is null
+           or t.tgenabled <> 'O'
+           or t.tgfoid <> case
+               when w.name = 'audit_truncate' then 'audit.forbid_truncate()'::regprocedure::oid
+               else p.oid
+           end
+       )
+    union all
+    select format('row-level security of %s is off or not forced', c.oid::regclass)
+      from pg_class as c
+     where c.relnamespace = 'audit'::regnamespace
+       and c.relkind in ('r', 'p')
+       and not (c.relrowsecurity and c.relforcerowsecurity)
+    union all
+    select format('trigger forbid_change of audit.%s is missing or switched off', w.name)
+      from (
+        values ('log'), ('seals'), ('retired')
+      ) as w (name)
+     where not exists (
+        select 1
+          from pg_trigger as t
+         where t.tgrelid = ('audit.' || w.name)::regclass
+           and t.tgfoid = 'audit.forbid_change()'::regprocedure
+           and t.tgenabled = 'O'
+     )
+    union all
+    select format('month %s is not attached to audit.log', to_char(g.month, 'YYYY-MM'))
+      from (
+            select
+                min(audit.month_of(i.inhrelid)) as earliest,
+                max(audit.month_of(i.inhrelid)) as latest
+              from pg_inherits as i
+             where i.inhparent = 'audit.log'::regclass
+      ) as m
+     cross join generate_series(m.earliest::timestamp, m.latest::timestamp, '1 month') as g (month)
+     where not exists (
+        select 1
+          from pg_inherits as i
+         where i.inhparent = 'audit.log'::regclass
+           and audit.month_of(i.inhrelid) = g.month::date
+     );
+$$;
+
+ALTER FUNCTION audit.defects() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.defects() IS 'What is wrong with the trail itself: triggers, protection, months; no row when nothing is.';
+
+CREATE FUNCTION audit.drop_retired(month date) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+declare
+    table_name text := to_char(month, '"log_"YYYY_MM');
+begin
+    if table_name is null or to_regclass('audit.' || table_name) is null then
+        raise exception 'There is no table of the month %.', coalesce(month::text, 'null')
+            using errcode = '42P01';
+    end if;
+    if exists (select 1 from audit.months() as m where m.partition_name = table_name) then
+        raise exception 'Month % is still part of the trail: retire it first.', month
+            using errcode = '55000';
+    end if;
+    if coalesce(
+        audit.retired_at(month) > now() - interval '7 days',
+        pg_relation_size('audit.' || table_name) > 0
+    ) then
+        raise exception 'Month % is not dropped: it was not retired by audit.retire, or less than a week ago.', month
+            using errcode = '55000';
+    end if;
+    execute format('drop table audit.%I', table_name);
+end;
+$$;
+
+ALTER FUNCTION audit.drop_retired(month date) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.drop_retired(month date) IS 'Drops the detached table of a month that was retired a week ago or earlier. For the owner.';
+
+CREATE TABLE audit.seals (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    seq bigint NOT NULL,
+    month date NOT NULL,
+    epoch integer NOT NULL,
+    timeline integer NOT NULL,
+    from_xid xid8 NOT NULL,
+    to_xid xid8 NOT NULL,
+    row_count bigint NOT NULL,
+    rows_hash app.sha256 NOT NULL,
+    row_marks bytea NOT NULL,
+    revision text NOT NULL,
+    machinery app.sha256 NOT NULL,
+    prev_hash app.sha256,
+    seal_hash app.sha256 NOT NULL,
+    sealed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT seals_chain CHECK (((seq = 1) = (prev_hash IS NULL))),
+    CONSTRAINT seals_month_first CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+    CONSTRAINT seals_range CHECK (((from_xid < to_xid) AND (row_count > 0))),
+    CONSTRAINT seals_revision_length CHECK ((octet_length(revision) <= 32)),
+    CONSTRAINT seals_row_marks_length CHECK ((octet_length(row_marks) = (4 * row_count)))
+);
+
+ALTER TABLE ONLY audit.seals FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.seals OWNER TO gardenos_owner;
+
+COMMENT ON TABLE audit.seals IS 'The chain over the trail, one for each agency: a row for each batch that no transaction can add to.';
+
+COMMENT ON COLUMN audit.seals.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN audit.seals.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN audit.seals.seq IS '1, 2, 3 … without a gap.';
+
+COMMENT ON COLUMN audit.seals.month IS 'The month of audit.log that its rows lie in.';
+
+COMMENT ON COLUMN audit.seals.epoch IS 'Of its rows; both ends are transactions of this epoch.';
+
+COMMENT ON COLUMN audit.seals.timeline IS 'Of the primary that sealed.';
+
+COMMENT ON COLUMN audit.seals.from_xid IS 'The first transaction of the batch.';
+
+COMMENT ON COLUMN audit.seals.to_xid IS 'The first transaction after the batch.';
+
+COMMENT ON COLUMN audit.seals.row_count IS 'How many rows the batch has.';
+
+COMMENT ON COLUMN audit.seals.rows_hash IS 'sha256 over the hashes of its rows, in their order.';
+
+COMMENT ON COLUMN audit.seals.row_marks IS 'The first four bytes of the hash of each row: they say which row was touched.';
+
+COMMENT ON COLUMN audit.seals.revision IS 'The revision of the database when it sealed.';
+
+COMMENT ON COLUMN audit.seals.machinery IS 'What recorded then: the hash of functions and triggers, see migration.machinery.';
+
+COMMENT ON COLUMN audit.seals.prev_hash IS 'The seal before.';
+
+COMMENT ON COLUMN audit.seals.seal_hash IS 'sha256 of all of these but id.';
+
+COMMENT ON COLUMN audit.seals.sealed_at IS 'When it sealed.';
+
+CREATE FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    present bigint;
+    place bigint;
+    before uuid;
+begin
+    if not exists (
+        select 1
+          from pg_inherits as i
+         where i.inhparent = 'audit.log'::regclass
+           and audit.month_of(i.inhrelid) = sealed.month
+    ) then
+        problem := format('all %s rows are gone: %s was detached and not retired', sealed.row_count, sealed.month);
+        return;
+    end if;
+
+    select count(*)
+      into present
+      from audit.row_hashes as r
+     where r.agency_id = sealed.agency_id
+       and r.epoch = sealed.epoch
+       and r.xid >= sealed.from_xid
+       and r.xid < sealed.to_xid
+       and audit.month_of(r.partition) = sealed.month;
+    if present = 0 then
+        problem := format('all %s rows of %s are gone', sealed.row_count, sealed.month);
+        return;
+    end if;
+
+    select f.id, f.place, f.before
+      into log_id, place, before
+      from (
+            select
+                r.id,
+                r.row_hash,
+                row_number() over in_order as place,
+                lag(r.id) over in_order as before
+              from audit.row_hashes as r
+             where r.agency_id = sealed.agency_id
+               and r.epoch = sealed.epoch
+               and r.xid >= sealed.from_xid
+               and r.xid < sealed.to_xid
+               and audit.month_of(r.partition) = sealed.month
+            window in_order as (order by r.timeline, r.seq)
+      ) as f
+     where substring(f.row_hash from 1 for 4)
+        is distinct from nullif(substring(sealed.row_marks from (f.place * 4 - 3)::integer for 4), ''::bytea)
+     order by f.place
+     limit 1;
+    if place is null then
+        problem := format('the last %s of its %s rows are gone', sealed.row_count - present, sealed.row_count);
+        return;
+    end if;
+    problem := case
+        when present < sealed.row_count then
+            format('%s of its %s rows are gone, the first before this one', sealed.row_count - present, sealed.row_count)
+        when present > sealed.row_count then
+            format('%s rows were added to its %s, this one first', present - sealed.row_count, sealed.row_count)
+        else 'this row was changed, or is in another place'
+    end;
+end;
+$$;
+
+ALTER FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) IS 'The first row of a sealed batch that is not as it was, and what is wrong with it.';
+
+CREATE FUNCTION audit.forbid_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if tg_op = 'UPDATE' and tg_argv [0] = 'redactable' then
+        if new.old_values is null
+            and new.new_values is null
+            and new.salt is null
+            and new.values_hash is not distinct from coalesce(
+                old.values_hash,
+                audit.values_hash(old.salt, old.old_values, old.new_values)
+            )
+            and to_jsonb(new) - '{old_values,new_values,salt,values_hash}'::text[]
+            = to_jsonb(old) - '{old_values,new_values,salt,values_hash}'::text[] then
+            return new;
+        end if;
+    end if;
+    raise exception 'audit.% is append-only: % is refused.', split_part(tg_table_name, '_', 1), tg_op
+        using errcode = '42501',
+        hint = 'Personal data is erased by audit.redact().';
+end;
+$$;
+
+ALTER FUNCTION audit.forbid_change() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.forbid_change() IS 'Refuses to change or delete what was recorded, but for emptying values.';
+
+CREATE FUNCTION audit.forbid_truncate() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    raise exception '%.% is audited: TRUNCATE would leave no trail.', tg_table_schema, tg_table_name
+        using errcode = '42501',
+        hint = 'Delete the rows instead.';
+end;
+$$;
+
+ALTER FUNCTION audit.forbid_truncate() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.forbid_truncate() IS 'Refuses to truncate an audited table.';
+
+CREATE FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) RETURNS record
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select
+        s.seq,
+        encode(s.seal_hash, 'hex'),
+        s.sealed_at
+      from audit.seals as s
+     where s.agency_id = head.agency
+     order by s.seq desc
+     limit 1;
+$$;
+
+ALTER FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) IS 'The last seal of an agency: number, hash and time, to be kept outside.';
+
+CREATE FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    most constant integer := 1000;
+    first_id uuid := app.uuid_v7_floor(
+        (date_trunc('month', now() at time zone 'UTC') - interval '1 month') at time zone 'UTC'
+    );
+    end_id uuid := app.uuid_v7_floor(now() + interval '1 day');
+begin
+    with recursive agency as (
+        (
+            select l.agency_id
+              from audit.log as l
+             where l.id >= first_id
+               and l.id < end_id
+             order by l.agency_id
+             limit 1
+        )
+        union all
+        select (
+            select l.agency_id
+              from audit.log as l
+             where l.agency_id > a.agency_id
+               and l.id >= first_id
+               and l.id < end_id
+             order by l.agency_id
+             limit 1
+        )
+          from agency as a
+         where a.agency_id is not null
+    )
+    select
+        count(*) filter (where u.row_count > 0),
+        coalesce(sum(u.row_count), 0),
+        coalesce(extract(epoch from now() - min(u.oldest)), 0),
+        coalesce(extract(epoch from now() - min(coalesce(v.verified_at, f.at))), 0),
+        count(*) filter (where v.problems > 0)
+      into agencies_unsealed, rows_unsealed, unsealed_seconds, verified_seconds, agencies_broken
+      from agency as a
+      left join lateral (
+          select e.epoch, e.to_xid
+            from audit.seals as e
+           where e.agency_id = a.agency_id
+           order by e.seq desc
+           limit 1
+      ) as s on true
+      left join lateral (
+          select e.verified_at, e.problems
+            from audit.verifications as e
+           where e.agency_id = a.agency_id
+           order by e.id desc
+           limit 1
+      ) as v on true
+     cross join lateral (
+          select l.at
+            from audit.log as l
+           where l.agency_id = a.agency_id
+             and l.id >= first_id
+             and l.id < end_id
+           order by l.id
+           limit 1
+     ) as f
+     cross join lateral (
+          select count(*) as row_count, min(b.at) as oldest
+            from (
+                select l.at
+                  from audit.log as l
+                 where l.agency_id = a.agency_id
+                   and l.id >= first_id
+                   and l.id < end_id
+                   and (l.epoch, l.xid) >= (coalesce(s.epoch, 0), coalesce(s.to_xid, '0'))
+                 order by l.epoch, l.xid
+                 limit most
+            ) as b
+     ) as u
+     where a.agency_id is not null;
+end;
+$$;
+
+ALTER FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) IS 'Rows that wait for their seal and for how long, the oldest verification, how many agencies failed theirs.';
+
+CREATE FUNCTION audit.history(in_table text, record_id uuid, before uuid DEFAULT NULL::uuid, page_size integer DEFAULT 100, agency uuid DEFAULT NULL::uuid) RETURNS TABLE(id uuid, at timestamp with time zone, actor_kind app.actor_kind, actor_user_id uuid, actor_name text, on_behalf_of_id uuid, on_behalf_of_name text, api_key_id uuid, agency_role text, op app.audit_op, changes jsonb, summary text, is_redacted boolean, request_id text, ip inet)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    its_agency uuid := audit.reader_agency(agency);
+    its_schema text;
+    its_table text;
+    from_epoch integer := 2147483647;
+    from_timeline integer := 2147483647;
+    from_seq bigint := 9223372036854775807;
+    end_id uuid := app.uuid_v7_floor(now() + interval '1 day');
+    page_limit integer := audit.page_limit(page_size);
+begin
+    select t.schema_name, t.table_name
+      into its_schema, its_table
+      from audit.audited_table(its_agency, in_table) as t;
+    if before is not null then
+        select l.epoch, l.timeline, l.seq
+          into from_epoch, from_timeline, from_seq
+          from audit.log as l
+         where l.agency_id = its_agency
+           and l.id = history.before
+           and l.record_id = history.record_id;
+        if not found then
+            raise exception 'before is %, which is no row of the history of this record.', before
+                using errcode = '22023';
+        end if;
+    end if;
+    return query
+        with page as materialized (
+            select *
+              from audit.log as l
+             where l.agency_id = its_agency
+               and l.table_name = its_table
+               and l.record_id = history.record_id
+               and l.schema_name = its_schema
+               and l.id < end_id
+               and (l.epoch, l.timeline, l.seq) < (from_epoch, from_timeline, from_seq)
+             order by l.epoch desc, l.timeline desc, l.seq desc
+             limit page_limit
+        )
+        select
+            p.id,
+            p.at,
+            p.actor_kind,
+            p.actor_user_id,
+            a.display_name::text,
+            p.on_behalf_of_id,
+            b.display_name::text,
+            p.api_key_id,
+            p.agency_role,
+            p.op,
+            c.changes,
+            audit.summary(p.op, c.changes, c.is_redacted),
+            c.is_redacted,
+            p.request_id,
+            p.ip
+          from page as p
+          cross join lateral (
+              select
+                  audit.changes(p.old_values, p.new_values),
+                  p.values_hash is not null
+          ) as c (changes, is_redacted)
+          left join tenancy.memberships as a
+            on a.agency_id = its_agency
+           and a.user_id = p.actor_user_id
+          left join tenancy.memberships as b
+            on b.agency_id = its_agency
+           and b.user_id = p.on_behalf_of_id
+         order by p.epoch desc, p.timeline desc, p.seq desc;
+end;
+$$;
+
+ALTER FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) IS 'The changes of one record (in_table: schema.table), newest first, and who made them. For owners and admins.';
+
+CREATE FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select exists (
+        select 1
+          from audit.seals as s
+         where s.agency_id = holds.agency
+           and s.seq = holds.seal
+           and encode(s.seal_hash, 'hex') = holds.seal_hash
+    );
+$$;
+
+ALTER FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) IS 'True when this seal, as exported by audit.head, is still in the chain.';
+
+CREATE FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    select jsonb_object_agg(o.name, encode(substring(sha256(convert_to(o.definition, 'UTF8')) from 1 for 8), 'hex'))
+      into objects
+      from (
+            select
+                'function ' || p.oid::regprocedure as name,
+                json_build_array(
+                    p.prosrc,
+                    p.proconfig,
+                    p.prosecdef,
+                    p.proowner::regrole,
+                    p.prolang,
+                    p.provolatile
+                )::text as definition
+              from pg_proc as p
+             where p.pronamespace in ('app'::regnamespace, 'audit'::regnamespace)
+            union all
+            select
+                format('trigger %I on %s', t.tgname, t.tgrelid::regclass),
+                json_build_array(
+                    t.tgenabled,
+                    t.tgtype,
+                    t.tgfoid::regprocedure,
+                    encode(t.tgargs, 'hex'),
+                    t.tgattr::text,
+                    t.tgoldtable,
+                    t.tgnewtable,
+                    t.tgqual is null
+                )::text
+              from pg_trigger as t
+              join pg_class as c
+                on c.oid = t.tgrelid
+              join pg_namespace as n
+                on n.oid = c.relnamespace
+             where n.nspname in (
+                'tenancy', 'crm', 'ai', 'langgraph', 'integration', 'governance', 'audit'
+             )
+               and not t.tgisinternal
+               and t.tgparentid = 0
+            union all
+            select
+                'table ' || c.oid::regclass,
+                json_build_array(c.relrowsecurity, c.relforcerowsecurity, c.relowner::regrole)::text
+              from pg_class as c
+             where c.oid in ('audit.log'::regclass, 'audit.seals'::regclass, 'audit.retired'::regclass)
+      ) as o;
+    machinery := sha256(convert_to(objects::text, 'UTF8'));
+    select v.version_num
+      into revision
+      from migration.alembic_version as v;
+    revision := coalesce(revision, '');
+end;
+$$;
+
+ALTER FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) IS 'What records now: a hash of all functions and triggers, the revision, and the hash of each.';
+
+CREATE FUNCTION audit.machinery_changes(earlier bytea, later bytea) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    present record := audit.machinery();
+    before jsonb;
+    after jsonb;
+begin
+    select m.objects into before from migration.machinery as m where m.machinery = earlier;
+    select m.objects into after from migration.machinery as m where m.machinery = later;
+    if after is null and later = present.machinery then
+        after := present.objects;
+    end if;
+    if before is null or after is null then
+        return 'a state that was not kept';
+    end if;
+    return (
+        select string_agg(
+            case
+                when a.key is null then b.key || ' is gone'
+                when b.key is null then a.key || ' is new'
+                else a.key || ' was changed'
+            end,
+            ', '
+            order by coalesce(a.key, b.key)
+        )
+          from jsonb_each_text(before) as b
+          full join jsonb_each_text(after) as a
+            on a.key = b.key
+         where a.value is distinct from b.value
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.machinery_changes(earlier bytea, later bytea) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.machinery_changes(earlier bytea, later bytea) IS 'The functions and triggers that differ between two states of the machinery.';
+
+CREATE FUNCTION audit.make_partitions(months integer DEFAULT 24) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    this_month timestamp := date_trunc('month', now() at time zone 'UTC');
+    month timestamp;
+    partition text;
+    made integer := 0;
+begin
+    if months is null or months not between 0 and 120 then
+        raise exception 'Between 0 and 120 months can be made ahead, not %.', coalesce(months::text, 'null')
+            using errcode = '22023';
+    end if;
+    for month in
+        select generate_series(this_month, this_month + make_interval(months => make_partitions.months), '1 month')
+    loop
+        partition := to_char(month, '"log_"YYYY_MM');
+        continue when exists (
+            select 1
+              from pg_inherits as i
+             where i.inhparent = 'audit.log'::regclass
+               and i.inhrelid = to_regclass('audit.' || partition)
+        );
+        if to_regclass('audit.' || partition) is not null then
+            raise exception 'audit.% is there, but is no partition of audit.log.', partition
+                using errcode = '55000',
+                hint = 'Attach it again, or rename it.';
+        end if;
+        execute format(
+            'create table audit.%I (like audit.log including defaults including constraints'
+            || ' including storage including comments)',
+            partition
+        );
+        execute format('alter table audit.%I enable row level security', partition);
+        execute format('alter table audit.%I force row level security', partition);
+        execute format('comment on table audit.%I is %L', partition, 'A month of audit.log, for nobody to touch.');
+        execute format(
+            'alter table audit.log attach partition audit.%I for values from (%L) to (%L)',
+            partition,
+            app.uuid_v7_floor(month at time zone 'UTC'),
+            app.uuid_v7_floor((month + interval '1 month') at time zone 'UTC')
+        );
+        made := made + 1;
+    end loop;
+    return made;
+end;
+$$;
+
+ALTER FUNCTION audit.make_partitions(months integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.make_partitions(months integer) IS 'Makes the months of audit.log that are missing, this one and so many ahead; returns how many it made.';
+
+CREATE FUNCTION audit.month_of(partition regclass) RETURNS date
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    select to_date(right(partition::text, 7), 'YYYY_MM')
+     where partition::text ~ '^audit\.log_[0-9]{4}_(0[1-9]|1[0-2])$';
+$_$;
+
+ALTER FUNCTION audit.month_of(partition regclass) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.month_of(partition regclass) IS 'The month of a partition of audit.log, or null.';
+
+CREATE FUNCTION audit.months() RETURNS TABLE(month date, partition_name text, row_estimate bigint, bytes bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return query
+        select
+            to_date(c.relname, '"log_"YYYY_MM'),
+            c.relname::text,
+            greatest(c.reltuples, 0)::bigint,
+            pg_total_relation_size(c.oid)
+          from pg_inherits as i
+          join pg_class as c on c.oid = i.inhrelid
+         where i.inhparent = 'audit.log'::regclass
+           and not i.inhdetachpending
+         order by c.relname;
+end;
+$$;
+
+ALTER FUNCTION audit.months() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.months() IS 'The months of audit.log, past and ahead, with their sizes in bytes.';
+
+CREATE FUNCTION audit.months_ahead() RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with recursive present as (
+        select date_trunc('month', now() at time zone 'UTC') as month
+        union all
+        select p.month + interval '1 month'
+          from present as p
+         where exists (
+            select 1
+              from pg_inherits as i
+             where i.inhparent = 'audit.log'::regclass
+               and not i.inhdetachpending
+               and i.inhrelid = to_regclass(to_char(p.month, '"audit.log_"YYYY_MM'))
+         )
+    )
+    select count(*)::integer - 2
+      from present;
+$$;
+
+ALTER FUNCTION audit.months_ahead() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.months_ahead() IS 'How many months ahead audit.log has partitions for; below 6 is an alarm, -1 means that writes fail now.';
+
+CREATE FUNCTION audit.note_verification(agency uuid DEFAULT NULL::uuid) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    one uuid;
+    head record;
+    found_now record;
+    problems bigint := 0;
+begin
+    for one in
+        select a.id
+          from audit.agencies() as a (id)
+         where note_verification.agency is null
+            or a.id = note_verification.agency
+    loop
+        select s.seq, s.seal_hash
+          into head
+          from audit.seals as s
+         where s.agency_id = one
+         order by s.seq desc
+         limit 1;
+        select
+            count(*) as problems,
+            (array_agg(concat_ws(', ', 'seal ' || v.seal, 'row ' || v.log_id, v.problem)))[1] as first_problem
+          into found_now
+          from audit.verify(one) as v;
+        insert into audit.verifications (agency_id, last_seal, head_hash, problems, first_problem)
+        values (one, head.seq, head.seal_hash, found_now.problems, left(found_now.first_problem, 1000));
+        problems := problems + found_now.problems;
+    end loop;
+    return problems;
+end;
+$$;
+
+ALTER FUNCTION audit.note_verification(agency uuid) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.note_verification(agency uuid) IS 'Verifies the trails, notes for each agency what was found, and returns the number of problems.';
+
+CREATE FUNCTION audit.page_limit(page_size integer) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if page_size is null or page_size not between 1 and 1000 then
+        raise exception 'page_size must be between 1 and 1000, not %.', coalesce(page_size::text, 'null')
+            using errcode = '22023';
+    end if;
+    return page_size;
+end;
+$$;
+
+ALTER FUNCTION audit.page_limit(page_size integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.page_limit(page_size integer) IS 'The rows of a page, 1 to 1000; 22023 for anything else.';
+
+CREATE FUNCTION audit.reader_agency(agency uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if current_user <> 'authenticated' then
+        if agency is null then
+            raise exception 'Say which agency: % belongs to none.', current_user
+                using errcode = '22004';
+        end if;
+        return agency;
+    end if;
+    if not app.may('audit.log:select', 'owner', 'admin')
+        or agency <> app.agency_id() then
+        raise exception 'You may not read this audit trail: only owners and admins of the agency may.'
+            using errcode = '42501';
+    end if;
+    return app.agency_id();
+end;
+$$;
+
+ALTER FUNCTION audit.reader_agency(agency uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.reader_agency(agency uuid) IS 'The agency whose audit trail the caller may read; 42501 when it may not, 22004 when it must name one.';
+
+CREATE FUNCTION audit.record_audit_retired() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'audit',
+            'retired',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'audit',
+            'retired',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.month is distinct from n.month) then 'month' end,
+                case when (o.row_count is distinct from n.row_count) then 'row_count' end,
+                case when (o.first_seal is distinct from n.first_seal) then 'first_seal' end,
+                case when (o.last_seal is distinct from n.last_seal) then 'last_seal' end,
+                case when (o.head_hash is distinct from n.head_hash) then 'head_hash' end,
+                case when (o.export_rows is distinct from n.export_rows) then 'export_rows' end,
+                case when (o.export_sha256 is distinct from n.export_sha256) then 'export_sha256' end,
+                case when (o.retired_at is distinct from n.retired_at) then 'retired_at' end,
+                case when (o.retired_by is distinct from n.retired_by) then 'retired_by' end
+            ], null),
+            case when (o.month is distinct from n.month) then jsonb_build_object('month', o.month) else '{}' end
+            || case when (o.row_count is distinct from n.row_count) then jsonb_build_object('row_count', o.row_count) else '{}' end
+            || case when (o.first_seal is distinct from n.first_seal) then jsonb_build_object('first_seal', o.first_seal) else '{}' end
+            || case when (o.last_seal is distinct from n.last_seal) then jsonb_build_object('last_seal', o.last_seal) else '{}' end
+            || case when (o.head_hash is distinct from n.head_hash) then jsonb_build_object('head_hash', o.head_hash) else '{}' end
+            || case when (o.export_rows is distinct from n.export_rows) then jsonb_build_object('export_rows', o.export_rows) else '{}' end
+            || case when (o.export_sha256 is distinct from n.export_sha256) then jsonb_build_object('export_sha256', o.export_sha256) else '{}' end
+            || case when (o.retired_at is distinct from n.retired_at) then jsonb_build_object('retired_at', o.retired_at) else '{}' end
+            || case when (o.retired_by is distinct from n.retired_by) then jsonb_build_object('retired_by', o.retired_by) else '{}' end,
+            case when (o.month is distinct from n.month) then jsonb_build_object('month', n.month) else '{}' end
+            || case when (o.row_count is distinct from n.row_count) then jsonb_build_object('row_count', n.row_count) else '{}' end
+            || case when (o.first_seal is distinct from n.first_seal) then jsonb_build_object('first_seal', n.first_seal) else '{}' end
+            || case when (o.last_seal is distinct from n.last_seal) then jsonb_build_object('last_seal', n.last_seal) else '{}' end
+            || case when (o.head_hash is distinct from n.head_hash) then jsonb_build_object('head_hash', n.head_hash) else '{}' end
+            || case when (o.export_rows is distinct from n.export_rows) then jsonb_build_object('export_rows', n.export_rows) else '{}' end
+            || case when (o.export_sha256 is distinct from n.export_sha256) then jsonb_build_object('export_sha256', n.export_sha256) else '{}' end
+            || case when (o.retired_at is distinct from n.retired_at) then jsonb_build_object('retired_at', n.retired_at) else '{}' end
+            || case when (o.retired_by is distinct from n.retired_by) then jsonb_build_object('retired_by', n.retired_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'audit',
+            'retired',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_audit_retired() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_audit_retired() IS 'Appends the changes of audit.retired to the trail.';
+
+CREATE FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    first_id uuid := app.uuid_v7_floor(record_retirement.month::timestamp at time zone 'UTC');
+    end_id uuid := app.uuid_v7_floor((record_retirement.month + interval '1 month') at time zone 'UTC');
+    unsealed record;
+    left_rows bigint;
+    chain record;
+    broken record;
+begin
+    select
+        coalesce(l.agency_id, s.agency_id) as agency_id,
+        coalesce(l.row_count, 0) as present,
+        coalesce(s.row_count, 0) as sealed
+      into unsealed
+      from (
+          select e.agency_id, count(*) as row_count
+            from audit.log as e
+           where e.id >= first_id
+             and e.id < end_id
+           group by e.agency_id
+      ) as l
+      full join (
+          select e.agency_id, sum(e.row_count) as row_count
+            from audit.seals as e
+           where e.month = record_retirement.month
+           group by e.agency_id
+      ) as s
+        on s.agency_id = l.agency_id
+     where l.row_count is distinct from s.row_count
+     order by 1
+     limit 1;
+    if found then
+        raise exception 'Month % cannot leave the trail: agency % has % rows in it, and % are sealed.',
+            to_char(record_retirement.month, 'YYYY-MM'), unsealed.agency_id, unsealed.present, unsealed.sealed
+            using errcode = '55000',
+            hint = 'Seal first; where more are sealed than present, audit.verify says which are missing.';
+    end if;
+
+    left_rows := (
+        select coalesce(sum(s.row_count), 0)
+          from audit.seals as s
+         where s.month = record_retirement.month
+    );
+    if left_rows is distinct from export_rows then
+        raise exception 'Month % cannot leave the trail: it has % rows, and % were exported.',
+            to_char(record_retirement.month, 'YYYY-MM'), left_rows, coalesce(export_rows::text, 'no number of')
+            using errcode = '55000',
+            hint = 'Export it again, and give the number of rows that the export printed.';
+    end if;
+
+    for chain in
+        select s.agency_id, min(s.seq) as first_seal, max(s.seq) as last_seal
+          from audit.seals as s
+         where s.month = record_retirement.month
+         group by s.agency_id
+    loop
+        for broken in
+            select v.seal, v.log_id, v.problem
+              from audit.verify(chain.agency_id, chain.first_seal, chain.last_seal) as v
+        loop
+            raise exception 'Month % cannot leave the trail, for it does not verify: agency %, seal %, row %: %.',
+                to_char(record_retirement.month, 'YYYY-MM'),
+                chain.agency_id,
+                coalesce(broken.seal::text, 'none'),
+                coalesce(broken.log_id::text, 'none'),
+                broken.problem
+                using errcode = '55000',
+                hint = 'What leaves is evidence of nothing once its rows are gone: find out first.';
+        end loop;
+    end loop;
+
+    insert into audit.retired (
+        agency_id, month, row_count, first_seal, last_seal, head_hash, export_rows, export_sha256, retired_by
+    )
+    select
+        s.agency_id,
+        record_retirement.month,
+        sum(s.row_count),
+        min(s.seq),
+        max(s.seq),
+        (array_agg(s.seal_hash order by s.seq desc))[1],
+        export_rows,
+        export_sha256,
+        session_user
+      from audit.seals as s
+     where s.month = record_retirement.month
+     group by s.agency_id;
+    return left_rows;
+end;
+$$;
+
+ALTER FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) IS 'Checks a month that is to leave the trail and notes it for each agency; returns its rows. For audit.retire.';
+
+CREATE FUNCTION audit.record_tenancy_agencies() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.id,
+            'tenancy',
+            'agencies',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.id,
+            'tenancy',
+            'agencies',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.slug is distinct from n.slug) then 'slug' end,
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.plan is distinct from n.plan) then 'plan' end,
+                case when (o.data_region is distinct from n.data_region) then 'data_region' end,
+                case when (o.default_currency is distinct from n.default_currency) then 'default_currency' end,
+                case when (o.timezone is distinct from n.timezone) then 'timezone' end,
+                case when (o.locale is distinct from n.locale) then 'locale' end,
+                case when (o.logo_path is distinct from n.logo_path) then 'logo_path' end,
+                case when (o.settings is distinct from n.settings) then 'settings' end,
+                case when (o.embedding_model_id is distinct from n.embedding_model_id) then 'embedding_model_id' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.slug is distinct from n.slug) then jsonb_build_object('slug', o.slug) else '{}' end
+            || case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.plan is distinct from n.plan) then jsonb_build_object('plan', o.plan) else '{}' end
+            || case when (o.data_region is distinct from n.data_region) then jsonb_build_object('data_region', o.data_region) else '{}' end
+            || case when (o.default_currency is distinct from n.default_currency) then jsonb_build_object('default_currency', o.default_currency) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', o.timezone) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', o.locale) else '{}' end
+            || case when (o.logo_path is distinct from n.logo_path) then jsonb_build_object('logo_path', o.logo_path) else '{}' end
+            || case when (o.settings is distinct from n.settings) then jsonb_build_object('settings', o.settings) else '{}' end
+            || case when (o.embedding_model_id is distinct from n.embedding_model_id) then jsonb_build_object('embedding_model_id', o.embedding_model_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.slug is distinct from n.slug) then jsonb_build_object('slug', n.slug) else '{}' end
+            || case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.plan is distinct from n.plan) then jsonb_build_object('plan', n.plan) else '{}' end
+            || case when (o.data_region is distinct from n.data_region) then jsonb_build_object('data_region', n.data_region) else '{}' end
+            || case when (o.default_currency is distinct from n.default_currency) then jsonb_build_object('default_currency', n.default_currency) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', n.timezone) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', n.locale) else '{}' end
+            || case when (o.logo_path is distinct from n.logo_path) then jsonb_build_object('logo_path', n.logo_path) else '{}' end
+            || case when (o.settings is distinct from n.settings) then jsonb_build_object('settings', n.settings) else '{}' end
+            || case when (o.embedding_model_id is distinct from n.embedding_model_id) then jsonb_build_object('embedding_model_id', n.embedding_model_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.id,
+            'tenancy',
+            'agencies',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_tenancy_agencies() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_tenancy_agencies() IS 'Appends the changes of tenancy.agencies to the trail.';
+
+CREATE FUNCTION audit.record_tenancy_api_key_secrets() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'api_key_secrets',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'api_key_secrets',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'tenancy',
+            'api_key_secrets',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_tenancy_api_key_secrets() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_tenancy_api_key_secrets() IS 'Appends the changes of tenancy.api_key_secrets to the trail.';
+
+CREATE FUNCTION audit.record_tenancy_api_keys() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'api_keys',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'api_keys',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.prefix is distinct from n.prefix) then 'prefix' end,
+                case when (o.scopes is distinct from n.scopes) then 'scopes' end,
+                case when (o.acts_as_id is distinct from n.acts_as_id) then 'acts_as_id' end,
+                case when (o.expires_at is distinct from n.expires_at) then 'expires_at' end,
+                case when (o.revoked_at is distinct from n.revoked_at) then 'revoked_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.prefix is distinct from n.prefix) then jsonb_build_object('prefix', o.prefix) else '{}' end
+            || case when (o.scopes is distinct from n.scopes) then jsonb_build_object('scopes', o.scopes) else '{}' end
+            || case when (o.acts_as_id is distinct from n.acts_as_id) then jsonb_build_object('acts_as_id', o.acts_as_id) else '{}' end
+            || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', o.expires_at) else '{}' end
+            || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', o.revoked_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.prefix is distinct from n.prefix) then jsonb_build_object('prefix', n.prefix) else '{}' end
+            || case when (o.scopes is distinct from n.scopes) then jsonb_build_object('scopes', n.scopes) else '{}' end
+            || case when (o.acts_as_id is distinct from n.acts_as_id) then jsonb_build_object('acts_as_id', n.acts_as_id) else '{}' end
+            || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', n.expires_at) else '{}' end
+            || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', n.revoked_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.last_used_at is distinct from n.last_used_at)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.name is distinct from n.name)
+        or (o.prefix is distinct from n.prefix)
+        or (o.scopes is distinct from n.scopes)
+        or (o.acts_as_id is distinct from n.acts_as_id)
+        or (o.expires_at is distinct from n.expires_at)
+        or (o.revoked_at is distinct from n.revoked_at)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by)
+        or (o.updated_at is distinct from n.updated_at)
+        or (o.updated_by is distinct from n.updated_by)
+        or (o.row_version is distinct from n.row_version);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'tenancy',
+            'api_keys',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_tenancy_api_keys() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_tenancy_api_keys() IS 'Appends the changes of tenancy.api_keys to the trail.';
+
+CREATE FUNCTION audit.record_tenancy_invitation_secrets() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'invitation_secrets',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'invitation_secrets',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'tenancy',
+            'invitation_secrets',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_tenancy_invitation_secrets() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_tenancy_invitation_secrets() IS 'Appends the changes of tenancy.invitation_secrets to the trail.';
+
+CREATE FUNCTION audit.record_tenancy_invitations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'invitations',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'invitations',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.email is distinct from n.email) then 'email' end,
+                case when (o.role is distinct from n.role) then 'role' end,
+                case when (o.record_scope is distinct from n.record_scope) then 'record_scope' end,
+                case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                case when (o.invited_by_id is distinct from n.invited_by_id) then 'invited_by_id' end,
+                case when (o.expires_at is distinct from n.expires_at) then 'expires_at' end,
+                case when (o.accepted_at is distinct from n.accepted_at) then 'accepted_at' end,
+                case when (o.revoked_at is distinct from n.revoked_at) then 'revoked_at' end,
+                case when (o.accepted_by_id is distinct from n.accepted_by_id) then 'accepted_by_id' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.email is distinct from n.email) then jsonb_build_object('email', o.email) else '{}' end
+            || case when (o.role is distinct from n.role) then jsonb_build_object('role', o.role) else '{}' end
+            || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', o.record_scope) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+            || case when (o.invited_by_id is distinct from n.invited_by_id) then jsonb_build_object('invited_by_id', o.invited_by_id) else '{}' end
+            || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', o.expires_at) else '{}' end
+            || case when (o.accepted_at is distinct from n.accepted_at) then jsonb_build_object('accepted_at', o.accepted_at) else '{}' end
+            || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', o.revoked_at) else '{}' end
+            || case when (o.accepted_by_id is distinct from n.accepted_by_id) then jsonb_build_object('accepted_by_id', o.accepted_by_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.email is distinct from n.email) then jsonb_build_object('email', n.email) else '{}' end
+            || case when (o.role is distinct from n.role) then jsonb_build_object('role', n.role) else '{}' end
+            || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', n.record_scope) else '{}' end
+            || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+            || case when (o.invited_by_id is distinct from n.invited_by_id) then jsonb_build_object('invited_by_id', n.invited_by_id) else '{}' end
+            || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', n.expires_at) else '{}' end
+            || case when (o.accepted_at is distinct from n.accepted_at) then jsonb_build_object('accepted_at', n.accepted_at) else '{}' end
+            || case when (o.revoked_at is distinct from n.revoked_at) then jsonb_build_object('revoked_at', n.revoked_at) else '{}' end
+            || case when (o.accepted_by_id is distinct from n.accepted_by_id) then jsonb_build_object('accepted_by_id', n.accepted_by_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'tenancy',
+            'invitations',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_tenancy_invitations() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_tenancy_invitations() IS 'Appends the changes of tenancy.invitations to the trail.';
+
+CREATE FUNCTION audit.record_tenancy_issuers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'tenancy',
+            'issuers',
+            encode(substring(sha256(convert_to(n.issuer, 'UTF8')) from 1 for 16), 'hex')::uuid,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(encode(substring(sha256(convert_to(n.issuer, 'UTF8')) from 1 for 16), 'hex')::uuid)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'tenancy',
+            'issuers',
+            encode(substring(sha256(convert_to(coalesce(n.issuer, o.issuer), 'UTF8')) from 1 for 16), 'hex')::uuid,
+            case
+                when o.issuer is null then 'insert'
+                when n.issuer is null then 'delete'
+                else 'update'
+            end::app.audit_op,
+            array_remove(array[
+                case when (o.issuer is distinct from n.issuer) then 'issuer' end,
+                case when (o.kind is distinct from n.kind) then 'kind' end,
+                case when (o.may_assert_user_id is distinct from n.may_assert_user_id) then 'may_assert_user_id' end,
+                case when (o.active is distinct from n.active) then 'active' end
+            ], null),
+            case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', o.issuer) else '{}' end
+            || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', o.kind) else '{}' end
+            || case when (o.may_assert_user_id is distinct from n.may_assert_user_id) then jsonb_build_object('may_assert_user_id', o.may_assert_user_id) else '{}' end
+            || case when (o.active is distinct from n.active) then jsonb_build_object('active', o.active) else '{}' end,
+            case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', n.issuer) else '{}' end
+            || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', n.kind) else '{}' end
+            || case when (o.may_assert_user_id is distinct from n.may_assert_user_id) then jsonb_build_object('may_assert_user_id', n.may_assert_user_id) else '{}' end
+            || case when (o.active is distinct from n.active) then jsonb_build_object('active', n.active) else '{}' end,
+            substring(sha256(secret || uuid_send(encode(substring(sha256(convert_to(coalesce(n.issuer, o.issuer), 'UTF8')) from 1 for 16), 'hex')::uuid)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          full join new_rows as n
+            on n.issuer = o.issuer;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'tenancy',
+            'issuers',
+            encode(substring(sha256(convert_to(o.issuer, 'UTF8')) from 1 for 16), 'hex')::uuid,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(encode(substring(sha256(convert_to(o.issuer, 'UTF8')) from 1 for 16), 'hex')::uuid)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_tenancy_issuers() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_tenancy_issuers() IS 'Appends the changes of tenancy.issuers to the trail.';
+
+CREATE FUNCTION audit.record_tenancy_memberships() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'memberships',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'memberships',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.user_id is distinct from n.user_id) then 'user_id' end,
+                case when (o.role is distinct from n.role) then 'role' end,
+                case when (o.record_scope is distinct from n.record_scope) then 'record_scope' end,
+                case when (o.capabilities is distinct from n.capabilities) then 'capabilities' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.display_name is distinct from n.display_name) then 'display_name' end,
+                case when (o.job_title is distinct from n.job_title) then 'job_title' end,
+                case when (o.work_email is distinct from n.work_email) then 'work_email' end,
+                case when (o.avatar_path is distinct from n.avatar_path) then 'avatar_path' end,
+                case when (o.default_team_id is distinct from n.default_team_id) then 'default_team_id' end,
+                case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                case when (o.suspended_at is distinct from n.suspended_at) then 'suspended_at' end,
+                case when (o.removed_at is distinct from n.removed_at) then 'removed_at' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', o.user_id) else '{}' end
+            || case when (o.role is distinct from n.role) then jsonb_build_object('role', o.role) else '{}' end
+            || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', o.record_scope) else '{}' end
+            || case when (o.capabilities is distinct from n.capabilities) then jsonb_build_object('capabilities', o.capabilities) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.display_name is distinct from n.display_name) then jsonb_build_object('display_name', o.display_name) else '{}' end
+            || case when (o.job_title is distinct from n.job_title) then jsonb_build_object('job_title', o.job_title) else '{}' end
+            || case when (o.work_email is distinct from n.work_email) then jsonb_build_object('work_email', o.work_email) else '{}' end
+            || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', o.avatar_path) else '{}' end
+            || case when (o.default_team_id is distinct from n.default_team_id) then jsonb_build_object('default_team_id', o.default_team_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+            || case when (o.suspended_at is distinct from n.suspended_at) then jsonb_build_object('suspended_at', o.suspended_at) else '{}' end
+            || case when (o.removed_at is distinct from n.removed_at) then jsonb_build_object('removed_at', o.removed_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', n.user_id) else '{}' end
+            || case when (o.role is distinct from n.role) then jsonb_build_object('role', n.role) else '{}' end
+            || case when (o.record_scope is distinct from n.record_scope) then jsonb_build_object('record_scope', n.record_scope) else '{}' end
+            || case when (o.capabilities is distinct from n.capabilities) then jsonb_build_object('capabilities', n.capabilities) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.display_name is distinct from n.display_name) then jsonb_build_object('display_name', n.display_name) else '{}' end
+            || case when (o.job_title is distinct from n.job_title) then jsonb_build_object('job_title', n.job_title) else '{}' end
+            || case when (o.work_email is distinct from n.work_email) then jsonb_build_object('work_email', n.work_email) else '{}' end
+            || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', n.avatar_path) else '{}' end
+            || case when (o.default_team_id is distinct from n.default_team_id) then jsonb_build_object('default_team_id', n.default_team_id) else '{}' end
+            || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+            || case when (o.suspended_at is distinct from n.suspended_at) then jsonb_build_object('suspended_at', n.suspended_at) else '{}' end
+            || case when (o.removed_at is distinct from n.removed_at) then jsonb_build_object('removed_at', n.removed_at) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'tenancy',
+            'memberships',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_tenancy_memberships() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_tenancy_memberships() IS 'Appends the changes of tenancy.memberships to the trail.';
+
+CREATE FUNCTION audit.record_tenancy_team_members() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'team_members',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'team_members',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                case when (o.membership_id is distinct from n.membership_id) then 'membership_id' end,
+                case when (o.is_lead is distinct from n.is_lead) then 'is_lead' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end
+            ], null),
+            case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+            || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', o.membership_id) else '{}' end
+            || case when (o.is_lead is distinct from n.is_lead) then jsonb_build_object('is_lead', o.is_lead) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end,
+            case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+            || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', n.membership_id) else '{}' end
+            || case when (o.is_lead is distinct from n.is_lead) then jsonb_build_object('is_lead', n.is_lead) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'tenancy',
+            'team_members',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_tenancy_team_members() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_tenancy_team_members() IS 'Appends the changes of tenancy.team_members to the trail.';
+
+CREATE FUNCTION audit.record_tenancy_teams() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'teams',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'tenancy',
+            'teams',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.name is distinct from n.name) then 'name' end,
+                case when (o.description is distinct from n.description) then 'description' end,
+                case when (o.parent_team_id is distinct from n.parent_team_id) then 'parent_team_id' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+            ], null),
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', o.name) else '{}' end
+            || case when (o.description is distinct from n.description) then jsonb_build_object('description', o.description) else '{}' end
+            || case when (o.parent_team_id is distinct from n.parent_team_id) then jsonb_build_object('parent_team_id', o.parent_team_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end,
+            case when (o.name is distinct from n.name) then jsonb_build_object('name', n.name) else '{}' end
+            || case when (o.description is distinct from n.description) then jsonb_build_object('description', n.description) else '{}' end
+            || case when (o.parent_team_id is distinct from n.parent_team_id) then jsonb_build_object('parent_team_id', n.parent_team_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+            || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'tenancy',
+            'teams',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_tenancy_teams() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_tenancy_teams() IS 'Appends the changes of tenancy.teams to the trail.';
+
+CREATE FUNCTION audit.record_tenancy_user_identities() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'tenancy',
+            'user_identities',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'tenancy',
+            'user_identities',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.user_id is distinct from n.user_id) then 'user_id' end,
+                case when (o.issuer is distinct from n.issuer) then 'issuer' end,
+                case when (o.subject is distinct from n.subject) then 'subject' end,
+                case when (o.provider is distinct from n.provider) then 'provider' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', o.user_id) else '{}' end
+            || case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', o.issuer) else '{}' end
+            || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', o.subject) else '{}' end
+            || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', o.provider) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.user_id is distinct from n.user_id) then jsonb_build_object('user_id', n.user_id) else '{}' end
+            || case when (o.issuer is distinct from n.issuer) then jsonb_build_object('issuer', n.issuer) else '{}' end
+            || case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', n.subject) else '{}' end
+            || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', n.provider) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.id = o.id
+         where (
+            not (o.last_used_at is distinct from n.last_used_at)
+        )
+        or (o.id is distinct from n.id)
+        or (o.user_id is distinct from n.user_id)
+        or (o.issuer is distinct from n.issuer)
+        or (o.subject is distinct from n.subject)
+        or (o.provider is distinct from n.provider)
+        or (o.created_at is distinct from n.created_at)
+        or (o.updated_at is distinct from n.updated_at)
+        or (o.row_version is distinct from n.row_version);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'tenancy',
+            'user_identities',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_tenancy_user_identities() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_tenancy_user_identities() IS 'Appends the changes of tenancy.user_identities to the trail.';
+
+CREATE FUNCTION audit.record_tenancy_users() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'tenancy',
+            'users',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'tenancy',
+            'users',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.kind is distinct from n.kind) then 'kind' end,
+                case when (o.email is distinct from n.email) then 'email' end,
+                case when (o.full_name is distinct from n.full_name) then 'full_name' end,
+                case when (o.avatar_path is distinct from n.avatar_path) then 'avatar_path' end,
+                case when (o.locale is distinct from n.locale) then 'locale' end,
+                case when (o.timezone is distinct from n.timezone) then 'timezone' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.active_agency_id is distinct from n.active_agency_id) then 'active_agency_id' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', o.kind) else '{}' end
+            || case when (o.email is distinct from n.email) then jsonb_build_object('email', o.email) else '{}' end
+            || case when (o.full_name is distinct from n.full_name) then jsonb_build_object('full_name', o.full_name) else '{}' end
+            || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', o.avatar_path) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', o.locale) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', o.timezone) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.active_agency_id is distinct from n.active_agency_id) then jsonb_build_object('active_agency_id', o.active_agency_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', n.kind) else '{}' end
+            || case when (o.email is distinct from n.email) then jsonb_build_object('email', n.email) else '{}' end
+            || case when (o.full_name is distinct from n.full_name) then jsonb_build_object('full_name', n.full_name) else '{}' end
+            || case when (o.avatar_path is distinct from n.avatar_path) then jsonb_build_object('avatar_path', n.avatar_path) else '{}' end
+            || case when (o.locale is distinct from n.locale) then jsonb_build_object('locale', n.locale) else '{}' end
+            || case when (o.timezone is distinct from n.timezone) then jsonb_build_object('timezone', n.timezone) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.active_agency_id is distinct from n.active_agency_id) then jsonb_build_object('active_agency_id', n.active_agency_id) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'tenancy',
+            'users',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_tenancy_users() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_tenancy_users() IS 'Appends the changes of tenancy.users to the trail.';
+
+CREATE FUNCTION audit.redact(agency uuid, record_table text, record uuid) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    emptied bigint;
+    context constant record := audit.context();
+begin
+    update audit.log as l
+       set values_hash = audit.values_hash(l.salt, l.old_values, l.new_values),
+           old_values = null,
+           new_values = null,
+           salt = null
+     where l.agency_id = redact.agency
+       and l.schema_name = split_part(redact.record_table, '.', 1)
+       and l.table_name = split_part(redact.record_table, '.', 2)
+       and l.record_id = redact.record
+       and l.salt is not null;
+    get diagnostics emptied = row_count;
+    if emptied > 0 then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        values (
+            redact.agency,
+            split_part(redact.record_table, '.', 1),
+            split_part(redact.record_table, '.', 2),
+            redact.record,
+            'redact',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+        );
+    end if;
+    return emptied;
+end;
+$$;
+
+ALTER FUNCTION audit.redact(agency uuid, record_table text, record uuid) OWNER TO gardenos_audit_redactor;
+
+COMMENT ON FUNCTION audit.redact(agency uuid, record_table text, record uuid) IS 'Erases the values that the trail holds of one record, and records that; returns how many rows it emptied.';
+
+CREATE FUNCTION audit.request(OUT request_id text, OUT ip inet) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    unread text := nullif(current_setting('request.headers', true), '');
+    headers jsonb;
+begin
+    ip := inet_client_addr();
+    if unread is null or octet_length(unread) > 65536 then
+        return;
+    end if;
+    begin
+        headers := unread::jsonb;
+        request_id := left(regexp_replace(headers ->> 'x-request-id', '[^\x21-\x7e]', '', 'g'), 200);
+        ip := coalesce(
+            nullif(btrim(headers ->> 'x-real-ip'), ''),
+            nullif(btrim(split_part(headers ->> 'x-forwarded-for', ',', -1)), ''),
+            host(ip)
+        )::inet;
+    exception
+        when others then
+            return;
+    end;
+end;
+$$;
+
+ALTER FUNCTION audit.request(OUT request_id text, OUT ip inet) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.request(OUT request_id text, OUT ip inet) IS 'The request id and the address of the client, as far as headers tell. Never raises.';
+
+CREATE FUNCTION audit.require_retention(keep interval) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    overdue text;
+begin
+    if keep is null or keep < interval '1 month' then
+        raise exception 'The trail is kept for a month at least, not for %.', coalesce(keep::text, 'null')
+            using errcode = '22023';
+    end if;
+    overdue := (
+        select string_agg(to_char(m.month, 'YYYY-MM'), ', ' order by m.month)
+          from audit.months() as m
+         where (m.month + interval '1 month') at time zone 'UTC' <= now() - keep
+    );
+    if overdue is not null then
+        raise exception 'Retention has failed: % should have left the trail, which is kept for %.', overdue, keep
+            using errcode = '55000';
+    end if;
+    return (
+        select count(*)
+          from audit.months() as m
+         where (m.month + interval '1 month') at time zone 'UTC' <= now()
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.require_retention(keep interval) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.require_retention(keep interval) IS 'Raises 55000 while a month is in the trail that ended longer ago than keep; else the number of past months.';
+
+CREATE FUNCTION audit.retire(month date, export_rows bigint, export_sha256 text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $_$
+declare
+    oldest record;
+    retired bigint;
+begin
+    select m.month, m.partition_name
+      into oldest
+      from audit.months() as m
+     order by m.month
+     limit 1;
+    if retire.month is distinct from oldest.month then
+        raise exception 'Month % cannot leave the trail: the oldest one that is there, %, goes first.',
+            coalesce(retire.month::text, 'null'), coalesce(oldest.month::text, 'none')
+            using errcode = '22023';
+    end if;
+    if retire.month + interval '2 months' > now() at time zone 'UTC' then
+        raise exception 'Month % cannot leave the trail: it ended less than a month ago.', retire.month
+            using errcode = '22023';
+    end if;
+    if export_sha256 is null or export_sha256 !~ '^[0-9a-f]{64}$' then
+        raise exception 'export_sha256 is the sha256 of the exported file, 64 digits in hexadecimal.'
+            using errcode = '22023';
+    end if;
+
+    execute format('lock table only audit.%I in share mode', oldest.partition_name);
+    retired := audit.record_retirement(retire.month, export_rows, decode(export_sha256, 'hex'));
+    if retired = 0 and pg_relation_size(format('audit.%I', oldest.partition_name)) > 0 then
+        raise exception 'Month % cannot leave the trail: no row of it is seen, but it is not empty.', retire.month
+            using errcode = '55000',
+            hint = 'Row-level security may hide them: audit.record_retirement must run as gardenos_audit_sealer.';
+    end if;
+    execute format('alter table audit.log detach partition audit.%I', oldest.partition_name);
+    return retired;
+end;
+$_$;
+
+ALTER FUNCTION audit.retire(month date, export_rows bigint, export_sha256 text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.retire(month date, export_rows bigint, export_sha256 text) IS 'Detaches the oldest month of the trail after its export, notes it in audit.retired; returns its rows.';
+
+CREATE FUNCTION audit.retired_at(month date) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select max(r.retired_at)
+          from audit.retired as r
+         where r.month = retired_at.month
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.retired_at(month date) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.retired_at(month date) IS 'When a month was retired; null when it was not, or held no row.';
+
+CREATE FUNCTION audit.seal(agency uuid DEFAULT NULL::uuid, batch_rows integer DEFAULT 100000) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    horizon constant xid8 := pg_snapshot_xmin(pg_current_snapshot());
+    present constant record := audit.machinery();
+    this_epoch constant integer := (select max(e.epoch) from migration.epochs as e);
+    one uuid;
+    last audit.seals;
+    next audit.seals;
+    rows_epoch integer;
+    first_xid xid8;
+    end_xid xid8;
+    part record;
+    sealed bigint := 0;
+begin
+    if batch_rows is null or batch_rows < 1 then
+        raise exception 'A batch has at least one row, not %.', coalesce(batch_rows::text, 'null')
+            using errcode = '22023';
+    end if;
+    insert into migration.machinery (machinery, revision, objects)
+    values (present.machinery, present.revision, present.objects)
+    on conflict (machinery) do nothing;
+
+    <<agencies>>
+    for one in
+        select a.id
+          from audit.agencies() as a (id)
+         where seal.agency is null
+            or a.id = seal.agency
+    loop
+        loop
+            last := null;
+            select *
+              into last
+              from audit.seals as s
+             where s.agency_id = one
+             order by s.seq desc
+             limit 1;
+
+            select l.epoch, l.xid
+              into rows_epoch, first_xid
+              from audit.log as l
+             where l.agency_id = one
+               and (
+                   last.epoch is null
+                   or l.epoch > last.epoch
+                   or (l.epoch = last.epoch and l.xid >= last.to_xid)
+               )
+             order by l.epoch, l.xid
+             limit 1;
+            exit when first_xid is null or (rows_epoch = this_epoch and first_xid >= horizon);
+
+            select l.xid
+              into end_xid
+              from audit.log as l
+             where l.agency_id = one
+               and l.epoch = rows_epoch
+               and l.xid >= first_xid
+             order by l.xid
+            offset batch_rows
+             limit 1;
+            if end_xid = first_xid then
+                -- one transaction wrote more than a batch: it is sealed whole
+                select l.xid
+                  into end_xid
+                  from audit.log as l
+                 where l.agency_id = one
+                   and l.epoch = rows_epoch
+                   and l.xid > first_xid
+                 order by l.xid
+                 limit 1;
+            end if;
+            if rows_epoch = this_epoch then
+                end_xid := least(end_xid, horizon);
+            elsif end_xid is null then
+                select (max(l.xid::text::bigint) + 1)::text::xid8
+                  into end_xid
+                  from audit.log as l
+                 where l.agency_id = one
+                   and l.epoch = rows_epoch;
+            end if;
+
+            next.agency_id := one;
+            next.epoch := rows_epoch;
+            next.timeline := ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer;
+            next.from_xid := case when last.epoch = rows_epoch then last.to_xid else '0' end;
+            next.to_xid := end_xid;
+            next.revision := present.revision;
+            next.machinery := present.machinery;
+            for part in
+                select
+                    audit.month_of(r.partition) as month,
+                    count(*) as row_count,
+                    sha256(string_agg(r.row_hash, ''::bytea order by r.timeline, r.seq)) as rows_hash,
+                    string_agg(substring(r.row_hash from 1 for 4), ''::bytea order by r.timeline, r.seq) as row_marks
+                  from audit.row_hashes as r
+                 where r.agency_id = one
+                   and r.epoch = rows_epoch
+                   and r.xid >= next.from_xid
+                   and r.xid < next.to_xid
+                 group by r.partition
+                 order by 1
+            loop
+                next.id := app.uuid_v7();
+                next.seq := coalesce(last.seq, 0) + 1;
+                next.month := part.month;
+                next.row_count := part.row_count;
+                next.rows_hash := part.rows_hash;
+                next.row_marks := part.row_marks;
+                next.prev_hash := last.seal_hash;
+                next.sealed_at := clock_timestamp();
+                next.seal_hash := audit.seal_hash(next);
+                insert into audit.seals
+                select next.*
+                on conflict (agency_id, seq) do nothing;
+                if not found then
+                    continue agencies;
+                end if;
+                last := next;
+                sealed := sealed + part.row_count;
+            end loop;
+        end loop;
+    end loop;
+    return sealed;
+end;
+$$;
+
+ALTER FUNCTION audit.seal(agency uuid, batch_rows integer) OWNER TO gardenos_audit_sealer;
+
+COMMENT ON FUNCTION audit.seal(agency uuid, batch_rows integer) IS 'Seals what no transaction can add to any more, of one agency or of all; returns how many rows it sealed.';
+
+CREATE FUNCTION audit.seal_hash(seal audit.seals) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select sha256(
+        convert_to(
+            json_build_array(
+                seal.agency_id,
+                seal.seq,
+                to_char(seal.month, 'YYYY-MM-DD'),
+                seal.epoch,
+                seal.timeline,
+                seal.from_xid::text,
+                seal.to_xid::text,
+                seal.row_count,
+                encode(seal.rows_hash, 'hex'),
+                encode(seal.row_marks, 'hex'),
+                seal.revision,
+                encode(seal.machinery, 'hex'),
+                encode(seal.prev_hash, 'hex'),
+                extract(epoch from seal.sealed_at)
+            )::text,
+            'UTF8'
+        )
+    );
+$$;
+
+ALTER FUNCTION audit.seal_hash(seal audit.seals) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.seal_hash(seal audit.seals) IS 'What seal_hash of this seal must be.';
+
+CREATE FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    longest constant integer := 80;
+begin
+    if op = 'redact' then
+        return 'values of this record were erased from the trail';
+    elsif is_redacted then
+        return op || ' (its values were erased)';
+    elsif changes is null then
+        return op || ' (no values are recorded)';
+    end if;
+    return op || coalesce(
+        ': ' || (
+            select string_agg(
+                concat(
+                    c.entry ->> 'column',
+                    case
+                        when op = 'update' then ': ' || left((c.entry -> 'from')::text, longest) || ' ->'
+                        else ' ='
+                    end,
+                    ' ',
+                    left((c.entry -> case when op = 'delete' then 'from' else 'to' end)::text, longest)
+                ),
+                '; ' order by c.place
+            )
+              from jsonb_array_elements(changes) with ordinality as c (entry, place)
+             where c.entry ->> 'column' not in (
+                 'agency_id', 'id', 'created_at', 'created_by', 'updated_at', 'updated_by', 'row_version'
+             )
+               and c.entry -> 'from' <> c.entry -> 'to'
+        ),
+        ''
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) IS 'One audit row in words, from what audit.changes makes of it.';
+
+CREATE FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select sha256(salt || convert_to(concat(old_values::text, E'\n', new_values::text), 'UTF8'));
+$$;
+
+ALTER FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) IS 'The salted hash of what a row of the trail holds; null for a row that holds none.';
+
+CREATE FUNCTION audit.verify(agency uuid DEFAULT NULL::uuid, from_seal bigint DEFAULT 1, to_seal bigint DEFAULT NULL::bigint) RETURNS TABLE(agency_id uuid, seal bigint, log_id uuid, problem text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    present constant record := audit.machinery();
+    one uuid;
+    earlier audit.seals;
+    this audit.seals;
+    gone audit.retired;
+    found_rows record;
+    wanted bigint;
+begin
+    if current_user = 'authenticated' then
+        if not app.may('audit.log:select', 'owner', 'admin')
+            or coalesce(verify.agency, app.agency_id()) is distinct from app.agency_id() then
+            raise exception 'Only owners and admins verify the trail, and only that of their agency.'
+                using errcode = '42501';
+        end if;
+    elsif row_security_active('audit.log') and current_user not in ('gardenos_auditor', 'gardenos_audit_sealer') then
+        raise exception '% sees no row of the trail, so it cannot verify it.', current_user
+            using errcode = '42501',
+            hint = 'Ask as gardenos_auditor.';
+    end if;
+
+    return query
+        select null::uuid, null::bigint, null::uuid, d.problem
+          from audit.defects() as d (problem);
+
+    for one in
+        select a.id
+          from audit.agencies() as a (id)
+         where verify.agency is null
+            or a.id = verify.agency
+    loop
+        earlier := null;
+        wanted := 0;
+        select *
+          into earlier
+          from audit.seals as s
+         where s.agency_id = one
+           and s.seq = from_seal - 1;
+
+        for this in
+            select *
+              from audit.seals as s
+             where s.agency_id = one
+               and s.seq >= from_seal
+               and (to_seal is null or s.seq <= to_seal)
+             order by s.seq
+        loop
+            agency_id := one;
+            seal := this.seq;
+            log_id := null;
+            if this.seq <> coalesce(earlier.seq + 1, from_seal) then
+                problem := format('seal %s is missing', coalesce(earlier.seq + 1, from_seal));
+                return next;
+            elsif this.prev_hash is distinct from earlier.seal_hash then
+                problem := 'does not follow the seal before it';
+                return next;
+            elsif this.epoch < earlier.epoch
+                or this.from_xid <> (case when this.epoch = earlier.epoch then earlier.to_xid else '0' end)
+                and not (
+                    this.epoch = earlier.epoch
+                    and this.from_xid = earlier.from_xid
+                    and this.to_xid = earlier.to_xid
+                    and this.month > earlier.month
+                ) then
+                problem := 'does not begin where the seal before it ends';
+                return next;
+            end if;
+            if this.seal_hash is distinct from audit.seal_hash(this) then
+                problem := 'the seal itself was changed';
+                return next;
+            end if;
+            if this.machinery <> earlier.machinery and this.revision = earlier.revision then
+                problem := format(
+                    'what records was changed before this seal, by no revision: %s',
+                    audit.machinery_changes(earlier.machinery, this.machinery)
+                );
+                return next;
+            end if;
+
+            gone := null;
+            select *
+              into gone
+              from audit.retired as r
+             where r.agency_id = one
+               and r.month = this.month;
+            select
+                count(*) as row_count,
+                sha256(string_agg(r.row_hash, ''::bytea order by r.timeline, r.seq)) as rows_hash,
+                (array_agg(r.id order by r.timeline, r.seq) filter (where not r.values_hold))[1] as changed_values
+              into found_rows
+              from audit.row_hashes as r
+             where r.agency_id = one
+               and r.epoch = this.epoch
+               and r.xid >= this.from_xid
+               and r.xid < this.to_xid
+               and audit.month_of(r.partition) = this.month;
+            if gone.month is not null then
+                if found_rows.row_count > 0 then
+                    problem := format('%s rows are there of %s, which was retired', found_rows.row_count, this.month);
+                    return next;
+                end if;
+                if this.seq = gone.last_seal and this.seal_hash <> gone.head_hash
+                    or this.seq not between gone.first_seal and gone.last_seal then
+                    problem := format('is not as it was when %s was retired', this.month);
+                    return next;
+                end if;
+            else
+                wanted := wanted + this.row_count;
+                if found_rows.row_count <> this.row_count or found_rows.rows_hash <> this.rows_hash then
+                    select d.log_id, d.problem
+                      into log_id, problem
+                      from audit.first_difference(this) as d;
+                    return next;
+                    log_id := null;
+                end if;
+                if found_rows.changed_values is not null then
+                    log_id := found_rows.changed_values;
+                    problem := 'it holds values that were not recorded';
+                    return next;
+                    log_id := null;
+                end if;
+            end if;
+            earlier := this;
+        end loop;
+
+        continue when to_seal is not null;
+        agency_id := one;
+        seal := null;
+        log_id := null;
+        if from_seal > 1 and earlier.seq is null then
+            problem := format('there is no seal %s', from_seal);
+            return next;
+        end if;
+        if earlier.machinery <> present.machinery and earlier.revision = present.revision then
+            problem := format(
+                'what records was changed since the last seal, by no revision: %s',
+                audit.machinery_changes(earlier.machinery, present.machinery)
+            );
+            return next;
+        end if;
+        if from_seal = 1 and earlier.seq is not null and wanted <> (
+            select count(*)
+              from audit.log as l
+             where l.agency_id = one
+               and (l.epoch < earlier.epoch or (l.epoch = earlier.epoch and l.xid < earlier.to_xid))
+        ) then
+            for log_id in
+                select r.id
+                  from audit.row_hashes as r
+                 where r.agency_id = one
+                   and (r.epoch < earlier.epoch or (r.epoch = earlier.epoch and r.xid < earlier.to_xid))
+                   and not exists (
+                       select 1
+                         from audit.seals as s
+                        where s.agency_id = one
+                          and s.month = audit.month_of(r.partition)
+                          and s.epoch = r.epoch
+                          and s.from_xid <= r.xid
+                          and s.to_xid > r.xid
+                   )
+                 order by r.epoch, r.timeline, r.seq
+                 limit 1
+            loop
+                problem := 'was added to a range that was sealed without it';
+                return next;
+            end loop;
+        end if;
+        for log_id, problem in
+            select
+                r.id,
+                case
+                    when r.values_hold then 'its values were emptied, and no redaction says so'
+                    else 'it holds values that were not recorded (not sealed yet)'
+                end
+              from audit.row_hashes as r
+             where r.agency_id = one
+               and (
+                   (
+                       r.is_emptied
+                       and not exists (
+                           select 1
+                             from audit.log as l
+                             join audit.log as m
+                               on m.agency_id = l.agency_id
+                              and m.schema_name = l.schema_name
+                              and m.table_name = l.table_name
+                              and m.record_id = l.record_id
+                            where l.agency_id = r.agency_id
+                              and l.id = r.id
+                              and m.op = 'redact'
+                              and (m.epoch, m.timeline, m.seq) > (l.epoch, l.timeline, l.seq)
+                       )
+                   )
+                   or (
+                       not r.values_hold
+                       and not r.is_emptied
+                       and (
+                           earlier.seq is null
+                           or r.epoch > earlier.epoch
+                           or (r.epoch = earlier.epoch and r.xid >= earlier.to_xid)
+                       )
+                   )
+               )
+             order by r.epoch, r.timeline, r.seq
+             limit 1
+        loop
+            return next;
+        end loop;
+    end loop;
+end;
+$$;
+
+ALTER FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) IS 'Every problem of the trail of an agency, or of all; no row when it is what was recorded.';
+
+CREATE TABLE audit.log (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT ((OVERLAY(lpad(to_hex(((date_part('epoch'::text, clock_timestamp()) * (4096000)::double precision))::bigint), 15, '0'::text) PLACING '7'::text FROM 13 FOR 0) || to_hex(('-9223372036854775808'::bigint + ((random() * ('4611686018427387904'::bigint)::double precision))::bigint))))::uuid NOT NULL,
+    seq bigint NOT NULL,
+    at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    schema_name text NOT NULL,
+    table_name text NOT NULL,
+    record_id uuid NOT NULL,
+    op app.audit_op NOT NULL,
+    changed text[] DEFAULT '{}'::text[] NOT NULL,
+    old_values jsonb,
+    new_values jsonb,
+    salt bytea,
+    values_hash app.sha256,
+    actor_kind app.actor_kind NOT NULL,
+    actor_user_id uuid,
+    actor_membership_id uuid,
+    on_behalf_of_id uuid,
+    api_key_id uuid,
+    agency_role text,
+    db_role text NOT NULL,
+    request_id text,
+    ip inet,
+    xid xid8 NOT NULL,
+    epoch integer NOT NULL,
+    timeline integer NOT NULL
+)
+PARTITION BY RANGE (id);
+
+ALTER TABLE ONLY audit.log FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.log OWNER TO gardenos_owner;
+
+COMMENT ON TABLE audit.log IS 'The trail: one row for each changed row, in the same transaction. Append-only, sealed, without foreign keys: it outlives everything.';
+
+COMMENT ON COLUMN audit.log.agency_id IS 'The agency of the changed row; all zeros for a table that belongs to no agency.';
+
+COMMENT ON COLUMN audit.log.id IS 'The id of the row, a uuid v7; its month is the partition.';
+
+COMMENT ON COLUMN audit.log.seq IS 'With epoch and timeline, the order; gaps mean nothing.';
+
+COMMENT ON COLUMN audit.log.at IS 'When the statement began, for people; never an order.';
+
+COMMENT ON COLUMN audit.log.schema_name IS 'The schema of the changed row.';
+
+COMMENT ON COLUMN audit.log.table_name IS 'The table of the changed row.';
+
+COMMENT ON COLUMN audit.log.record_id IS 'The id of the changed row.';
+
+COMMENT ON COLUMN audit.log.op IS 'What happened.';
+
+COMMENT ON COLUMN audit.log.changed IS 'The columns that an update changed.';
+
+COMMENT ON COLUMN audit.log.old_values IS 'personal: What the row held: all columns for a delete, the changed ones for an update; null at level keys and after redaction.';
+
+COMMENT ON COLUMN audit.log.new_values IS 'personal: What the row holds: all columns for an insert, the changed ones for an update; null at level keys and after redaction.';
+
+COMMENT ON COLUMN audit.log.salt IS 'Keeps the hash of the values from being guessed; goes with them.';
+
+COMMENT ON COLUMN audit.log.values_hash IS 'sha256 of salt, old and new values, left in their place by redaction; null before.';
+
+COMMENT ON COLUMN audit.log.actor_kind IS 'Who changed the row, by database role first.';
+
+COMMENT ON COLUMN audit.log.actor_user_id IS 'The user, or the agent.';
+
+COMMENT ON COLUMN audit.log.actor_membership_id IS 'Their membership in the agency that they acted in.';
+
+COMMENT ON COLUMN audit.log.on_behalf_of_id IS 'The user whom an agent acted for.';
+
+COMMENT ON COLUMN audit.log.api_key_id IS 'The key that they came with.';
+
+COMMENT ON COLUMN audit.log.agency_role IS 'The role that the membership had then.';
+
+COMMENT ON COLUMN audit.log.db_role IS 'The database role that the statement ran as.';
+
+COMMENT ON COLUMN audit.log.request_id IS 'The id that the gateway gave the request; a client can choose it.';
+
+COMMENT ON COLUMN audit.log.ip IS 'The address of the client, as the gateway saw it.';
+
+COMMENT ON COLUMN audit.log.xid IS 'The transaction.';
+
+COMMENT ON COLUMN audit.log.epoch IS 'The life of the data that the transaction belongs to; see migration.epochs.';
+
+COMMENT ON COLUMN audit.log.timeline IS 'The timeline of the primary that wrote it.';
+
+ALTER TABLE audit.log ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME audit.log_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE audit.retired (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    month date NOT NULL,
+    row_count bigint NOT NULL,
+    first_seal bigint NOT NULL,
+    last_seal bigint NOT NULL,
+    head_hash app.sha256 NOT NULL,
+    export_rows bigint NOT NULL,
+    export_sha256 app.sha256 NOT NULL,
+    retired_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    retired_by text NOT NULL,
+    CONSTRAINT retired_by_length CHECK ((octet_length(retired_by) <= 63)),
+    CONSTRAINT retired_counts CHECK (((row_count > 0) AND (export_rows >= row_count) AND ((first_seal >= 1) AND (first_seal <= last_seal)))),
+    CONSTRAINT retired_month_first CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+
+ALTER TABLE ONLY audit.retired FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.retired OWNER TO gardenos_owner;
+
+COMMENT ON TABLE audit.retired IS 'Months of an agency that left the trail after export; their seals stay.';
+
+COMMENT ON COLUMN audit.retired.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN audit.retired.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN audit.retired.month IS 'The month of audit.log that left.';
+
+COMMENT ON COLUMN audit.retired.row_count IS 'How many rows of the agency left with it.';
+
+COMMENT ON COLUMN audit.retired.first_seal IS 'The number of the first seal of that month.';
+
+COMMENT ON COLUMN audit.retired.last_seal IS 'The number of the last seal of that month.';
+
+COMMENT ON COLUMN audit.retired.head_hash IS 'The hash of its last seal.';
+
+COMMENT ON COLUMN audit.retired.export_rows IS 'How many rows the exported file has, of all agencies.';
+
+COMMENT ON COLUMN audit.retired.export_sha256 IS 'sha256 of the exported file.';
+
+COMMENT ON COLUMN audit.retired.retired_at IS 'When it left.';
+
+COMMENT ON COLUMN audit.retired.retired_by IS 'The login that retired it.';
+
+CREATE VIEW audit.row_hashes WITH (security_invoker='true') AS
+ SELECT agency_id,
+    id,
+    epoch,
+    timeline,
+    seq,
+    xid,
+    tableoid AS partition,
+    sha256(convert_to((json_build_array(agency_id, id, seq, EXTRACT(epoch FROM at), schema_name, table_name, record_id, op, changed, encode(COALESCE((values_hash)::bytea, audit.values_hash(salt, old_values, new_values)), 'hex'::text), actor_kind, actor_user_id, actor_membership_id, on_behalf_of_id, api_key_id, agency_role, db_role, request_id, ip, (xid)::text, epoch, timeline))::text, 'UTF8'::name)) AS row_hash,
+    (((salt IS NOT NULL) AND (values_hash IS NULL)) OR ((salt IS NULL) AND (old_values IS NULL) AND (new_values IS NULL))) AS values_hold,
+    ((salt IS NULL) AND (values_hash IS NOT NULL)) AS is_emptied
+   FROM audit.log l;
+
+ALTER VIEW audit.row_hashes OWNER TO gardenos_owner;
+
+COMMENT ON VIEW audit.row_hashes IS 'The trail, as hashes of its rows.';
+
+COMMENT ON COLUMN audit.row_hashes.agency_id IS 'Of the row.';
+
+COMMENT ON COLUMN audit.row_hashes.id IS 'Of the row.';
+
+COMMENT ON COLUMN audit.row_hashes.epoch IS 'Of the row.';
+
+COMMENT ON COLUMN audit.row_hashes.timeline IS 'Of the row.';
+
+COMMENT ON COLUMN audit.row_hashes.seq IS 'Of the row.';
+
+COMMENT ON COLUMN audit.row_hashes.xid IS 'Of the row.';
+
+COMMENT ON COLUMN audit.row_hashes.partition IS 'The month that holds the row.';
+
+COMMENT ON COLUMN audit.row_hashes.row_hash IS 'sha256 of every column, and of the hash of the values.';
+
+COMMENT ON COLUMN audit.row_hashes.values_hold IS 'False when values were put where none were recorded, or beside the hash of erased ones.';
+
+COMMENT ON COLUMN audit.row_hashes.is_emptied IS 'True when the values were erased; a redaction must say so.';
+
+CREATE TABLE audit.verifications (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    verified_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_seal bigint,
+    head_hash app.sha256,
+    problems bigint NOT NULL,
+    first_problem app.line,
+    CONSTRAINT verifications_head CHECK (((last_seal IS NULL) = (head_hash IS NULL))),
+    CONSTRAINT verifications_problem CHECK (((problems >= 0) AND ((problems > 0) = (first_problem IS NOT NULL))))
+);
+
+ALTER TABLE ONLY audit.verifications FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.verifications OWNER TO gardenos_owner;
+
+COMMENT ON TABLE audit.verifications IS 'When the trail of an agency was verified, up to which seal, and what was found. Append-only.';
+
+COMMENT ON COLUMN audit.verifications.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN audit.verifications.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN audit.verifications.verified_at IS 'When it was verified.';
+
+COMMENT ON COLUMN audit.verifications.last_seal IS 'The last seal then; null when there was none.';
+
+COMMENT ON COLUMN audit.verifications.head_hash IS 'The hash of that seal: compare it with what was anchored outside.';
+
+COMMENT ON COLUMN audit.verifications.problems IS 'How many places do not verify.';
+
+COMMENT ON COLUMN audit.verifications.first_problem IS 'The first of these, as audit.verify names it.';
+
 CREATE TABLE migration.alembic_version (
     version_num character varying(32) NOT NULL
 );
@@ -1772,6 +6125,25 @@ ALTER TABLE migration.epochs OWNER TO gardenos_owner;
 COMMENT ON TABLE migration.epochs IS 'One row for each life of the data: a restore into a new cluster begins the next epoch, because timelines and transaction ids start again there. A failover does not.';
 
 COMMENT ON COLUMN migration.epochs.system_identifier IS 'Of the cluster, from pg_control_system(); null where the owner may not call that.';
+
+CREATE TABLE migration.machinery (
+    machinery app.sha256 NOT NULL,
+    revision text NOT NULL,
+    objects jsonb NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE migration.machinery OWNER TO gardenos_owner;
+
+COMMENT ON TABLE migration.machinery IS 'What recorded the trail: each state of functions and triggers that sealing found.';
+
+COMMENT ON COLUMN migration.machinery.machinery IS 'sha256 of objects.';
+
+COMMENT ON COLUMN migration.machinery.revision IS 'The revision at which it was first seen.';
+
+COMMENT ON COLUMN migration.machinery.objects IS 'Name to hash, of each function and trigger.';
+
+COMMENT ON COLUMN migration.machinery.seen_at IS 'When it was first seen.';
 
 CREATE TABLE migration.revisions (
     revision text NOT NULL,
@@ -2286,11 +6658,32 @@ COMMENT ON COLUMN tenancy.users.updated_at IS 'When the row was last changed.';
 
 COMMENT ON COLUMN tenancy.users.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
 
+ALTER TABLE ONLY audit.log
+    ADD CONSTRAINT log_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY audit.retired
+    ADD CONSTRAINT retired_month_key UNIQUE (agency_id, month);
+
+ALTER TABLE ONLY audit.retired
+    ADD CONSTRAINT retired_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY audit.seals
+    ADD CONSTRAINT seals_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY audit.seals
+    ADD CONSTRAINT seals_seq_key UNIQUE (agency_id, seq);
+
+ALTER TABLE ONLY audit.verifications
+    ADD CONSTRAINT verifications_pkey PRIMARY KEY (agency_id, id);
+
 ALTER TABLE ONLY migration.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
 ALTER TABLE ONLY migration.epochs
     ADD CONSTRAINT epochs_pkey PRIMARY KEY (epoch);
+
+ALTER TABLE ONLY migration.machinery
+    ADD CONSTRAINT machinery_pkey PRIMARY KEY (machinery);
 
 ALTER TABLE ONLY migration.revisions
     ADD CONSTRAINT revisions_pkey PRIMARY KEY (revision);
@@ -2358,6 +6751,14 @@ ALTER TABLE ONLY tenancy.user_identities
 ALTER TABLE ONLY tenancy.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+CREATE INDEX log_actor_idx ON ONLY audit.log USING btree (agency_id, actor_user_id, id) WHERE (actor_user_id IS NOT NULL);
+
+CREATE INDEX log_record_idx ON ONLY audit.log USING btree (agency_id, table_name, record_id, epoch, timeline, seq);
+
+CREATE INDEX log_xid_idx ON ONLY audit.log USING btree (agency_id, epoch, xid);
+
+CREATE INDEX seals_month_idx ON audit.seals USING btree (agency_id, month, seq);
+
 CREATE UNIQUE INDEX seal_keys_login_key ON migration.seal_keys USING btree (login) WHERE (expires_at IS NULL);
 
 CREATE INDEX api_keys_acts_as_id_idx ON tenancy.api_keys USING btree (agency_id, acts_as_id);
@@ -2389,6 +6790,116 @@ CREATE INDEX user_identities_user_id_idx ON tenancy.user_identities USING btree 
 CREATE INDEX users_active_agency_id_idx ON tenancy.users USING btree (active_agency_id);
 
 CREATE UNIQUE INDEX users_email_key ON tenancy.users USING btree (email) WHERE (email IS NOT NULL);
+
+CREATE TRIGGER audit_delete AFTER DELETE ON audit.retired REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_audit_retired();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON audit.retired REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_audit_retired();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON audit.retired FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON audit.retired REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_audit_retired();
+
+CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON audit.log FOR EACH ROW EXECUTE FUNCTION audit.forbid_change('redactable');
+
+CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON audit.retired FOR EACH ROW EXECUTE FUNCTION audit.forbid_change();
+
+CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON audit.seals FOR EACH ROW EXECUTE FUNCTION audit.forbid_change();
+
+CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON audit.verifications FOR EACH ROW EXECUTE FUNCTION audit.forbid_change();
+
+CREATE TRIGGER forbid_truncate BEFORE TRUNCATE ON audit.log FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER forbid_truncate BEFORE TRUNCATE ON audit.seals FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER forbid_truncate BEFORE TRUNCATE ON audit.verifications FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.agencies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_agencies();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.api_key_secrets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_api_key_secrets();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_api_keys();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.invitation_secrets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_invitation_secrets();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.invitations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_invitations();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.issuers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_issuers();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.memberships REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_memberships();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.team_members REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_team_members();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.teams REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_teams();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.user_identities REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_user_identities();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_users();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON tenancy.agencies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_agencies();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON tenancy.api_key_secrets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_api_key_secrets();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON tenancy.api_keys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_api_keys();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON tenancy.invitation_secrets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_invitation_secrets();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON tenancy.invitations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_invitations();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON tenancy.issuers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_issuers();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON tenancy.memberships REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_memberships();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON tenancy.team_members REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_team_members();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON tenancy.teams REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_teams();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON tenancy.user_identities REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_user_identities();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON tenancy.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_users();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON tenancy.agencies FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON tenancy.api_key_secrets FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON tenancy.api_keys FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON tenancy.invitation_secrets FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON tenancy.invitations FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON tenancy.issuers FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON tenancy.memberships FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON tenancy.team_members FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON tenancy.teams FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON tenancy.user_identities FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON tenancy.users FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.agencies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_agencies();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.api_key_secrets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_api_key_secrets();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_api_keys();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.invitation_secrets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_invitation_secrets();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.invitations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_invitations();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.issuers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_issuers();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.memberships REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_memberships();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.team_members REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_team_members();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.teams REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_teams();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.user_identities REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_user_identities();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_users();
 
 CREATE TRIGGER check_active_agency BEFORE INSERT OR UPDATE OF active_agency_id ON tenancy.users FOR EACH ROW WHEN ((new.active_agency_id IS NOT NULL)) EXECUTE FUNCTION app.check_active_agency();
 
@@ -2499,6 +7010,54 @@ ALTER TABLE ONLY tenancy.user_identities
 
 ALTER TABLE ONLY tenancy.users
     ADD CONSTRAINT users_active_agency_id_fkey FOREIGN KEY (active_agency_id) REFERENCES tenancy.agencies(id) ON DELETE SET NULL;
+
+ALTER TABLE audit.log ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "owners and admins read how their trail was verified" ON audit.verifications FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.verifications:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins read the seals of their agency" ON audit.seals FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.seals:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins read the trail of their agency" ON audit.log FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.log:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "owners and admins read what was retired of their agency" ON audit.retired FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.retired:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
+
+CREATE POLICY "redaction empties values" ON audit.log FOR UPDATE TO gardenos_audit_redactor USING (true) WITH CHECK (((old_values IS NULL) AND (new_values IS NULL) AND (salt IS NULL)));
+
+CREATE POLICY "redaction is recorded" ON audit.log FOR INSERT TO gardenos_audit_redactor WITH CHECK ((op = 'redact'::app.audit_op));
+
+CREATE POLICY "redaction reads" ON audit.log FOR SELECT TO gardenos_audit_redactor USING (true);
+
+ALTER TABLE audit.retired ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "sealing reads" ON audit.log FOR SELECT TO gardenos_audit_sealer USING (true);
+
+CREATE POLICY "sealing reads and appends" ON audit.retired TO gardenos_audit_sealer USING (true) WITH CHECK (true);
+
+CREATE POLICY "sealing reads and appends" ON audit.seals TO gardenos_audit_sealer USING (true) WITH CHECK (true);
+
+CREATE POLICY "sealing reads and appends" ON audit.verifications TO gardenos_audit_sealer USING (true) WITH CHECK (true);
+
+ALTER TABLE audit.seals ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "tenant floor" ON audit.log AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON audit.retired AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON audit.seals AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON audit.verifications AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the auditor reads everything" ON audit.log FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON audit.retired FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON audit.seals FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON audit.verifications FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the triggers append" ON audit.log FOR INSERT TO gardenos_audit_writer WITH CHECK (true);
+
+ALTER TABLE audit.verifications ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE migration.seal_keys ENABLE ROW LEVEL SECURITY;
 
@@ -2661,11 +7220,19 @@ GRANT ALL ON SCHEMA app TO gardenos_membership_reader;
 GRANT ALL ON SCHEMA app TO gardenos_tenancy_writer;
 GRANT ALL ON SCHEMA app TO gardenos_sealer;
 GRANT ALL ON SCHEMA app TO gardenos_search;
+GRANT ALL ON SCHEMA app TO gardenos_audit_writer;
+GRANT ALL ON SCHEMA app TO gardenos_audit_sealer;
+GRANT ALL ON SCHEMA app TO gardenos_audit_redactor;
+GRANT USAGE ON SCHEMA app TO gardenos_monitor;
 
 GRANT USAGE ON SCHEMA audit TO authenticated;
 GRANT USAGE ON SCHEMA audit TO service_role;
 GRANT USAGE ON SCHEMA audit TO gardenos_worker;
 GRANT USAGE ON SCHEMA audit TO gardenos_auditor;
+GRANT ALL ON SCHEMA audit TO gardenos_audit_writer;
+GRANT ALL ON SCHEMA audit TO gardenos_audit_sealer;
+GRANT ALL ON SCHEMA audit TO gardenos_audit_redactor;
+GRANT USAGE ON SCHEMA audit TO gardenos_monitor;
 
 GRANT USAGE ON SCHEMA crm TO authenticated;
 GRANT USAGE ON SCHEMA crm TO service_role;
@@ -2688,6 +7255,9 @@ GRANT USAGE ON SCHEMA langgraph TO gardenos_worker;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_auditor;
 
 GRANT USAGE ON SCHEMA migration TO gardenos_sealer;
+GRANT USAGE ON SCHEMA migration TO gardenos_audit_writer;
+GRANT USAGE ON SCHEMA migration TO gardenos_audit_sealer;
+GRANT USAGE ON SCHEMA migration TO gardenos_audit_redactor;
 
 GRANT USAGE ON SCHEMA tenancy TO authenticated;
 GRANT USAGE ON SCHEMA tenancy TO service_role;
@@ -2697,9 +7267,16 @@ GRANT USAGE ON SCHEMA tenancy TO gardenos_membership_reader;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_tenancy_writer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_sealer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_search;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_writer;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_sealer;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_redactor;
 
 REVOKE ALL ON FUNCTION app.accept_invitation(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.accept_invitation(token text) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) TO gardenos_audit_writer;
+GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) TO gardenos_audit_redactor;
 
 REVOKE ALL ON FUNCTION app.agency_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.agency_id() TO authenticated;
@@ -2895,6 +7472,255 @@ GRANT ALL ON FUNCTION app.uuid_v7() TO service_role;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_sealer;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_tenancy_writer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_writer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_redactor;
+
+REVOKE ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_worker;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_auditor;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_redactor;
+
+REVOKE ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) TO authenticated;
+GRANT ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) TO service_role;
+GRANT ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.agencies() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.agencies() TO authenticated;
+GRANT ALL ON FUNCTION audit.agencies() TO service_role;
+GRANT ALL ON FUNCTION audit.agencies() TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.agencies() TO gardenos_audit_sealer;
+
+REVOKE ALL ON FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) TO authenticated;
+GRANT ALL ON FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) TO service_role;
+GRANT ALL ON FUNCTION audit.as_of(in_table text, record_id uuid, moment timestamp with time zone, agency uuid) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) TO authenticated;
+GRANT ALL ON FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) TO service_role;
+GRANT ALL ON FUNCTION audit.audited_table(agency uuid, name text, OUT schema_name text, OUT table_name text) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.changes(old_values jsonb, new_values jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.changes(old_values jsonb, new_values jsonb) TO authenticated;
+GRANT ALL ON FUNCTION audit.changes(old_values jsonb, new_values jsonb) TO service_role;
+GRANT ALL ON FUNCTION audit.changes(old_values jsonb, new_values jsonb) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) TO gardenos_audit_writer;
+GRANT ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) TO gardenos_audit_redactor;
+
+REVOKE ALL ON FUNCTION audit.defects() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.defects() TO authenticated;
+GRANT ALL ON FUNCTION audit.defects() TO service_role;
+GRANT ALL ON FUNCTION audit.defects() TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.defects() TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION audit.defects() TO gardenos_monitor;
+
+REVOKE ALL ON FUNCTION audit.drop_retired(month date) FROM PUBLIC;
+
+GRANT SELECT ON TABLE audit.seals TO authenticated;
+GRANT SELECT ON TABLE audit.seals TO service_role;
+GRANT SELECT ON TABLE audit.seals TO gardenos_auditor;
+GRANT SELECT,INSERT ON TABLE audit.seals TO gardenos_audit_sealer;
+
+REVOKE ALL ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) TO authenticated;
+GRANT ALL ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) TO service_role;
+GRANT ALL ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.first_difference(sealed audit.seals, OUT log_id uuid, OUT problem text) TO gardenos_audit_sealer;
+
+REVOKE ALL ON FUNCTION audit.forbid_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION audit.forbid_truncate() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION audit.head(agency uuid, OUT seal bigint, OUT seal_hash text, OUT sealed_at timestamp with time zone) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.health(OUT agencies_unsealed bigint, OUT rows_unsealed bigint, OUT unsealed_seconds double precision, OUT verified_seconds double precision, OUT agencies_broken bigint) TO gardenos_monitor;
+
+REVOKE ALL ON FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) TO authenticated;
+GRANT ALL ON FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) TO service_role;
+GRANT ALL ON FUNCTION audit.history(in_table text, record_id uuid, before uuid, page_size integer, agency uuid) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) TO authenticated;
+GRANT ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) TO service_role;
+GRANT ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) TO authenticated;
+GRANT ALL ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) TO service_role;
+GRANT ALL ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.machinery_changes(earlier bytea, later bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.machinery_changes(earlier bytea, later bytea) TO authenticated;
+GRANT ALL ON FUNCTION audit.machinery_changes(earlier bytea, later bytea) TO service_role;
+GRANT ALL ON FUNCTION audit.machinery_changes(earlier bytea, later bytea) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.make_partitions(months integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.make_partitions(months integer) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION audit.month_of(partition regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO authenticated;
+GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO service_role;
+GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO gardenos_monitor;
+
+REVOKE ALL ON FUNCTION audit.months() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.months() TO gardenos_worker;
+GRANT ALL ON FUNCTION audit.months() TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.months() TO gardenos_monitor;
+GRANT ALL ON FUNCTION audit.months() TO gardenos_audit_sealer;
+
+REVOKE ALL ON FUNCTION audit.months_ahead() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.months_ahead() TO gardenos_worker;
+GRANT ALL ON FUNCTION audit.months_ahead() TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.months_ahead() TO gardenos_monitor;
+
+REVOKE ALL ON FUNCTION audit.note_verification(agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.note_verification(agency uuid) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION audit.page_limit(page_size integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.page_limit(page_size integer) TO authenticated;
+GRANT ALL ON FUNCTION audit.page_limit(page_size integer) TO service_role;
+GRANT ALL ON FUNCTION audit.page_limit(page_size integer) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.reader_agency(agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO authenticated;
+GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO service_role;
+GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.record_audit_retired() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_audit_retired() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_tenancy_agencies() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_tenancy_agencies() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_tenancy_api_key_secrets() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_tenancy_api_key_secrets() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_tenancy_api_keys() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_tenancy_api_keys() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_tenancy_invitation_secrets() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_tenancy_invitation_secrets() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_tenancy_invitations() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_tenancy_invitations() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_tenancy_issuers() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_tenancy_issuers() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_tenancy_memberships() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_tenancy_memberships() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_tenancy_team_members() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_tenancy_team_members() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_tenancy_teams() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_tenancy_teams() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_tenancy_user_identities() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_tenancy_user_identities() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_tenancy_users() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_tenancy_users() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.redact(agency uuid, record_table text, record uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.redact(agency uuid, record_table text, record uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_writer;
+GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_redactor;
+
+REVOKE ALL ON FUNCTION audit.require_retention(keep interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.require_retention(keep interval) TO gardenos_worker;
+GRANT ALL ON FUNCTION audit.require_retention(keep interval) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.require_retention(keep interval) TO gardenos_monitor;
+
+REVOKE ALL ON FUNCTION audit.retire(month date, export_rows bigint, export_sha256 text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION audit.retired_at(month date) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.retired_at(month date) TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.seal(agency uuid, batch_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.seal(agency uuid, batch_rows integer) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION audit.seal_hash(seal audit.seals) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO authenticated;
+GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO service_role;
+GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.seal_hash(seal audit.seals) TO gardenos_audit_sealer;
+
+REVOKE ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) TO authenticated;
+GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) TO service_role;
+GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) TO authenticated;
+GRANT ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) TO service_role;
+GRANT ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) TO gardenos_audit_redactor;
+
+REVOKE ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO authenticated;
+GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO service_role;
+GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO gardenos_auditor;
+GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO gardenos_audit_sealer;
+
+GRANT SELECT ON TABLE audit.log TO authenticated;
+GRANT SELECT ON TABLE audit.log TO service_role;
+GRANT SELECT ON TABLE audit.log TO gardenos_auditor;
+GRANT SELECT ON TABLE audit.log TO gardenos_audit_sealer;
+GRANT SELECT,INSERT ON TABLE audit.log TO gardenos_audit_redactor;
+GRANT INSERT ON TABLE audit.log TO gardenos_audit_writer;
+
+GRANT UPDATE(old_values) ON TABLE audit.log TO gardenos_audit_redactor;
+
+GRANT UPDATE(new_values) ON TABLE audit.log TO gardenos_audit_redactor;
+
+GRANT UPDATE(salt) ON TABLE audit.log TO gardenos_audit_redactor;
+
+GRANT UPDATE(values_hash) ON TABLE audit.log TO gardenos_audit_redactor;
+
+GRANT SELECT ON TABLE audit.retired TO authenticated;
+GRANT SELECT ON TABLE audit.retired TO service_role;
+GRANT SELECT ON TABLE audit.retired TO gardenos_auditor;
+GRANT SELECT,INSERT ON TABLE audit.retired TO gardenos_audit_sealer;
+
+GRANT SELECT ON TABLE audit.row_hashes TO authenticated;
+GRANT SELECT ON TABLE audit.row_hashes TO service_role;
+GRANT SELECT ON TABLE audit.row_hashes TO gardenos_auditor;
+GRANT SELECT ON TABLE audit.row_hashes TO gardenos_audit_sealer;
+
+GRANT SELECT ON TABLE audit.verifications TO authenticated;
+GRANT SELECT,INSERT ON TABLE audit.verifications TO gardenos_audit_sealer;
+GRANT SELECT ON TABLE audit.verifications TO gardenos_auditor;
+GRANT SELECT ON TABLE audit.verifications TO service_role;
+
+GRANT SELECT ON TABLE migration.alembic_version TO gardenos_audit_sealer;
+
+GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_writer;
+GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_sealer;
+GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_redactor;
+
+GRANT SELECT,INSERT ON TABLE migration.machinery TO gardenos_audit_sealer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE migration.seal_keys TO gardenos_sealer;
 

@@ -70,6 +70,8 @@ def _declared(found: Snapshot, kind: str, properties: frozenset[str] | None) -> 
             if properties is None or key in properties or _of_a_view(kind, name, views)
         }
         for name, detail in found.get(kind, {}).items()
+        # a partition's copy of a trigger comes and goes with that of its table
+        if not (kind == "trigger" and detail["inherited"])
     }
 
 

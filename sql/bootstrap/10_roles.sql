@@ -46,7 +46,10 @@ begin
             ('gardenos_membership_reader', false, false, false, false, false),
             ('gardenos_tenancy_writer', false, false, false, false, false),
             ('gardenos_sealer', false, false, false, false, false),
-            ('gardenos_search', false, false, false, false, false)
+            ('gardenos_search', false, false, false, false, false),
+            ('gardenos_audit_writer', false, false, false, false, false),
+            ('gardenos_audit_sealer', false, false, false, false, false),
+            ('gardenos_audit_redactor', false, false, false, false, false)
         ) as facts (role_name, login, inherit, superuser, bypassrls, others)
     loop
         if not exists (select 1 from pg_catalog.pg_roles where rolname = spec.role_name) then

@@ -18,11 +18,11 @@ declare
         'anon', 'authenticated', 'service_role', 'authenticator', 'authenticator_ro',
         'gardenos_owner', 'gardenos_migrator', 'gardenos_app', 'gardenos_worker', 'gardenos_auditor',
         'gardenos_monitor', 'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer',
-        'gardenos_search'
+        'gardenos_search', 'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
     ];
     closed_roles constant text[] := array[
         'gardenos_owner', 'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer',
-        'gardenos_search'
+        'gardenos_search', 'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
     ];
     spec record;
 begin
@@ -49,6 +49,9 @@ begin
     ('gardenos_migrator', 'gardenos_tenancy_writer', false),
     ('gardenos_migrator', 'gardenos_sealer', false),
     ('gardenos_migrator', 'gardenos_search', false),
+    ('gardenos_migrator', 'gardenos_audit_writer', false),
+    ('gardenos_migrator', 'gardenos_audit_sealer', false),
+    ('gardenos_migrator', 'gardenos_audit_redactor', false),
     ('gardenos_monitor', 'pg_monitor', true);
 
     for spec in

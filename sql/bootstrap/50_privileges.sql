@@ -11,7 +11,11 @@ declare
         'app', 'tenancy', 'crm', 'ai', 'langgraph', 'integration', 'governance', 'audit', 'migration'
     ];
     narrow constant text[] := array[
-        'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer', 'gardenos_search'
+        'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer', 'gardenos_search',
+        'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
+    ];
+    auditing constant text[] := array[
+        'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
     ];
     spec record;
 begin
@@ -37,7 +41,13 @@ begin
             (array['langgraph'], 'usage', array['authenticated', 'gardenos_worker', 'gardenos_auditor']),
             (array['tenancy'], 'usage', narrow),
             (array['crm'], 'usage', array['gardenos_search']),
-            (array['migration'], 'usage', array['gardenos_sealer']),
+            (
+                array['migration'], 'usage',
+                array['gardenos_sealer'] || auditing
+            ),
+            (array['audit'], 'usage', auditing),
+            (array['audit'], 'create', auditing),
+            (array['app', 'audit'], 'usage', array['gardenos_monitor']),
             (
                 array['extensions'], 'usage',
                 array[
@@ -77,7 +87,11 @@ begin
             and (
                 a.grantee = 0
                 or r.rolname = 'anon'
-                or (a.privilege_type = 'CREATE' and not (n.nspname = 'app' and r.rolname = any (narrow)))
+                or (
+                    a.privilege_type = 'CREATE'
+                    and not (n.nspname = 'app' and r.rolname = any (narrow))
+                    and not (n.nspname = 'audit' and r.rolname = any (auditing))
+                )
                 or (
                     n.nspname = 'migration'
                     and r.rolname in (
@@ -123,7 +137,8 @@ do $bootstrap$
 declare
     creators constant text[] := array[
         'gardenos_owner', 'gardenos_migrator', 'gardenos_membership_reader', 'gardenos_tenancy_writer',
-        'gardenos_sealer', 'gardenos_search'
+        'gardenos_sealer', 'gardenos_search', 'gardenos_audit_writer', 'gardenos_audit_sealer',
+        'gardenos_audit_redactor'
     ];
     creator text;
     spec record;

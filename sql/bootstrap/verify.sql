@@ -28,7 +28,10 @@ role_fact (role_name, login, inherit, superuser, bypassrls, others) as (
     ('gardenos_membership_reader', false, false, false, false, false),
     ('gardenos_tenancy_writer', false, false, false, false, false),
     ('gardenos_sealer', false, false, false, false, false),
-    ('gardenos_search', false, false, false, false, false)
+    ('gardenos_search', false, false, false, false, false),
+    ('gardenos_audit_writer', false, false, false, false, false),
+    ('gardenos_audit_sealer', false, false, false, false, false),
+    ('gardenos_audit_redactor', false, false, false, false, false)
 ),
 
 setting_fact (role_name, setting, wanted) as (
@@ -65,6 +68,9 @@ membership_fact (member, granted, inherits) as (
     ('gardenos_migrator', 'gardenos_tenancy_writer', false),
     ('gardenos_migrator', 'gardenos_sealer', false),
     ('gardenos_migrator', 'gardenos_search', false),
+    ('gardenos_migrator', 'gardenos_audit_writer', false),
+    ('gardenos_migrator', 'gardenos_audit_sealer', false),
+    ('gardenos_migrator', 'gardenos_audit_redactor', false),
     ('gardenos_monitor', 'pg_monitor', true)
 ),
 
@@ -73,7 +79,10 @@ narrow_role (role_name) as (
     ('gardenos_membership_reader'),
     ('gardenos_tenancy_writer'),
     ('gardenos_sealer'),
-    ('gardenos_search')
+    ('gardenos_search'),
+    ('gardenos_audit_writer'),
+    ('gardenos_audit_sealer'),
+    ('gardenos_audit_redactor')
 ),
 
 membership as (
@@ -172,6 +181,17 @@ schema_privilege (schema_name, privilege, role_name) as (
     ('app', 'usage', 'gardenos_app'),
     ('crm', 'usage', 'gardenos_search'),
     ('migration', 'usage', 'gardenos_sealer'),
+    ('migration', 'usage', 'gardenos_audit_writer'),
+    ('migration', 'usage', 'gardenos_audit_sealer'),
+    ('migration', 'usage', 'gardenos_audit_redactor'),
+    ('app', 'usage', 'gardenos_monitor'),
+    ('audit', 'usage', 'gardenos_monitor'),
+    ('audit', 'usage', 'gardenos_audit_writer'),
+    ('audit', 'create', 'gardenos_audit_writer'),
+    ('audit', 'usage', 'gardenos_audit_sealer'),
+    ('audit', 'create', 'gardenos_audit_sealer'),
+    ('audit', 'usage', 'gardenos_audit_redactor'),
+    ('audit', 'create', 'gardenos_audit_redactor'),
     ('storage', 'usage', 'anon'),
     ('storage', 'usage', 'authenticated'),
     ('storage', 'usage', 'service_role')
@@ -341,6 +361,7 @@ finding (place, missing) as (
             or (
                 a.privilege = 'CREATE'
                 and not (a.schema_name = 'app' and a.grantee in (select n.role_name from narrow_role as n))
+                and not (a.schema_name = 'audit' and starts_with(a.grantee, 'gardenos_audit_'))
             )
             or (
                 a.schema_name = 'migration'

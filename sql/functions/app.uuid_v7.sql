@@ -33,7 +33,10 @@ grant execute on function app.uuid_v7() to
     service_role,
     gardenos_worker,
     gardenos_sealer,
-    gardenos_tenancy_writer;
+    gardenos_tenancy_writer,
+    gardenos_audit_writer,
+    gardenos_audit_sealer,
+    gardenos_audit_redactor;
 
 comment on function app.uuid_v7() is
 'A new row id: uuid version 7, ordered by time.';

@@ -34,3 +34,26 @@ before insert or update of
 on tenancy.api_keys
 for each row
 execute function app.stamp_row();
+
+create or replace trigger audit_delete
+after delete on tenancy.api_keys
+referencing old table as old_rows
+for each statement
+execute function audit.record_tenancy_api_keys();
+
+create or replace trigger audit_insert
+after insert on tenancy.api_keys
+referencing new table as new_rows
+for each statement
+execute function audit.record_tenancy_api_keys();
+
+create or replace trigger audit_truncate
+before truncate on tenancy.api_keys
+for each statement
+execute function audit.forbid_truncate();
+
+create or replace trigger audit_update
+after update on tenancy.api_keys
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function audit.record_tenancy_api_keys();

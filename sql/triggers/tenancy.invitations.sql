@@ -19,3 +19,26 @@ create or replace trigger stamp
 before insert or update on tenancy.invitations
 for each row
 execute function app.stamp_row();
+
+create or replace trigger audit_delete
+after delete on tenancy.invitations
+referencing old table as old_rows
+for each statement
+execute function audit.record_tenancy_invitations();
+
+create or replace trigger audit_insert
+after insert on tenancy.invitations
+referencing new table as new_rows
+for each statement
+execute function audit.record_tenancy_invitations();
+
+create or replace trigger audit_truncate
+before truncate on tenancy.invitations
+for each statement
+execute function audit.forbid_truncate();
+
+create or replace trigger audit_update
+after update on tenancy.invitations
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function audit.record_tenancy_invitations();

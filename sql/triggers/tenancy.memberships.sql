@@ -40,3 +40,26 @@ create or replace trigger stamp
 before insert or update on tenancy.memberships
 for each row
 execute function app.stamp_row();
+
+create or replace trigger audit_delete
+after delete on tenancy.memberships
+referencing old table as old_rows
+for each statement
+execute function audit.record_tenancy_memberships();
+
+create or replace trigger audit_insert
+after insert on tenancy.memberships
+referencing new table as new_rows
+for each statement
+execute function audit.record_tenancy_memberships();
+
+create or replace trigger audit_truncate
+before truncate on tenancy.memberships
+for each statement
+execute function audit.forbid_truncate();
+
+create or replace trigger audit_update
+after update on tenancy.memberships
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function audit.record_tenancy_memberships();

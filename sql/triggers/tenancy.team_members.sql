@@ -14,3 +14,26 @@ create or replace trigger stamp
 before insert on tenancy.team_members
 for each row
 execute function app.stamp_link();
+
+create or replace trigger audit_delete
+after delete on tenancy.team_members
+referencing old table as old_rows
+for each statement
+execute function audit.record_tenancy_team_members();
+
+create or replace trigger audit_insert
+after insert on tenancy.team_members
+referencing new table as new_rows
+for each statement
+execute function audit.record_tenancy_team_members();
+
+create or replace trigger audit_truncate
+before truncate on tenancy.team_members
+for each statement
+execute function audit.forbid_truncate();
+
+create or replace trigger audit_update
+after update on tenancy.team_members
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function audit.record_tenancy_team_members();

@@ -32,3 +32,26 @@ when (
     or old.deleted_by is distinct from new.deleted_by
 )
 execute function app.stamp_deletion();
+
+create or replace trigger audit_delete
+after delete on tenancy.teams
+referencing old table as old_rows
+for each statement
+execute function audit.record_tenancy_teams();
+
+create or replace trigger audit_insert
+after insert on tenancy.teams
+referencing new table as new_rows
+for each statement
+execute function audit.record_tenancy_teams();
+
+create or replace trigger audit_truncate
+before truncate on tenancy.teams
+for each statement
+execute function audit.forbid_truncate();
+
+create or replace trigger audit_update
+after update on tenancy.teams
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function audit.record_tenancy_teams();

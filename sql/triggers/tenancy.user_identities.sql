@@ -22,3 +22,26 @@ before insert or update of
 on tenancy.user_identities
 for each row
 execute function app.stamp_global();
+
+create or replace trigger audit_delete
+after delete on tenancy.user_identities
+referencing old table as old_rows
+for each statement
+execute function audit.record_tenancy_user_identities();
+
+create or replace trigger audit_insert
+after insert on tenancy.user_identities
+referencing new table as new_rows
+for each statement
+execute function audit.record_tenancy_user_identities();
+
+create or replace trigger audit_truncate
+before truncate on tenancy.user_identities
+for each statement
+execute function audit.forbid_truncate();
+
+create or replace trigger audit_update
+after update on tenancy.user_identities
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function audit.record_tenancy_user_identities();

@@ -37,3 +37,26 @@ create or replace trigger stamp
 before insert or update on tenancy.users
 for each row
 execute function app.stamp_global();
+
+create or replace trigger audit_delete
+after delete on tenancy.users
+referencing old table as old_rows
+for each statement
+execute function audit.record_tenancy_users();
+
+create or replace trigger audit_insert
+after insert on tenancy.users
+referencing new table as new_rows
+for each statement
+execute function audit.record_tenancy_users();
+
+create or replace trigger audit_truncate
+before truncate on tenancy.users
+for each statement
+execute function audit.forbid_truncate();
+
+create or replace trigger audit_update
+after update on tenancy.users
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function audit.record_tenancy_users();

@@ -51,6 +51,9 @@ NARROW = (
     "gardenos_tenancy_writer",
     "gardenos_sealer",
     "gardenos_search",
+    "gardenos_audit_writer",
+    "gardenos_audit_sealer",
+    "gardenos_audit_redactor",
 )
 ROLES = (
     "postgres",

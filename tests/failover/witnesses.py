@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from tests.failover import pools, readers, writers
+from tests.failover import pools, readers, sealer, writers
 from tests.failover.crew import Crew
 from tests.failover.evidence import Evidence, Mark, Poll, Size
 from tests.failover.reach import Reach, addresses
@@ -29,6 +29,7 @@ WRITES_PER_SECOND = 30.0
 # Seconds between two rounds of questions on one path.
 READER_PAUSE = 0.8
 POOL_PAUSE = 0.5
+SEAL_PAUSE = 1.0
 POLL_SECONDS = 0.1
 
 
@@ -87,6 +88,7 @@ class Witnesses:
                 crew.start(name, work)
         for name, pooled in (("pool", pools.reuse), ("losing pool", pools.lose)):
             crew.start(name, partial(pooled, crew, stage, foreign, name, POOL_PAUSE))
+        crew.start("sealer", partial(sealer.seal, crew, "sealer", SEAL_PAUSE))
         crew.start("poller", partial(poll, crew))
         return self
 

@@ -338,6 +338,9 @@ def flip(text: str, folder: str) -> tuple[str, str]:
     if folder == "sql/functions":
         name = re.search(r"create or replace function ([\w.]+)\(", text)
         flipped = text.replace("\nas $function$\n", "\nas $function$\n\n", 1)
+    elif "create " not in text:
+        name = re.search(r"\ngrant select[a-z, ]* on table migration\.(\w+)", text)
+        flipped = text.replace("\ngrant select", "\ngrant delete, select", 1)
     else:
         name = re.search(r'create (?:or replace trigger|policy) "?(\w+)', text)
         assert name is not None

@@ -5,11 +5,13 @@ Never a superuser and never the owner of a table: row-level security would not b
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+
+from tests.policies.recorded import recorded, unless_it_fails
 
 Connection = psycopg.Connection[dict[str, Any]]
 Claims = Mapping[str, Any]
@@ -48,14 +50,16 @@ def acting(
     role: str = "authenticated",
     *,
     keep: bool = False,
+    counted: bool = True,
 ) -> Iterator[None]:
-    """One transaction as PostgREST opens it.
+    """One transaction as PostgREST opens it; what it changes must be recorded, row for row.
 
     Args:
         connection: of a service login (`authenticator`), outside of any transaction.
         claims: the claims; a text is set as it stands, None sets nothing.
         role: the database role that the token names.
         keep: commit at the end; by default everything is rolled back.
+        counted: False where changes and rows of the trail are not meant to be one for one.
     """
     with connection.transaction(force_rollback=not keep):
         connection.execute(
@@ -65,13 +69,14 @@ def acting(
         if claims is not None:
             text = claims if isinstance(claims, str) else json.dumps(dict(claims), default=str)
             connection.execute("select set_config('request.jwt.claims', %s, true)", [text])
-        yield
+        with recorded(connection) if counted else nullcontext():
+            yield
 
 
 def attempt(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> Outcome:
     """Run one statement in a savepoint that is always rolled back, and say what came of it."""
     try:
-        with connection.transaction(force_rollback=True):
+        with unless_it_fails(connection), connection.transaction(force_rollback=True):
             cursor = connection.execute(statement, parameters or None)
             rows = cursor.fetchall() if cursor.description else []
             return Outcome(rows=rows, count=cursor.rowcount)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from migrations.desired_state import recorders
 from tests.policies.access import Connection, Row
 from tests.policies.cluster_url import is_set_aside
 from tests.policies.matrix import SCHEMAS
@@ -61,6 +62,9 @@ UNBOUND_ROLES = {
     "gardenos_membership_reader": "owns the functions that prove claims: the floor asks them",
     "gardenos_tenancy_writer": "owns invitations, new agencies, API keys, last owner",
     "gardenos_auditor": "reads everything, read-only",
+    "gardenos_audit_writer": "owns the triggers that append to the trail; reads nothing",
+    "gardenos_audit_sealer": "owns sealing: reads the trail, appends seals",
+    "gardenos_audit_redactor": "owns redaction: empties values of the trail, recorded",
     "gardenos_owner": "owns the tables; FORCE RLS and no policy: it sees no row",
 }
 # Roles that no login may become but superusers and, for DDL, the migrator.
@@ -70,10 +74,24 @@ CLOSED_ROLES = {
     "gardenos_tenancy_writer",
     "gardenos_sealer",
     "gardenos_search",
+    "gardenos_audit_writer",
+    "gardenos_audit_sealer",
+    "gardenos_audit_redactor",
 }
+
+AUDITING = {"gardenos_audit_writer", "gardenos_audit_sealer", "gardenos_audit_redactor"}
+# Who looks into schema migration: for the keys of seals, and for the epoch.
+IN_MIGRATION = {"gardenos_sealer", *AUDITING}
 
 ASKING = ["authenticated", "service_role", "gardenos_worker"]
 NARROW_ASKING = ["gardenos_membership_reader", "gardenos_tenancy_writer"]
+VERIFYING = ["authenticated", "service_role", "gardenos_auditor"]
+# The trigger functions of the trail, one for each recorded table.
+RECORDERS = [
+    f"{recorders.recorder_name(table)}()"
+    for table, level in recorders.levels().items()
+    if level != "none"
+]
 # Every function, and who may execute it besides its owner.
 EXECUTE: dict[str, list[str]] = {
     # who is asking: the roles of the floor ask, and the narrow roles inside their own functions
@@ -126,7 +144,64 @@ EXECUTE: dict[str, list[str]] = {
     "app.outranks_me(app.agency_role)": ["authenticated", "gardenos_tenancy_writer"],
     "app.role_rank(app.agency_role)": ["authenticated", "service_role", "gardenos_tenancy_writer"],
     # every default of an id
-    "app.uuid_v7()": [*ASKING, "gardenos_sealer", "gardenos_tenancy_writer"],
+    "app.uuid_v7()": [*ASKING, "gardenos_sealer", "gardenos_tenancy_writer", *sorted(AUDITING)],
+    "app.uuid_v7_floor(timestamp with time zone)": [
+        *ASKING,
+        "gardenos_auditor",
+        "gardenos_audit_sealer",
+        "gardenos_audit_redactor",
+    ],
+    # the trail: its triggers ask who, its jobs keep it
+    "app.actor()": ["gardenos_audit_writer", "gardenos_audit_redactor"],
+    "audit.context()": ["gardenos_audit_writer", "gardenos_audit_redactor"],
+    "audit.request()": ["gardenos_audit_writer", "gardenos_audit_redactor"],
+    "audit.make_partitions(integer)": ["gardenos_worker"],
+    "audit.seal(uuid,integer)": ["gardenos_worker"],
+    "audit.redact(uuid,text,uuid)": ["service_role"],
+    # verifying: as invoker, so that RLS decides what is seen
+    "audit.verify(uuid,bigint,bigint)": [*VERIFYING, "gardenos_audit_sealer"],
+    "audit.first_difference(audit.seals)": [*VERIFYING, "gardenos_audit_sealer"],
+    "audit.seal_hash(audit.seals)": [*VERIFYING, "gardenos_audit_sealer"],
+    "audit.month_of(regclass)": [*VERIFYING, "gardenos_audit_sealer", "gardenos_monitor"],
+    "audit.agencies()": [*VERIFYING, "gardenos_audit_sealer"],
+    "audit.defects()": [*VERIFYING, "gardenos_audit_sealer", "gardenos_monitor"],
+    "audit.machinery()": VERIFYING,
+    "audit.machinery_changes(bytea,bytea)": VERIFYING,
+    "audit.head(uuid)": VERIFYING,
+    "audit.holds(uuid,bigint,text)": VERIFYING,
+    "audit.values_hash(bytea,jsonb,jsonb)": [
+        *VERIFYING,
+        "gardenos_audit_redactor",
+        "gardenos_audit_sealer",
+    ],
+    # reading the trail, with what it is read with; retention and monitoring
+    "audit.activity(uuid,text,app.audit_op,timestamp with time zone,timestamp with time zone,"
+    "uuid,integer,uuid)": VERIFYING,
+    "audit.history(text,uuid,uuid,integer,uuid)": VERIFYING,
+    "audit.as_of(text,uuid,timestamp with time zone,uuid)": VERIFYING,
+    "audit.reader_agency(uuid)": VERIFYING,
+    "audit.audited_table(uuid,text)": VERIFYING,
+    "audit.page_limit(integer)": VERIFYING,
+    "audit.changes(jsonb,jsonb)": VERIFYING,
+    "audit.summary(app.audit_op,jsonb,boolean)": VERIFYING,
+    "audit.retire(date,bigint,text)": [],
+    "audit.drop_retired(date)": [],
+    "audit.record_retirement(date,bigint,app.sha256)": ["gardenos_owner"],
+    "audit.retired_at(date)": ["gardenos_owner"],
+    "audit.require_retention(interval)": [
+        "gardenos_worker",
+        "gardenos_auditor",
+        "gardenos_monitor",
+    ],
+    "audit.note_verification(uuid)": ["gardenos_worker"],
+    "audit.months()": [
+        "gardenos_worker",
+        "gardenos_auditor",
+        "gardenos_monitor",
+        "gardenos_audit_sealer",
+    ],
+    "audit.health()": ["gardenos_auditor", "gardenos_monitor"],
+    "audit.months_ahead()": ["gardenos_worker", "gardenos_auditor", "gardenos_monitor"],
     # trigger functions: nobody calls them; the owner of the table needs those of another role
     "app.check_active_agency()": [],
     "app.check_last_owner()": ["gardenos_owner"],
@@ -141,6 +216,9 @@ EXECUTE: dict[str, list[str]] = {
     "app.stamp_global()": [],
     "app.stamp_link()": [],
     "app.stamp_row()": [],
+    "audit.forbid_change()": [],
+    "audit.forbid_truncate()": [],
+    **{name: ["gardenos_owner"] for name in RECORDERS},
 }
 # Every SECURITY DEFINER function, and the narrow role that owns it.
 DEFINERS = {
@@ -164,6 +242,32 @@ DEFINERS = {
     "app.issue_seal(text,bigint,text)": "gardenos_sealer",
     "app.seal_is_valid(text,text)": "gardenos_sealer",
     "app.rotate_seal_key(text,interval)": "gardenos_sealer",
+    "app.actor()": "gardenos_membership_reader",
+    # only the owner of a table attaches partitions to it
+    "audit.make_partitions(integer)": OWNER,
+    "audit.seal(uuid,integer)": "gardenos_audit_sealer",
+    "audit.machinery()": "gardenos_audit_sealer",
+    "audit.machinery_changes(bytea,bytea)": "gardenos_audit_sealer",
+    "audit.redact(uuid,text,uuid)": "gardenos_audit_redactor",
+    "audit.record_retirement(date,bigint,app.sha256)": "gardenos_audit_sealer",
+    "audit.retired_at(date)": "gardenos_audit_sealer",
+    "audit.note_verification(uuid)": "gardenos_audit_sealer",
+    "audit.health()": "gardenos_audit_sealer",
+    **dict.fromkeys(RECORDERS, "gardenos_audit_writer"),
+}
+# Never changed and never deleted: nothing to freeze, a trigger refuses it all.
+# No client writes here, and what the recorders append is limited where it comes from. PostgreSQL
+# parses a check anew for every insert: it was a seventh of the cost of recording.
+RECORDED = "audit.log"
+APPEND_ONLY = {"audit.log", "audit.seals", "audit.retired", "audit.verifications"}
+# Outlive the agency: no foreign key ties them to it.
+UNTIED = {"audit.log", "audit.seals", "audit.retired", "audit.verifications"}
+# What runs text as SQL: it builds the text of names and dates that it made itself.
+RUNS_TEXT = {
+    "audit.make_partitions(integer)": "a partition has a name of its own",
+    "audit.retire(date,bigint,text)": "detaches a partition, by the name the catalogue has for it",
+    "audit.drop_retired(date)": "drops a table named after a month",
+    "audit.as_of(text,uuid,timestamp with time zone,uuid)": "reads a table the catalogue knows",
 }
 
 # --- what the checks read -------------------------------------------------------------------------
@@ -179,7 +283,7 @@ def rows(connection: Connection, query: str, **parameters: Any) -> list[Row]:
 
 
 def tables(connection: Connection) -> set[str]:
-    """Every table of the tenant schemas, partitions included."""
+    """Every table of the tenant schemas, without partitions (`check_partitions`)."""
     return {
         row["name"]
         for row in rows(
@@ -189,6 +293,24 @@ def tables(connection: Connection) -> set[str]:
               from pg_class as c
              where c.relnamespace::regnamespace::text = any (%(schemas)s)
                and c.relkind in ('r', 'p')
+               and not c.relispartition
+            """,
+        )
+    }
+
+
+def partitions(connection: Connection) -> set[str]:
+    """Every partition of a table of the tenant schemas."""
+    return {
+        row["name"]
+        for row in rows(
+            connection,
+            """
+            select c.oid::regclass::text as name
+              from pg_class as c
+             where c.relnamespace::regnamespace::text = any (%(schemas)s)
+               and c.relkind in ('r', 'p')
+               and c.relispartition
             """,
         )
     }
@@ -208,6 +330,7 @@ def columns(connection: Connection) -> dict[str, dict[str, Row]]:
         select
             a.attrelid::regclass::text as table_name,
             a.attname::text as name,
+            c.relkind = 'v' as of_view,
             a.attnotnull as required,
             format_type(a.atttypid, a.atttypmod) as type,
             t.typtype::text as kind,
@@ -422,7 +545,7 @@ def check_agency_reference(connection: Connection) -> list[str]:
             tied.add(key["table_name"])
     return [
         f"{table}: no foreign key ties it to an agency"
-        for table in sorted(tenant_tables(connection) - tied)
+        for table in sorted(tenant_tables(connection) - tied - UNTIED)
     ]
 
 
@@ -526,7 +649,8 @@ def check_text_is_limited(connection: Connection) -> list[str]:
                 "jsonb",
                 "bytea",
             )
-            if bare and (table, name) not in checked:
+            limited = (table, name) in checked or table.startswith(RECORDED)
+            if bare and not column["of_view"] and not limited:
                 found.append(f"{table}.{name}: {column['type']} without a domain or a check")
             if "citext" in column["type"] or column["type"] in ("money", "json"):
                 found.append(f"{table}.{name}: never {column['type']}")
@@ -630,6 +754,34 @@ def check_floor(connection: Connection) -> list[str]:
             if floor[part] != wanted:
                 found.append(f"{table}: {part} of the floor is {floor[part]}, not {wanted}")
     return found
+
+
+def check_partitions(connection: Connection) -> list[str]:
+    """Nobody reaches a partition but through its table; none is a DEFAULT (rules 4 and 9)."""
+    found = rows(
+        connection,
+        """
+        select
+            c.oid::regclass::text as name,
+            pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT' as is_default,
+            exists (select 1 from pg_policy as p where p.polrelid = c.oid) as has_policy,
+            exists (
+                select 1
+                  from aclexplode(c.relacl) as a
+                 where a.grantee <> c.relowner
+            ) as granted
+          from pg_class as c
+         where c.relnamespace::regnamespace::text = any (%(ours)s)
+           and c.relkind in ('r', 'p')
+           and c.relispartition
+        """,
+    )
+    violations = []
+    for row in found:
+        for fault in ("is_default", "has_policy", "granted"):
+            if row[fault]:
+                violations.append(f"{row['name']}: a partition, and {fault.replace('_', ' ')}")
+    return violations
 
 
 def check_one_permissive_policy(connection: Connection) -> list[str]:
@@ -739,7 +891,7 @@ def check_policies_call_once(connection: Connection) -> list[str]:
             for select in selects:
                 if " FROM " in select:
                     continue
-                literal_free = re.sub(r"'[^']*'", "", select)
+                literal_free = re.sub(r"'[^']*'(::[a-z_.]+)?", "", select)
                 inside = re.sub(r" AS [a-z_]+\)$", ")", literal_free)
                 names = set(re.findall(r"(?<![.\w])[a-z_]+(?:\.[a-z_]+)?(?![.\w(])", inside))
                 used = {name.split(".")[-1] for name in names} & set(shape[policy["table_name"]])
@@ -862,10 +1014,12 @@ def check_schema_privileges(connection: Connection) -> list[str]:
         what = f"schema {row['name']}: {row['privilege']} for {row['grantee']}"
         creates = row["privilege"] == "CREATE"
         if row["grantee"] in ("public", "anon") or (
-            creates and not (row["name"] == "app" and row["grantee"] in narrow)
+            creates
+            and not (row["name"] == "app" and row["grantee"] in narrow)
+            and not (row["name"] == "audit" and row["grantee"] in AUDITING)
         ):
             violations.append(what)
-        if row["name"] == "migration" and row["grantee"] != "gardenos_sealer":
+        if row["name"] == "migration" and row["grantee"] not in IN_MIGRATION:
             violations.append(what)
     return violations
 
@@ -1035,7 +1189,7 @@ def check_frozen_columns(connection: Connection) -> list[str]:
     """agency_id, id and created_* never change: a trigger on every table compares each (rule 3)."""
     found = []
     shape, guards = columns(connection), triggers(connection)
-    for table in sorted(tables(connection)):
+    for table in sorted(tables(connection) - APPEND_ONLY):
         frozen = [
             name for name in ("agency_id", "id", "created_at", "created_by") if name in shape[table]
         ]
@@ -1103,6 +1257,51 @@ def check_stamps(connection: Connection) -> list[str]:
                     for name in sorted(set(shape[table]) & UNTRACKED)
                     if trigger["on_update"] and function != "stamp_deletion"
                 ]
+    return found
+
+
+def check_audit(connection: Connection) -> list[str]:
+    """Every table has a level, and its triggers and function; append-only ones refuse changes."""
+    levels = recorders.levels()
+    found = [f"{table}: no line in audit.csv" for table in tables(connection) - levels.keys()]
+    found += [f"{table}: in audit.csv only" for table in levels.keys() - tables(connection)]
+    present = triggers(connection)
+    for table, level in levels.items():
+        names = {
+            trigger["name"]: trigger["definition"]
+            for trigger in present.get(table, [])
+            if trigger["enabled"] == "O"
+        }
+        recorder = f"EXECUTE FUNCTION {recorders.recorder_name(table)}()"
+        wanted = {
+            "audit_insert": ("AFTER INSERT", "REFERENCING NEW TABLE AS new_rows", recorder),
+            "audit_update": (
+                "AFTER UPDATE",
+                "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
+                recorder,
+            ),
+            "audit_delete": ("AFTER DELETE", "REFERENCING OLD TABLE AS old_rows", recorder),
+            "audit_truncate": (
+                "BEFORE TRUNCATE",
+                "FOR EACH STATEMENT",
+                "EXECUTE FUNCTION audit.forbid_truncate()",
+            ),
+        }
+        if level == "none":
+            found += [f"{table}: {name} at level none" for name in names.keys() & wanted.keys()]
+            continue
+        for name, parts in wanted.items():
+            definition = names.get(name, "")
+            if not all(part in definition for part in parts) or " WHEN " in definition:
+                found.append(f"{table}: no {name} as it must be")
+    for table in APPEND_ONLY:
+        guards = [
+            trigger
+            for trigger in present.get(table, [])
+            if trigger["function"] == "forbid_change" and trigger["enabled"] == "O"
+        ]
+        if len(guards) != 1 or "BEFORE DELETE OR UPDATE ON" not in guards[0]["definition"]:
+            found.append(f"{table}: no trigger forbid_change")
     return found
 
 
@@ -1257,9 +1456,13 @@ def check_settings_are_not_set(connection: Connection) -> list[str]:
         if SETS.search(function["body"])
     }
     violations = list(named_exceptions(found, SET_CONFIG, "sets a setting"))
+    texts = {
+        signature
+        for signature, function in functions(connection).items()
+        if re.search(r"\bexecute\b", function["body"], re.I)
+    }
+    violations += named_exceptions(texts, RUNS_TEXT, "runs text as SQL")
     for signature, function in functions(connection).items():
-        if re.search(r"\bexecute\b", function["body"], re.I):
-            violations.append(f"{signature}: runs text as SQL")
         if re.search(r"set_config\s*\([^;]*,\s*false\s*\)", function["body"], re.I):
             violations.append(f"{signature}: a setting that outlives the transaction")
     return violations

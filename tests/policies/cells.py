@@ -44,6 +44,14 @@ CHANGES: dict[str, tuple[str, str]] = {
     # revoking is the one change that a key may make too; what is revoked stays so
     "tenancy.api_keys": ("revoked_at = coalesce(revoked_at, now())", ""),
     "tenancy.api_key_secrets": ("key_hash = key_hash", ""),
+    "audit.log": (
+        "old_values = null, new_values = null, salt = null,"
+        " values_hash = coalesce(values_hash, audit.values_hash(salt, old_values, new_values))",
+        "",
+    ),
+    "audit.seals": ("row_count = row_count", ""),
+    "audit.retired": ("row_count = row_count", ""),
+    "audit.verifications": ("problems = problems", ""),
 }
 
 
@@ -130,6 +138,7 @@ def candidates(world: World, table: str) -> list[Candidate]:
             Candidate(new_link(a, b.teams["North"], a.members["viewer"].membership_id), "23503"),
             Candidate(new_link(a, a.teams["North"], b.members["viewer"].membership_id), "23503"),
         ],
+        "audit.log": lambda: [Candidate(new_redaction(agency)) for agency in (a, b)],
     }
     if table in builders:
         return builders[table]()
@@ -150,6 +159,22 @@ def new_member(agency: Agency, user_id: UUID, role: Role) -> Row:
         "role": role.value,
         "record_scope": "all",
         "display_name": "New",
+    }
+
+
+def new_redaction(agency: Agency) -> Row:
+    """A row of the trail to insert."""
+    return {
+        "agency_id": agency.id,
+        "schema_name": "tenancy",
+        "table_name": "teams",
+        "record_id": uuid4(),
+        "op": "redact",
+        "actor_kind": "system",
+        "db_role": "nobody",
+        "xid": "1",
+        "epoch": 1,
+        "timeline": 1,
     }
 
 

@@ -17,7 +17,7 @@ from tests.policies.cluster_login import Refused
 from tests.policies.interruption import Interruption
 from tests.policies.matrix import Matrix
 from tests.policies.town import Stage, Town
-from tests.policies.world import World, build
+from tests.policies.world import World, build, refresh_trail
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -83,13 +83,20 @@ def world_database(cluster: Databases) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def world(world_database: Database) -> World:
+def built_world(world_database: Database) -> World:
     """Two agencies with every role, and every row there is."""
     return build(lambda role: world_database.connect(role, autocommit=True, row_factory=dict_row))
 
 
+@pytest.fixture
+def world(built_world: World, superuser: Connection) -> World:
+    """The same two agencies. Only the trail grows, by what tests commit and take back."""
+    refresh_trail(built_world, superuser)
+    return built_world
+
+
 @pytest.fixture(scope="session")
-def client(world: World, world_database: Database) -> Iterator[Connection]:
+def client(built_world: World, world_database: Database) -> Iterator[Connection]:
     """The login of PostgREST in the world of the matrix, outside of any transaction."""
     with world_database.connect(
         "authenticator", autocommit=True, row_factory=dict_row
@@ -98,7 +105,7 @@ def client(world: World, world_database: Database) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="session")
-def back_office(world: World, world_database: Database) -> Iterator[Connection]:
+def back_office(built_world: World, world_database: Database) -> Iterator[Connection]:
     """A second login, for what has to be committed beside the client's transaction."""
     with world_database.connect(
         "authenticator", autocommit=True, row_factory=dict_row
@@ -107,7 +114,7 @@ def back_office(world: World, world_database: Database) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="session")
-def superuser(world: World, world_database: Database) -> Iterator[Connection]:
+def superuser(built_world: World, world_database: Database) -> Iterator[Connection]:
     """Reads the catalogue, and tries changes that it rolls back. Never stands in for a client."""
     with world_database.connect("postgres", autocommit=True, row_factory=dict_row) as connection:
         yield connection

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.rows import tuple_row
 
+from migrations.desired_state import recorders
 from migrations.desired_state.snapshot import difference, snapshot
 from tests.database import ROOT, Database
 from tests.policies import catalogue
@@ -32,7 +34,7 @@ $$
 
 
 def test_each_function_has_its_file(superuser: Connection) -> None:
-    names = {f"app.{function['name']}" for function in catalogue.functions(superuser).values()}
+    names = {name.partition("(")[0] for name in catalogue.functions(superuser)}
     assert {file.stem for file in FUNCTIONS} == names
     assert len(names) == len(catalogue.functions(superuser)), "a name is overloaded"
 
@@ -41,8 +43,8 @@ def test_each_function_has_its_file(superuser: Connection) -> None:
 def test_body_is_that_of_the_file(superuser: Connection, file: Path) -> None:
     (body,) = (
         function["body"]
-        for function in catalogue.functions(superuser).values()
-        if f"app.{function['name']}" == file.stem
+        for name, function in catalogue.functions(superuser).items()
+        if name.partition("(")[0] == file.stem
     )
     written = re.search(r"\$function\$(.*)\$function\$", file.read_text(encoding="utf-8"), re.S)
     assert written is not None
@@ -51,7 +53,19 @@ def test_body_is_that_of_the_file(superuser: Connection, file: Path) -> None:
 
 def test_each_table_has_its_policies(superuser: Connection) -> None:
     files = {file.stem for file in (ROOT / "policies").glob("*.sql")}
-    assert files == catalogue.tables(superuser) | {"migration.seal_keys"}
+    assert files == catalogue.tables(superuser) | {
+        "migration.alembic_version",
+        "migration.epochs",
+        "migration.machinery",
+        "migration.seal_keys",
+    }
+
+
+def test_recorders_are_what_the_columns_ask_for(superuser: Connection) -> None:
+    """A column that is new must be in the function that records its table."""
+    with superuser.cursor(row_factory=tuple_row) as cursor:
+        for path, text in recorders.texts(cursor).items():
+            assert path.read_text(encoding="utf-8") == text, path.name
 
 
 def test_replayed_files_change_nothing(database: Database) -> None:

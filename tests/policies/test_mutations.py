@@ -4,6 +4,7 @@ Each change is made in a transaction that is rolled back, and looked at from ins
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.policies.cells import Cells
 from tests.policies.matrix import Command, Matrix, Role
 from tests.policies.world import SUBJECTS, World
 
+MONTH = f"log_{datetime.now(UTC):%Y_%m}"
 NEW_POLICY = "create policy extra on tenancy.teams for select to authenticated using"
 EQUALITY = "agency_id = (select app.agency_id())"
 
@@ -99,6 +101,27 @@ CHANGES: dict[str, list[str]] = {
         'alter policy "everybody stays with their own user" on tenancy.users using (true)',
         'drop policy "no client reaches the issuers" on tenancy.issuers',
         "create table tenancy.bare (agency_id uuid not null, id uuid not null)",
+    ],
+    "partitions": [
+        f"grant select on audit.{MONTH} to gardenos_auditor",
+        f"create policy extra on audit.{MONTH} to gardenos_auditor using (true)",
+        "create table audit.log_rest partition of audit.log default;"
+        " alter table audit.log_rest enable row level security, force row level security",
+    ],
+    "audit": [
+        "create table tenancy.bare (agency_id uuid not null, id uuid not null)",
+        "alter table tenancy.teams disable trigger audit_update",
+        "drop trigger audit_truncate on tenancy.teams",
+        "drop trigger audit_insert on tenancy.teams; create trigger audit_insert"
+        " after insert on tenancy.teams referencing new table as new_rows"
+        " for each statement execute function audit.record_tenancy_users()",
+        "create or replace trigger audit_delete after delete on tenancy.teams"
+        " referencing old table as old_rows for each statement when (false)"
+        " execute function audit.record_tenancy_teams()",
+        "drop trigger forbid_change on audit.seals",
+        "alter table audit.log disable trigger forbid_change",
+        "create trigger audit_insert after insert on audit.seals referencing new table as new_rows"
+        " for each statement execute function audit.record_audit_retired()",
     ],
     "one_permissive_policy": [
         f"{NEW_POLICY} ({EQUALITY})",

@@ -48,7 +48,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(
-    world: World,
+    built_world: World,
     world_database: Database,
     superuser: Connection,
     request: pytest.FixtureRequest,

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 
 from tests.database import Database
 from tests.policies.access import Connection, attempt
+from tests.policies.catalogue import APPEND_ONLY, AUDITING
 from tests.policies.cells import CHANGES, candidates, insert
 from tests.policies.cluster_url import is_set_aside
 from tests.policies.matrix import Matrix
@@ -54,10 +55,19 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
     },
     # BYPASSRLS: its privileges are all that limits it
     "service_role": {
-        table: ALL
+        table: READ if table in APPEND_ONLY else ALL
         for table in TABLES
         if table not in ("tenancy.invitation_secrets", "tenancy.api_key_secrets")
     },
+    # the triggers append and never look
+    "gardenos_audit_writer": {"audit.log": {"insert"}},
+    "gardenos_audit_sealer": {
+        "audit.log": READ,
+        "audit.seals": ADD,
+        "audit.retired": ADD,
+        "audit.verifications": ADD,
+    },
+    "gardenos_audit_redactor": {"audit.log": KEEP},
     "gardenos_sealer": {},
     "gardenos_search": {},
     "gardenos_monitor": {},
@@ -157,6 +167,7 @@ LOGINS = {
         "gardenos_tenancy_writer",
         "gardenos_sealer",
         "gardenos_search",
+        *AUDITING,
     },
     "supabase_auth_admin": set(),
     # through authenticator: two NOINHERIT steps (supabase-contract.md, section 1)

@@ -27,6 +27,10 @@ TABLES = (
     "tenancy.invitation_secrets",
     "tenancy.api_keys",
     "tenancy.api_key_secrets",
+    "audit.log",
+    "audit.seals",
+    "audit.retired",
+    "audit.verifications",
 )
 # who is in each agency; the first of each role is the one the matrix acts as
 PEOPLE: dict[str, tuple[Role, str]] = {
@@ -169,13 +173,38 @@ def build(connect: Callable[[str], Connection]) -> World:
                     status,
                     agency.members[name].membership_id,
                 )
+        add_evidence(superuser, world)
         refresh(world, superuser)
     return world
+
+
+def add_evidence(superuser: Connection, world: World) -> None:
+    """Seal what was recorded, and note a retired month and a verification that never were."""
+    superuser.execute("select audit.seal()")
+    for agency in (world.a, world.b):
+        superuser.execute(
+            """
+            insert into audit.retired (
+                agency_id, month, row_count, first_seal, last_seal, head_hash, export_rows,
+                export_sha256, retired_by
+            )
+            values (%s, '2020-01-01', 1, 1, 1, sha256('head'), 1, sha256('file'), 'postgres')
+            """,
+            [agency.id],
+        )
+        superuser.execute(
+            "insert into audit.verifications (agency_id, problems) values (%s, 0)", [agency.id]
+        )
 
 
 def refresh(world: World, superuser: Connection) -> None:
     """Read every row of every table, past row-level security."""
     world.rows = {table: superuser.execute(f"select * from {table}").fetchall() for table in TABLES}
+
+
+def refresh_trail(world: World, superuser: Connection) -> None:
+    """Read the keys of the trail again: it grows with every change that is committed."""
+    world.rows["audit.log"] = superuser.execute("select agency_id, id from audit.log").fetchall()
 
 
 def run(client: Connection, claims: Claims, statement: str, *parameters: Any) -> Any:
