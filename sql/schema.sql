@@ -6037,17 +6037,18 @@ COMMENT ON COLUMN audit.retired.retired_at IS 'When it left.';
 COMMENT ON COLUMN audit.retired.retired_by IS 'The login that retired it.';
 
 CREATE VIEW audit.row_hashes WITH (security_invoker='true') AS
- SELECT agency_id,
-    id,
-    epoch,
-    timeline,
-    seq,
-    xid,
-    tableoid AS partition,
-    sha256(convert_to((json_build_array(agency_id, id, seq, EXTRACT(epoch FROM at), schema_name, table_name, record_id, op, changed, encode(COALESCE((values_hash)::bytea, audit.values_hash(salt, old_values, new_values)), 'hex'::text), actor_kind, actor_user_id, actor_membership_id, on_behalf_of_id, api_key_id, agency_role, db_role, request_id, ip, (xid)::text, epoch, timeline))::text, 'UTF8'::name)) AS row_hash,
-    (((salt IS NOT NULL) AND (values_hash IS NULL)) OR ((salt IS NULL) AND (old_values IS NULL) AND (new_values IS NULL))) AS values_hold,
-    ((salt IS NULL) AND (values_hash IS NOT NULL)) AS is_emptied
-   FROM audit.log l;
+ SELECT l.agency_id,
+    l.id,
+    l.epoch,
+    l.timeline,
+    l.seq,
+    l.xid,
+    l.tableoid AS partition,
+    sha256(convert_to((json_build_array(l.agency_id, l.id, l.seq, EXTRACT(epoch FROM l.at), l.schema_name, l.table_name, l.record_id, l.op, l.changed, encode(COALESCE((l.values_hash)::bytea, v.computed), 'hex'::text), l.actor_kind, l.actor_user_id, l.actor_membership_id, l.on_behalf_of_id, l.api_key_id, l.agency_role, l.db_role, l.request_id, l.ip, (l.xid)::text, l.epoch, l.timeline))::text, 'UTF8'::name)) AS row_hash,
+    (((l.salt IS NOT NULL) AND (l.values_hash IS NULL)) OR ((l.salt IS NULL) AND (l.old_values IS NULL) AND (l.new_values IS NULL))) AS values_hold,
+    ((l.salt IS NULL) AND (l.values_hash IS NOT NULL)) AS is_emptied
+   FROM (audit.log l
+     CROSS JOIN LATERAL ( VALUES (audit.values_hash(l.salt, l.old_values, l.new_values))) v(computed));
 
 ALTER VIEW audit.row_hashes OWNER TO gardenos_owner;
 
@@ -6069,7 +6070,7 @@ COMMENT ON COLUMN audit.row_hashes.partition IS 'The month that holds the row.';
 
 COMMENT ON COLUMN audit.row_hashes.row_hash IS 'sha256 of every column, and of the hash of the values.';
 
-COMMENT ON COLUMN audit.row_hashes.values_hold IS 'False when values were put where none were recorded, or beside the hash of erased ones.';
+COMMENT ON COLUMN audit.row_hashes.values_hold IS 'False when there are values that were not recorded.';
 
 COMMENT ON COLUMN audit.row_hashes.is_emptied IS 'True when the values were erased; a redaction must say so.';
 
