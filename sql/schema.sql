@@ -1084,15 +1084,24 @@ COMMENT ON FUNCTION app.claimed_user(claims jsonb) IS 'The user that these claim
 CREATE FUNCTION app.claimed_uuid(claims jsonb, key text) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
+declare
+    claimed text := claims ->> key;
 begin
-    if jsonb_typeof(claims -> key) = 'string'
-        and claims ->> key ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then
-        return (claims ->> key)::uuid;
+    if jsonb_typeof(claims -> key) <> 'string'
+        or claimed not like '________-____-____-____-____________' then
+        return null;
     end if;
-    return null;
+    if current_setting('server_version_num')::integer >= 160000 then
+        if not pg_input_is_valid(claimed, 'uuid') then
+            return null;
+        end if;
+    elsif translate(claimed, '0123456789abcdefABCDEF', '') <> '----' then
+        return null;
+    end if;
+    return claimed::uuid;
 end;
-$_$;
+$$;
 
 ALTER FUNCTION app.claimed_uuid(claims jsonb, key text) OWNER TO gardenos_owner;
 
@@ -13807,17 +13816,18 @@ COMMENT ON COLUMN audit.retired.retired_at IS 'When it left.';
 COMMENT ON COLUMN audit.retired.retired_by IS 'The login that retired it.';
 
 CREATE VIEW audit.row_hashes WITH (security_invoker='true') AS
- SELECT agency_id,
-    id,
-    epoch,
-    timeline,
-    seq,
-    xid,
-    tableoid AS partition,
-    sha256(convert_to((json_build_array(agency_id, id, seq, EXTRACT(epoch FROM at), schema_name, table_name, record_id, op, changed, encode(COALESCE((values_hash)::bytea, audit.values_hash(salt, old_values, new_values)), 'hex'::text), actor_kind, actor_user_id, actor_membership_id, on_behalf_of_id, api_key_id, agency_role, db_role, request_id, ip, (xid)::text, epoch, timeline))::text, 'UTF8'::name)) AS row_hash,
-    (((salt IS NOT NULL) AND (values_hash IS NULL)) OR ((salt IS NULL) AND (old_values IS NULL) AND (new_values IS NULL))) AS values_hold,
-    ((salt IS NULL) AND (values_hash IS NOT NULL)) AS is_emptied
-   FROM audit.log l;
+ SELECT l.agency_id,
+    l.id,
+    l.epoch,
+    l.timeline,
+    l.seq,
+    l.xid,
+    l.tableoid AS partition,
+    sha256(convert_to((json_build_array(l.agency_id, l.id, l.seq, EXTRACT(epoch FROM l.at), l.schema_name, l.table_name, l.record_id, l.op, l.changed, encode(COALESCE((l.values_hash)::bytea, v.computed), 'hex'::text), l.actor_kind, l.actor_user_id, l.actor_membership_id, l.on_behalf_of_id, l.api_key_id, l.agency_role, l.db_role, l.request_id, l.ip, (l.xid)::text, l.epoch, l.timeline))::text, 'UTF8'::name)) AS row_hash,
+    (((l.salt IS NOT NULL) AND (l.values_hash IS NULL)) OR ((l.salt IS NULL) AND (l.old_values IS NULL) AND (l.new_values IS NULL))) AS values_hold,
+    ((l.salt IS NULL) AND (l.values_hash IS NOT NULL)) AS is_emptied
+   FROM (audit.log l
+     CROSS JOIN LATERAL ( VALUES (audit.values_hash(l.salt, l.old_values, l.new_values))) v(computed));
 
 ALTER VIEW audit.row_hashes OWNER TO gardenos_owner;
 
@@ -13839,7 +13849,7 @@ COMMENT ON COLUMN audit.row_hashes.partition IS 'The month that holds the row.';
 
 COMMENT ON COLUMN audit.row_hashes.row_hash IS 'sha256 of every column, and of the hash of the values.';
 
-COMMENT ON COLUMN audit.row_hashes.values_hold IS 'False when values were put where none were recorded, or beside the hash of erased ones.';
+COMMENT ON COLUMN audit.row_hashes.values_hold IS 'False when there are values that were not recorded.';
 
 COMMENT ON COLUMN audit.row_hashes.is_emptied IS 'True when the values were erased; a redaction must say so.';
 

@@ -240,7 +240,8 @@ def upgrade() -> None:
     execute(
         r"""
         -- The trail. Owners and admins read that of their agency; nobody writes but the triggers (as the audit
-        -- writer), and nobody changes a row but redaction, which leaves a hash in place of the values. No role deletes.
+        -- writer), and nobody changes a row but redaction, which leaves a hash in place of the values. No role
+        -- deletes.
         alter table audit.log enable row level security;
         alter table audit.log force row level security;
 

@@ -237,7 +237,8 @@ def upgrade() -> None:
     execute(
         r"""
         -- The trail is append-only for whoever passes its grants, superusers included: no row is deleted, and an
-        -- update may only put the hash of the values in their place, as redaction does. Who holds DDL can switch this off; audit.verify finds it.
+        -- update may only put the hash of the values in their place, as redaction does. Who holds DDL can switch
+        -- this off; audit.verify finds it.
         create or replace function audit.forbid_change()
         returns trigger
         language plpgsql

@@ -1,7 +1,7 @@
--- Erases what the trail holds of one record: old and new values and their salt, without which the hash
--- that is left in their place says nothing. Everything else stays, so every seal still holds, and a row "redact" says that it was done.
--- It comes last in an erasure: the deletes before it leave rows too. Called again it finds nothing and
--- records nothing.
+-- Erases what the trail holds of one record: old and new values and their salt, without which the hash that
+-- is left in their place says nothing. Everything else stays, so every seal still holds, and a row "redact"
+-- says that it was done. It comes last in an erasure: the deletes before it leave rows too. Called again it
+-- finds nothing and records nothing.
 --
 -- SECURITY DEFINER, as the only role that may update the trail, and only those columns.
 set local role gardenos_audit_redactor;

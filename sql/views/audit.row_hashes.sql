@@ -1,6 +1,7 @@
 -- The rows of the trail as sealing and verifying see them: the hash of every column, the values and their
--- salt as a hash of their own, which stays when erasure empties them. One definition for both. No text here depends on a setting of the
--- session. A column that is added later needs a new form, or old seals no longer match.
+-- salt as a hash of their own, which stays when erasure empties them. One definition for both. No text here
+-- depends on a setting of the session. A column that is added later needs a new form, or old seals no
+-- longer match.
 create or replace view audit.row_hashes
 with (security_invoker = true)
 as
@@ -24,7 +25,7 @@ select
                 l.record_id,
                 l.op,
                 l.changed,
-                encode(coalesce(l.values_hash, audit.values_hash(l.salt, l.old_values, l.new_values)), 'hex'),
+                encode(coalesce(l.values_hash, v.computed), 'hex'),
                 l.actor_kind,
                 l.actor_user_id,
                 l.actor_membership_id,
@@ -44,7 +45,10 @@ select
     (l.salt is not null and l.values_hash is null)
     or (l.salt is null and l.old_values is null and l.new_values is null) as values_hold,
     l.salt is null and l.values_hash is not null as is_emptied
-from audit.log as l;
+from audit.log as l
+cross join lateral (
+    values (audit.values_hash(l.salt, l.old_values, l.new_values))
+) as v (computed);
 
 revoke all on table audit.row_hashes from public;
 grant select on table audit.row_hashes to
@@ -62,5 +66,5 @@ comment on column audit.row_hashes.seq is 'Of the row.';
 comment on column audit.row_hashes.xid is 'Of the row.';
 comment on column audit.row_hashes.partition is 'The month that holds the row.';
 comment on column audit.row_hashes.row_hash is 'sha256 of every column, and of the hash of the values.';
-comment on column audit.row_hashes.values_hold is 'False when values were put where none were recorded, or beside the hash of erased ones.';
+comment on column audit.row_hashes.values_hold is 'False when there are values that were not recorded.';
 comment on column audit.row_hashes.is_emptied is 'True when the values were erased; a redaction must say so.';

@@ -6,7 +6,8 @@ Prints one Markdown table of ratios to no audit (median, and the spread of the q
 row-level trigger is supa_audit's, spared its look-up of the primary key and its uuid v5. Rounds of
 all three are interleaved, on a private server, as superuser without claims. Single statements run
 in one loop in the server, so that no round trip hides what a trigger costs; `durable` is a client's
-transaction of one insert, with its round trips and its fsync.
+transaction of one insert, with its round trips and its fsync. The last line is what a member
+notices: a table of ours, its policies and guards, with and without its audit triggers.
 """
 
 import argparse
@@ -18,7 +19,9 @@ from typing import Any
 import psycopg
 
 from migrations.desired_state import recorders
+from tests.audit.trail import Office, opened
 from tests.database import Cluster, private_server
+from tests.policies.access import acting
 
 AGENCY = "01900000-0000-7000-8000-000000000001"
 VARIANTS = ("none", "row", "ours")
@@ -106,9 +109,15 @@ CHANGE = (
 LOOP = "do $$ begin for each in 1..1000 loop {}; end loop; end $$"
 EACH = (
     "do $$ declare one uuid; begin"
-    " for one in select id from crm.{} limit 1000 loop {}; end loop; end $$"
+    " for one in select id from {} limit 1000 loop {}; end loop; end $$"
 )
 TRANSACTIONS = 100
+MEMBER = {
+    "insert 1": LOOP.format("insert into tenancy.teams (name) values (gen_random_uuid()::text)"),
+    "update 1": EACH.format(
+        "tenancy.teams", "update tenancy.teams set description = 'x' where id = one"
+    ),
+}
 
 
 def prepare(connection: psycopg.Connection[Any]) -> None:
@@ -144,7 +153,9 @@ def measure(connection: psycopg.Connection[Any], variant: str) -> dict[str, tupl
     found["insert 1"] = timed(connection, LOOP.format(insert.decode()).encode())
     found["update 1"] = timed(
         connection,
-        EACH.format(table, f"{change.decode()} where agency_id = '{AGENCY}' and id = one").encode(),
+        EACH.format(
+            f"crm.{table}", f"{change.decode()} where agency_id = '{AGENCY}' and id = one"
+        ).encode(),
     )
     found["insert 1, durable"] = durable(connection, insert)
     connection.execute(f"truncate crm.{table}".encode())
@@ -206,6 +217,8 @@ def main() -> None:
                     if number:
                         times[variant, workload].append(seconds)
                         written[variant, workload].append(wal)
+        with opened(database) as office:
+            member = as_member(office, rounds)
     workloads = [workload for variant, workload in times if variant == "none"]
     print(f"| variant | {' | '.join(workloads)} | WAL {' / '.join(workloads)} |")
     print("|---" * (len(workloads) + 2) + "|")
@@ -219,6 +232,26 @@ def main() -> None:
         print(f"| {variant} | {' | '.join(cells)} | {bytes_more} |")
     base = {each: f"{statistics.median(times['none', each]) * 1e6:.0f} us" for each in workloads}
     print(f"\nnone: {base}; {rounds} rounds")
+    print("a member:", ", ".join(f"{name} {found}" for name, found in member.items()))
+
+
+def as_member(office: Office, rounds: int) -> dict[str, str]:
+    """Ratios of single statements of a member, with audit to without: median and quartiles."""
+    owner = office.found("bench")
+    seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for number in range(rounds + 1):
+        for state in ("disable", "enable"):
+            for op in ("insert", "update"):
+                office.superuser.execute(
+                    f"alter table tenancy.teams {state} trigger audit_{op}".encode()
+                )
+            with acting(office.client, owner.claims(), counted=False):
+                for op, statement in MEMBER.items():
+                    begun = time.perf_counter()
+                    office.client.execute(statement.encode())
+                    if number:
+                        seconds[state, op].append(time.perf_counter() - begun)
+    return {op: ratio(seconds["enable", op], seconds["disable", op]) for op in MEMBER}
 
 
 def ratio(values: list[float], base: list[float]) -> str:

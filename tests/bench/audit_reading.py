@@ -62,7 +62,7 @@ PAST_MONTHS = """
 FILL = """
     insert into audit.log (
         agency_id, id, at, schema_name, table_name, record_id, op, changed, old_values, new_values,
-        salt, values_hash, actor_kind, actor_user_id, agency_role, db_role, request_id, xid, epoch,
+        salt, actor_kind, actor_user_id, agency_role, db_role, request_id, xid, epoch,
         timeline
     )
     select
@@ -86,7 +86,6 @@ FILL = """
         jsonb_build_object('name', 'Name ' || g.number, 'row_version', g.number),
         jsonb_build_object('name', 'Name ' || g.number + 1, 'row_version', g.number + 1),
         '\\x000102030405060708090a0b0c0d0e0f',
-        sha256(int8send(g.number)),
         'user',
         md5(
             case

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,8 @@ def test_no_scratch_database_is_left_when_interrupted(at_head: Database, how: in
         env=program_environment(None, {"SCRATCH_URL": scratch}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # a test run in the background of a shell ignores it, and hands that on
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 30
     while not scratch_databases(scratch) and time.monotonic() < deadline:
