@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import json
-import secrets
 import signal
 import time
 from functools import partial
@@ -73,9 +72,8 @@ def _wait_informed(cluster: "Cluster") -> None:
         cluster.signal_patroni(node, signal.SIGKILL)
         until(partial(_is_gone, cluster, node), GONE_SECONDS, f"Patroni of {node} lives on")
         cluster.start_patroni(node)
-    mark = secrets.token_hex(4)
-    cluster.configure({MARK: mark})
-    cluster.configure({MARK: None})
+    for mark in (True, None):
+        cluster.configure({MARK: mark})
     cluster.wait_whole()
 
 

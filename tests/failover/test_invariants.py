@@ -163,8 +163,8 @@ CHANGES = {
         "alter role authenticator_ro set default_transaction_read_only = 'on'",
     ),
     "the database gets a setting": (
-        "I3",
-        "alter database gardenos set row_security = on",
+        "I3 I9",
+        "alter database gardenos set row_security = off",
         "alter database gardenos reset row_security",
     ),
     "a password changes": (
