@@ -267,9 +267,10 @@ def upgrade() -> None:
             on crm.conversations (agency_id, channel, external_thread_id)
             where external_thread_id is not null and deleted_at is null;
 
-        create index conversations_status_idx
-            on crm.conversations (agency_id, status, last_message_at desc, id)
-            where deleted_at is null;
+        -- Comparing enums is not leakproof: a status is the predicate of an index, not a column of it.
+        create index conversations_unclosed_idx
+            on crm.conversations (agency_id, last_message_at desc, id)
+            where status <> 'closed' and deleted_at is null;
 
         create index conversations_inbox_idx
             on crm.conversations (agency_id, assignee_id, last_message_at desc)
