@@ -256,7 +256,9 @@ def new_link(agency: Agency, team: UUID, member: UUID) -> Row:
 class Cells:
     """Executes cells in an open transaction of a client who acts as `me`."""
 
-    def __init__(self, connection: Connection, world: World, matrix: Matrix, me: Me) -> None:
+    def __init__(
+        self, connection: Connection, world: World, matrix: Matrix, me: Me, *, alike: bool = False
+    ) -> None:
         """Take what is needed.
 
         Args:
@@ -264,7 +266,10 @@ class Cells:
             world: the rows there are.
             matrix: what is allowed.
             me: whose claims they are.
+            alike: of new rows that must fare alike, one is enough. For what narrows whole
+                commands and looks at no row.
         """
+        self.alike = alike
         self.connection = connection
         self.world = world
         self.matrix = matrix
@@ -323,14 +328,20 @@ class Cells:
         assert by_key.count == len(self._visible(table)), "asked by key, it shows other rows"
 
     def _insert(self, table: str) -> None:
+        fates = set()
         for candidate in candidates(self.world, table):
             row = completed(table, candidate.row, self.me)
             allowed = may(self.matrix, table, Command.INSERT, row, self.me)
+            hidden = allowed and points_to_hidden(self.matrix, table, row, self.me)
+            fate = (allowed, hidden, candidate.narrowed)
+            if self.alike and fate in fates:
+                continue
+            fates.add(fate)
             statement, parameters = insert(table, candidate.row)
             outcome = self._attempt(statement, parameters)
             if not allowed:
                 self._refused_insert(table, candidate, outcome)
-            elif points_to_hidden(self.matrix, table, row, self.me):
+            elif hidden:
                 assert outcome.refused_by_trigger, f"{candidate} is a hidden link: {outcome}"
             elif candidate.narrowed is None:
                 assert outcome.count == 1, f"{candidate} is allowed: {outcome}"

@@ -19,29 +19,36 @@ Connection = psycopg.Connection[dict[str, Any]]
 RECORDED = [table for table, level in levels().items() if level != "none"]
 # A trigger keeps participant_ids or last_message_at there.
 KEPT = ["crm.conversations", "crm.calendar_events"]
+COUNTED = """
+select
+    array_agg(c.oid) filter (where w.name = any (%s)) as kept,
+    array_agg(c.oid) filter (where w.name = any (%s)) as audited,
+    array_agg(c.oid) filter (where w.name ~ '^audit[.]log_') as trail
+  from pg_catalog.pg_class as c
+ cross join concat(c.relnamespace::regnamespace, '.', c.relname) as w (name)
+ where c.relkind = 'r'
+"""
 COUNTS = """
 select
-    coalesce(sum(w.updated) filter (where w.name = any (%s)), 0) as kept,
-    coalesce(sum(w.changed) filter (where w.name = any (%s)), 0) as changed,
-    coalesce(sum(w.inserted) filter (where w.name ~ '^audit[.]log_'), 0) as recorded
-  from (
-      select
-          concat(n.nspname, '.', c.relname) as name,
-          pg_stat_get_xact_tuples_inserted(c.oid) as inserted,
-          pg_stat_get_xact_tuples_updated(c.oid) as updated,
-          pg_stat_get_xact_tuples_inserted(c.oid)
-          + pg_stat_get_xact_tuples_updated(c.oid)
-          + pg_stat_get_xact_tuples_deleted(c.oid) as changed
-        from pg_catalog.pg_class as c
-        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-       where c.relkind = 'r'
-         and n.nspname <> all ('{pg_catalog,information_schema,pg_toast}')
-  ) as w
+    (select sum(pg_stat_get_xact_tuples_updated(t.id)) from unnest(%(kept)s::oid[]) as t (id))
+    as kept,
+    (
+        select sum(
+            pg_stat_get_xact_tuples_inserted(t.id)
+            + pg_stat_get_xact_tuples_updated(t.id)
+            + pg_stat_get_xact_tuples_deleted(t.id)
+        )
+          from unnest(%(audited)s::oid[]) as t (id)
+    ) as changed,
+    (select sum(pg_stat_get_xact_tuples_inserted(t.id)) from unnest(%(trail)s::oid[]) as t (id))
+    as recorded
 """
 
 
 Counts = tuple[int, int, int]
 
+# of each connection in such a block: the tables that are counted, and their counts before it
+_tables: dict[int, dict[str, Any]] = {}
 _baselines: dict[int, Counts] = {}
 
 
@@ -52,6 +59,7 @@ def recorded(connection: Connection) -> Iterator[None]:
     Raises:
         AssertionError: the trail has more or fewer new rows than were changed.
     """
+    (_tables[id(connection)],) = connection.execute(COUNTED, [KEPT, RECORDED]).fetchall()
     _baselines[id(connection)] = _counts(connection)
     try:
         yield
@@ -61,7 +69,7 @@ def recorded(connection: Connection) -> Iterator[None]:
                 f"{changed} rows were changed, and {noted} recorded"
             )
     finally:
-        del _baselines[id(connection)]
+        del _baselines[id(connection)], _tables[id(connection)]
 
 
 @contextmanager
@@ -88,6 +96,6 @@ def _since(before: Counts, connection: Connection) -> Counts:
 
 
 def _counts(connection: Connection) -> Counts:
-    row = connection.execute(COUNTS, [KEPT, RECORDED]).fetchone()
+    row = connection.execute(COUNTS, _tables[id(connection)]).fetchone()
     assert row is not None
     return int(row["changed"]), int(row["recorded"]), int(row["kept"])

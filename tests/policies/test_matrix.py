@@ -90,7 +90,8 @@ def test_api_key(
         refresh_trail(world, superuser)
         claims = member.claims(api_key_id=str(key))
         with acting(client, claims, counted=table not in UNCOUNTED):
-            Cells(client, world, matrix, me.with_key(key, *scopes)).check(table, command)
+            keyed = me.with_key(key, *scopes)
+            Cells(client, world, matrix, keyed, alike=True).check(table, command)
 
 
 @pytest.mark.parametrize("cell", [cell for cell in CELLS if cell.scope is not Scope.NONE], ids=str)
