@@ -119,10 +119,10 @@ def where_keys(table: str, keys: Iterable[Key], *, but: bool = False) -> tuple[s
     chosen = list(keys)
     if not chosen:
         return ("true" if but else "false"), []
-    one = "(" + ", ".join(["%s"] * len(columns)) + ")"
+    arrays = ", ".join(["%s"] * len(columns))
     return (
-        f"({', '.join(columns)}) {'not in' if but else 'in'} ({', '.join([one] * len(chosen))})",
-        [value for key in chosen for value in key],
+        f"({', '.join(columns)}) {'not in' if but else 'in'} (select * from unnest({arrays}))",
+        [list(values) for values in zip(*chosen, strict=True)],
     )
 
 

@@ -3,7 +3,7 @@
 They come from a private server of each worker; with CLUSTER_URL from that cluster.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -35,14 +35,33 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say who in the cluster passes every policy and is not one of ours."""
+    """Say which cells were run, and who in the cluster passes every policy and is not ours."""
     if hasattr(config, "workerinput"):
         return
+    for line in cell_counts(terminalreporter.stats):
+        terminalreporter.write_line(line)
     found = cluster_url.strangers_past_policies()
     if found:
         terminalreporter.write_line(
             f"No policy stops these roles of the cluster, which bootstrap does not know: {found}"
         )
+
+
+def cell_counts(stats: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    """How many cells of the matrix were run in each manner, and what became of them."""
+    for test, manner in (
+        ("test_member", "as the member"),
+        ("test_agent_acting_for_member", "by an agent for the member"),
+        ("test_api_key", "with the member's API key"),
+    ):
+        fates = {
+            fate: sum(f"test_matrix.py::{test}[" in report.nodeid for report in stats.get(fate, []))
+            for fate in ("passed", "failed", "error", "skipped")
+        }
+        if any(fates.values()):
+            yield f"matrix cells {manner}: " + ", ".join(
+                f"{count} {fate}" for fate, count in fates.items()
+            )
 
 
 @pytest.fixture(scope="session")
