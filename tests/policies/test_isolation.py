@@ -8,6 +8,7 @@ matrix says that nobody may.
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -411,14 +412,19 @@ def test_optional_references_are_cleared(
         ) as connection,
         acting(connection, None, "service_role"),
     ):
-        pointed = connection.execute(reference + " and agency_id = %s", [a.teams["North"], a.id])
+        team = uuid4()
+        connection.execute(
+            "insert into tenancy.teams (agency_id, id, name) values (%s, %s, 'Short-lived')",
+            [a.id, team],
+        )
+        pointed = connection.execute(reference + " and agency_id = %s", [team, a.id])
         assert pointed.rowcount > 0
         # what was allowed once is not asked again in a transaction: the owner must be asked
         connection.execute("discard plans")
         outcome = attempt(
             connection,
             "delete from tenancy.teams where (agency_id, id) = (%s, %s)",
-            [a.id, a.teams["North"]],
+            [a.id, team],
         )
         assert outcome.count == 1, outcome
 

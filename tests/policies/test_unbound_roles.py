@@ -5,12 +5,13 @@ compared with it, table by table, and each privilege is then used.
 """
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 from psycopg.rows import dict_row
 
 from tests.database import Database
-from tests.policies.access import Connection, attempt
+from tests.policies.access import Connection, Row, attempt
 from tests.policies.catalogue import APPEND_ONLY, AUDITING
 from tests.policies.cells import CHANGES, candidates, insert
 from tests.policies.cluster_url import is_set_aside
@@ -30,6 +31,12 @@ SECRETS = (
 ADDED_TO = {"crm.consents", "integration.outbox_events", "governance.suppressions"}
 
 # What a role that may update some columns only sets.
+# Where the policy of an unbound role shows it less than everything.
+SHOWN: dict[tuple[str, str], Callable[[Row], bool]] = {
+    ("gardenos_search", "crm.participants"): lambda row: (
+        row["contact_id"] is not None and row["calendar_event_id"] is not None
+    ),
+}
 COLUMNS = {
     ("gardenos_crm_writer", "crm.contact_points"): "deleted_at = deleted_at",
     ("gardenos_crm_writer", "crm.pipeline_stages"): "outcome = outcome",
@@ -129,7 +136,8 @@ def test_privileges_are_those(superuser: Connection, role: str) -> None:
 def test_privileges_are_used(superuser: Connection, world: World, role: str, table: str) -> None:
     """Who may read reads every row: an unbound role must not be half blind, silently."""
     allowed = PRIVILEGES[role].get(table, set())
-    total = len(world.rows[table])
+    shown = SHOWN.get((role, table), lambda row: True)
+    total = len([row for row in world.rows[table] if shown(row)])
     insertion, parameters = insert(table, candidates(world, table)[0].row)
     with superuser.transaction(force_rollback=True):
         superuser.execute(f"set local role {role}")
