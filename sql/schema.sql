@@ -16869,6 +16869,8 @@ CREATE INDEX api_keys_acts_as_id_idx ON tenancy.api_keys USING btree (agency_id,
 
 CREATE INDEX invitations_accepted_by_id_idx ON tenancy.invitations USING btree (agency_id, accepted_by_id);
 
+CREATE INDEX invitations_contact_id_idx ON tenancy.invitations USING btree (agency_id, contact_id);
+
 CREATE UNIQUE INDEX invitations_email_key ON tenancy.invitations USING btree (agency_id, email) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
 
 CREATE INDEX invitations_invited_by_id_idx ON tenancy.invitations USING btree (agency_id, invited_by_id);
@@ -17918,6 +17920,9 @@ ALTER TABLE ONLY tenancy.invitations
     ADD CONSTRAINT invitations_accepted_by_id_fkey FOREIGN KEY (agency_id, accepted_by_id) REFERENCES tenancy.memberships(agency_id, id);
 
 ALTER TABLE ONLY tenancy.invitations
+    ADD CONSTRAINT invitations_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY tenancy.invitations
     ADD CONSTRAINT invitations_invited_by_id_fkey FOREIGN KEY (agency_id, invited_by_id) REFERENCES tenancy.memberships(agency_id, id);
 
 ALTER TABLE ONLY tenancy.invitations
@@ -17925,6 +17930,9 @@ ALTER TABLE ONLY tenancy.invitations
 
 ALTER TABLE ONLY tenancy.memberships
     ADD CONSTRAINT memberships_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY tenancy.memberships
+    ADD CONSTRAINT memberships_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id);
 
 ALTER TABLE ONLY tenancy.memberships
     ADD CONSTRAINT memberships_default_team_id_fkey FOREIGN KEY (agency_id, default_team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (default_team_id);

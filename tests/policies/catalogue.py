@@ -42,6 +42,8 @@ OF_ONE_RECORD = "the row goes with the one record that it is about"
 NEVER_DELETED = "memberships are never deleted (forbid_delete)"
 OPTIONAL_WITHOUT_SET_NULL = {
     "tenancy.invitations_accepted_by_id_fkey": NEVER_DELETED,
+    "tenancy.memberships_contact_id_fkey": "who is a client is erased or merged, not deleted",
+    "tenancy.invitations_contact_id_fkey": "an invitation goes with the contact it is for",
     "crm.merge_records_undone_by_id_fkey": NEVER_DELETED,
     "crm.deal_stage_history_changed_by_id_fkey": NEVER_DELETED,
     "governance.erasure_requests_requested_by_id_fkey": NEVER_DELETED,
@@ -77,6 +79,24 @@ OPTIONAL_WITHOUT_SET_NULL = {
         }.items()
         for column in columns_
     },
+}
+# Columns that name a row without a foreign key (schema.md 2.2), and why.
+STAMPED = ("created_by", "updated_by", "deleted_by")
+OUTLIVES = "any table; it must outlive the row"
+AI_COMES_LATER = "the table comes with schema ai"
+UNREFERENCED = {
+    "audit.log.record_id": OUTLIVES,
+    "audit.log.actor_user_id": OUTLIVES,
+    "audit.log.actor_membership_id": OUTLIVES,
+    "audit.log.on_behalf_of_id": OUTLIVES,
+    "audit.log.api_key_id": OUTLIVES,
+    "integration.outbox_events.aggregate_id": OUTLIVES,
+    "integration.webhook_deliveries.event_id": "partitions of the outbox are dropped earlier",
+    "governance.erasure_requests.subject_id": "must outlive the subject",
+    "crm.conversations.participant_ids": "a copy that a trigger keeps of crm.participants",
+    "crm.calendar_events.participant_ids": "a copy that a trigger keeps of crm.participants",
+    "crm.messages.agent_run_id": AI_COMES_LATER,
+    "tenancy.agencies.embedding_model_id": AI_COMES_LATER,
 }
 # Foreign keys of three columns, and why.
 TRIPLE_FOREIGN_KEYS = {
@@ -702,6 +722,41 @@ def check_optional_foreign_keys(connection: Connection) -> list[str]:
         kept, OPTIONAL_WITHOUT_SET_NULL, "optional reference without on delete set null"
     )
     return found
+
+
+def check_references_are_foreign_keys(connection: Connection) -> list[str]:
+    """Every column that names a row is of a valid foreign key, but those listed (2.2)."""
+    found = rows(
+        connection,
+        """
+        select a.attrelid::regclass::text || '.' || a.attname as name
+          from pg_attribute as a
+          join pg_class as c on c.oid = a.attrelid
+         where c.relnamespace::regnamespace::text = any (%(schemas)s)
+           and c.relkind in ('r', 'p')
+           and not c.relispartition
+           and a.attnum > 0
+           and not a.attisdropped
+           and a.atttypid in ('uuid'::regtype, 'uuid[]'::regtype)
+           -- agency_id: check_agency_reference
+           and a.attname <> all (array['id', 'agency_id'])
+           and a.attname <> all (%(stamped)s)
+           and not exists (
+               select 1
+                 from pg_constraint as k
+                where k.conrelid = c.oid
+                  and k.contype = 'f'
+                  and k.convalidated
+                  and a.attnum = any (k.conkey)
+           )
+        """,
+        stamped=list(STAMPED),
+    )
+    return list(
+        named_exceptions(
+            {row["name"] for row in found}, UNREFERENCED, "names a row without a foreign key"
+        )
+    )
 
 
 def check_foreign_keys_are_indexed(connection: Connection) -> list[str]:
