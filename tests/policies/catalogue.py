@@ -213,6 +213,9 @@ EXECUTE: dict[str, list[str]] = {
     "app.bind_session(text,bigint,text)": ["gardenos_app"],
     "app.issue_seal(text,bigint,text)": ["gardenos_app"],
     "app.api_key_claims(text)": ["gardenos_app"],
+    "app.bind_worker(uuid)": ["gardenos_worker"],
+    "app.issue_worker_seal(uuid)": ["gardenos_worker"],
+    "app.is_agency_active()": ["gardenos_worker"],
     # seals: the sealer's own tools, and the DBA as owner
     "app.hmac_sha256(bytea,bytea,text)": ["gardenos_sealer"],
     "app.padded_key(bytea,integer)": ["gardenos_sealer"],
@@ -365,6 +368,8 @@ DEFINERS = {
     "app.create_api_key(text,text[],uuid,timestamp with time zone)": "gardenos_tenancy_writer",
     "app.check_last_owner()": "gardenos_tenancy_writer",
     "app.issue_seal(text,bigint,text)": "gardenos_sealer",
+    "app.issue_worker_seal(uuid)": "gardenos_sealer",
+    "app.is_agency_active()": "gardenos_membership_reader",
     "app.seal_is_valid(text,text)": "gardenos_sealer",
     "app.rotate_seal_key(text,interval)": "gardenos_sealer",
     "app.actor()": "gardenos_membership_reader",
@@ -1633,7 +1638,10 @@ def check_forbidden_texts(connection: Connection) -> list[str]:
 
 # What may set a setting, or run text as SQL: none of these takes a client's word for it.
 SETS = re.compile(r"\bset_config\s*\(|(?:^|;|\b(?:then|else|begin|loop)\b)\s*set\s", re.I)
-SET_CONFIG = {"app.bind_session(text,bigint,text)": "sets role, claims and seal, once checked"}
+SET_CONFIG = {
+    "app.bind_session(text,bigint,text)": "sets role, claims and seal, once checked",
+    "app.bind_worker(uuid)": "sets the claims and the seal that it got for them",
+}
 
 
 def check_settings_are_not_set(connection: Connection) -> list[str]:
