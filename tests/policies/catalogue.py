@@ -14,6 +14,7 @@ from migrations.desired_state import recorders
 from tests.policies.access import Connection, Row
 from tests.policies.cluster_url import is_set_aside
 from tests.policies.matrix import SCHEMAS
+from tests.policies.worker import contract
 
 Check = Callable[[Connection], list[str]]
 
@@ -1146,6 +1147,64 @@ def check_column_privileges(connection: Connection) -> list[str]:
         """,
     )
     return [f"{row['name']}: {row['privilege']} for {row['grantee']}" for row in found]
+
+
+ACTIVE = "( SELECT app.is_agency_active() AS is_agency_active)"
+
+
+def check_worker(connection: Connection) -> list[str]:
+    """Grants and policies of gardenos_worker are those of worker.csv, both ways."""
+    promised = contract()
+    found = [f"{table}: in worker.csv only" for table in promised.keys() - tables(connection)]
+    granted = rows(
+        connection,
+        """
+        select
+            a.attrelid::regclass::text as table_name,
+            a.attname::text as name,
+            p.command,
+            has_column_privilege('gardenos_worker', a.attrelid, a.attnum, p.command) as held
+          from pg_attribute as a
+          join pg_class as c on c.oid = a.attrelid
+         cross join unnest(array['select', 'insert', 'update']) as p (command)
+         where c.relnamespace::regnamespace::text = any (%(schemas)s)
+           and c.relkind in ('r', 'p', 'v')
+           and a.attnum > 0
+           and not a.attisdropped
+        union all
+        select
+            c.oid::regclass::text,
+            'a row',
+            'delete',
+            has_table_privilege('gardenos_worker', c.oid, 'delete')
+          from pg_class as c
+         where c.relnamespace::regnamespace::text = any (%(schemas)s)
+           and c.relkind in ('r', 'p', 'v')
+        """,
+    )
+    for row in granted:
+        duty = promised.get(row["table_name"])
+        if row["held"] is not (duty is not None and duty.grants(row["command"], row["name"])):
+            what = "may" if row["held"] else "may not"
+            found.append(f"{row['table_name']}: {what} {row['command']} {row['name']}")
+
+    words = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "all"}
+    present = {
+        (policy["table_name"], words[policy["command"]]): policy
+        for policy in policies(connection)
+        if policy["permissive"] and "gardenos_worker" in policy["roles"]
+    }
+    wanted = {(duty.table, command) for duty in promised.values() for command in duty.commands}
+    found += [
+        f"{table}: no policy to {command}" for table, command in sorted(wanted - set(present))
+    ]
+    found += [f"{table}: a policy to {command}" for table, command in sorted(set(present) - wanted)]
+    for key in sorted(wanted & set(present)):
+        text = FLOOR if promised[key[0]].in_any_agency else f"({FLOOR} AND {ACTIVE})"
+        for part in ("qual", "with_check"):
+            if present[key][part] not in (None, text):
+                found.append(f"{key[0]}: {part} of {present[key]['name']!r} is not {text}")
+    return found
 
 
 def check_default_privileges(connection: Connection) -> list[str]:
