@@ -13,9 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg.rows import dict_row
 
-from tests.conftest import Mutant
 from tests.database import Database
-from tests.policies import catalogue
 from tests.policies.access import Connection, acting, attempt
 from tests.policies.cells import CHANGES, candidates, insert, key_list, keys_of
 from tests.policies.matrix import Matrix
@@ -417,32 +415,3 @@ def test_a_contract_that_makes_no_sense_is_refused(
     broken.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(ValueError, match=word):
         contract(broken)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "grant delete on crm.messages to gardenos_worker",
-        "grant select on tenancy.memberships to gardenos_worker",
-        "grant select on tenancy.api_key_secrets to gardenos_worker",
-        "grant update (owner_id) on crm.deals to gardenos_worker",
-        "grant insert (id) on crm.conversations to gardenos_worker",
-        "revoke update (status) on crm.messages from gardenos_worker",
-        "revoke select on integration.webhook_secrets from gardenos_worker",
-        'drop policy "the worker reads deals" on crm.deals',
-        'alter policy "the worker reads deals" on crm.deals using (true)',
-        'alter policy "the worker reads deals" on crm.deals'
-        " using (agency_id = (select app.agency_id()))",
-        "create policy more on crm.tags for select to gardenos_worker"
-        " using (agency_id = (select app.agency_id()))",
-        'alter policy "the worker notes how messages went" on crm.messages with check (true)',
-    ],
-)
-def test_the_catalogue_notices_what_the_contract_does_not_say(
-    superuser: Connection, mutant: Mutant, change: str
-) -> None:
-    mutant("worker", "catalogue: worker", change)
-    assert catalogue.check_worker(superuser) == []
-    with superuser.transaction(force_rollback=True):
-        superuser.execute(change)
-        assert catalogue.check_worker(superuser)
