@@ -159,6 +159,16 @@ with check (
     )
 );
 
+create policy "the worker reads activities"
+on crm.activities
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on crm.activities
 as permissive
@@ -218,3 +228,5 @@ grant update (
 grant select, insert, update, delete on table crm.activities to service_role;
 
 grant select on table crm.activities to gardenos_auditor;
+
+grant select on table crm.activities to gardenos_worker;

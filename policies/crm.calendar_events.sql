@@ -192,6 +192,16 @@ with check (
     true
 );
 
+create policy "the worker reads events"
+on crm.calendar_events
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on crm.calendar_events
 as permissive
@@ -261,3 +271,5 @@ grant select on table crm.calendar_events to gardenos_crm_writer;
 grant update (
     participant_ids
 ) on table crm.calendar_events to gardenos_crm_writer;
+
+grant select on table crm.calendar_events to gardenos_worker;

@@ -138,6 +138,16 @@ using (
     and (select app.may('crm.companies:delete', 'owner'))
 );
 
+create policy "the worker reads companies"
+on crm.companies
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on crm.companies
 as permissive
@@ -197,3 +207,5 @@ grant update (
 grant select, insert, update, delete on table crm.companies to service_role;
 
 grant select on table crm.companies to gardenos_auditor;
+
+grant select on table crm.companies to gardenos_worker;

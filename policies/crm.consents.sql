@@ -71,6 +71,26 @@ with check (
     )
 );
 
+create policy "the worker reads consents"
+on crm.consents
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker adds consents"
+on crm.consents
+as permissive
+for insert
+to gardenos_worker
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on crm.consents
 as permissive
@@ -99,3 +119,5 @@ grant insert (
 grant select, insert on table crm.consents to service_role;
 
 grant select on table crm.consents to gardenos_auditor;
+
+grant select, insert on table crm.consents to gardenos_worker;

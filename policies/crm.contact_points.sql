@@ -167,6 +167,16 @@ with check (
     true
 );
 
+create policy "the worker reads contact points"
+on crm.contact_points
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on crm.contact_points
 as permissive
@@ -222,3 +232,5 @@ grant select on table crm.contact_points to gardenos_crm_writer;
 grant update (
     deleted_at
 ) on table crm.contact_points to gardenos_crm_writer;
+
+grant select on table crm.contact_points to gardenos_worker;

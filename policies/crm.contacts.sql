@@ -138,6 +138,16 @@ using (
     and (select app.may('crm.contacts:delete', 'owner'))
 );
 
+create policy "the worker reads contacts"
+on crm.contacts
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on crm.contacts
 as permissive
@@ -193,3 +203,5 @@ grant update (
 grant select, insert, update, delete on table crm.contacts to service_role;
 
 grant select on table crm.contacts to gardenos_auditor;
+
+grant select on table crm.contacts to gardenos_worker;

@@ -237,6 +237,40 @@ with check (
     true
 );
 
+create policy "the worker reads conversations"
+on crm.conversations
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker adds conversations"
+on crm.conversations
+as permissive
+for insert
+to gardenos_worker
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker keeps the state of conversations"
+on crm.conversations
+as permissive
+for update
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on crm.conversations
 as permissive
@@ -296,3 +330,34 @@ grant update (
     participant_ids,
     last_message_at
 ) on table crm.conversations to gardenos_crm_writer;
+
+grant select on table crm.conversations to gardenos_worker;
+
+grant insert (
+    agency_id,
+    channel,
+    subject,
+    status,
+    contact_id,
+    deal_id,
+    owner_id,
+    assignee_id,
+    team_id,
+    visibility,
+    external_thread_id,
+    participant_ids,
+    last_message_at,
+    snoozed_until,
+    created_at,
+    created_by,
+    updated_at,
+    updated_by,
+    row_version,
+    deleted_at,
+    deleted_by
+) on table crm.conversations to gardenos_worker;
+
+grant update (
+    status,
+    last_message_at
+) on table crm.conversations to gardenos_worker;

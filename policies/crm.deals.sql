@@ -150,6 +150,16 @@ with check (
     true
 );
 
+create policy "the worker reads deals"
+on crm.deals
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on crm.deals
 as permissive
@@ -213,3 +223,5 @@ grant select on table crm.deals to gardenos_crm_writer;
 grant update (
     amount
 ) on table crm.deals to gardenos_crm_writer;
+
+grant select on table crm.deals to gardenos_worker;

@@ -491,6 +491,30 @@ using (
     )
 );
 
+create policy "the worker reads files"
+on crm.files
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker notes what scans found"
+on crm.files
+as permissive
+for update
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on crm.files
 as permissive
@@ -553,3 +577,10 @@ grant update (
 grant select, insert, update, delete on table crm.files to service_role;
 
 grant select on table crm.files to gardenos_auditor;
+
+grant select on table crm.files to gardenos_worker;
+
+grant update (
+    scan_status,
+    sha256
+) on table crm.files to gardenos_worker;

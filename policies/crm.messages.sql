@@ -134,6 +134,40 @@ with check (
     )
 );
 
+create policy "the worker reads messages"
+on crm.messages
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker adds messages"
+on crm.messages
+as permissive
+for insert
+to gardenos_worker
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker notes how messages went"
+on crm.messages
+as permissive
+for update
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on crm.messages
 as permissive
@@ -184,3 +218,11 @@ grant update (
 grant select, insert, update, delete on table crm.messages to service_role;
 
 grant select on table crm.messages to gardenos_auditor;
+
+grant select, insert on table crm.messages to gardenos_worker;
+
+grant update (
+    status,
+    external_id,
+    error
+) on table crm.messages to gardenos_worker;

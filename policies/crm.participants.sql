@@ -161,6 +161,40 @@ using (
     true
 );
 
+create policy "the worker reads participants"
+on crm.participants
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker adds participants"
+on crm.participants
+as permissive
+for insert
+to gardenos_worker
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker notes what participants read"
+on crm.participants
+as permissive
+for update
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on crm.participants
 as permissive
@@ -209,3 +243,9 @@ grant select on table crm.participants to gardenos_auditor;
 grant select on table crm.participants to gardenos_search;
 
 grant select on table crm.participants to gardenos_crm_writer;
+
+grant select, insert on table crm.participants to gardenos_worker;
+
+grant update (
+    last_read_at
+) on table crm.participants to gardenos_worker;

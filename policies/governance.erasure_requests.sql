@@ -51,6 +51,27 @@ with check (
     and (select app.may('governance.erasure_requests:update', 'owner'))
 );
 
+create policy "the worker reads erasure requests"
+on governance.erasure_requests
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+);
+
+create policy "the worker reports on erasure requests"
+on governance.erasure_requests
+as permissive
+for update
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 create policy "the auditor reads everything"
 on governance.erasure_requests
 as permissive
@@ -95,3 +116,11 @@ grant update (
 grant select, insert, update, delete on table governance.erasure_requests to service_role;
 
 grant select on table governance.erasure_requests to gardenos_auditor;
+
+grant select on table governance.erasure_requests to gardenos_worker;
+
+grant update (
+    status,
+    report,
+    exported_at
+) on table governance.erasure_requests to gardenos_worker;

@@ -48,6 +48,27 @@ with check (
     and (select app.may('governance.retention_policies:update', 'owner'))
 );
 
+create policy "the worker reads retention policies"
+on governance.retention_policies
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+);
+
+create policy "the worker notes when retention ran"
+on governance.retention_policies
+as permissive
+for update
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 create policy "the auditor reads everything"
 on governance.retention_policies
 as permissive
@@ -86,3 +107,10 @@ grant update (
 grant select, insert, update, delete on table governance.retention_policies to service_role;
 
 grant select on table governance.retention_policies to gardenos_auditor;
+
+grant select on table governance.retention_policies to gardenos_worker;
+
+grant update (
+    last_run_at,
+    last_run_rows
+) on table governance.retention_policies to gardenos_worker;

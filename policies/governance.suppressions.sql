@@ -23,6 +23,15 @@ using (
     true
 );
 
+create policy "the worker reads suppressed addresses"
+on governance.suppressions
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+);
+
 create policy "the auditor reads everything"
 on governance.suppressions
 as permissive
@@ -37,3 +46,5 @@ grant select, insert on table governance.suppressions to service_role;
 grant select on table governance.suppressions to gardenos_auditor;
 
 grant select on table governance.suppressions to gardenos_crm_writer;
+
+grant select on table governance.suppressions to gardenos_worker;

@@ -104,6 +104,30 @@ with check (
     end
 );
 
+create policy "the worker reads imports"
+on integration.import_jobs
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker notes how imports go"
+on integration.import_jobs
+as permissive
+for update
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on integration.import_jobs
 as permissive
@@ -148,3 +172,5 @@ grant update (
 grant select, insert, update, delete on table integration.import_jobs to service_role;
 
 grant select on table integration.import_jobs to gardenos_auditor;
+
+grant select, update on table integration.import_jobs to gardenos_worker;

@@ -35,6 +35,40 @@ using (
     )
 );
 
+create policy "the worker reads the lines of imports"
+on integration.import_rows
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker adds the lines of imports"
+on integration.import_rows
+as permissive
+for insert
+to gardenos_worker
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker notes what came of the lines of imports"
+on integration.import_rows
+as permissive
+for update
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on integration.import_rows
 as permissive
@@ -49,3 +83,5 @@ grant select on table integration.import_rows to authenticated;
 grant select, insert, update, delete on table integration.import_rows to service_role;
 
 grant select on table integration.import_rows to gardenos_auditor;
+
+grant select, insert, update on table integration.import_rows to gardenos_worker;

@@ -14,6 +14,27 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "the worker reads what happened"
+on integration.outbox_events
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+);
+
+create policy "the worker notes what was published"
+on integration.outbox_events
+as permissive
+for update
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 create policy "the auditor reads everything"
 on integration.outbox_events
 as permissive
@@ -26,3 +47,9 @@ using (
 grant select, insert on table integration.outbox_events to service_role;
 
 grant select on table integration.outbox_events to gardenos_auditor;
+
+grant select on table integration.outbox_events to gardenos_worker;
+
+grant update (
+    published_at
+) on table integration.outbox_events to gardenos_worker;

@@ -24,6 +24,50 @@ using (
     and (select app.may('integration.webhook_deliveries:select', 'owner', 'admin'))
 );
 
+create policy "the worker reads deliveries"
+on integration.webhook_deliveries
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker queues deliveries"
+on integration.webhook_deliveries
+as permissive
+for insert
+to gardenos_worker
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker notes how deliveries went"
+on integration.webhook_deliveries
+as permissive
+for update
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker removes old deliveries"
+on integration.webhook_deliveries
+as permissive
+for delete
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on integration.webhook_deliveries
 as permissive
@@ -38,3 +82,5 @@ grant select on table integration.webhook_deliveries to authenticated;
 grant select, insert, update, delete on table integration.webhook_deliveries to service_role;
 
 grant select on table integration.webhook_deliveries to gardenos_auditor;
+
+grant select, insert, update, delete on table integration.webhook_deliveries to gardenos_worker;

@@ -51,6 +51,30 @@ with check (
     )
 );
 
+create policy "the worker reads webhooks"
+on integration.webhook_endpoints
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+create policy "the worker switches webhooks off"
+on integration.webhook_endpoints
+as permissive
+for update
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+)
+with check (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
 create policy "the auditor reads everything"
 on integration.webhook_endpoints
 as permissive
@@ -78,3 +102,10 @@ grant update (
 grant select, insert, update, delete on table integration.webhook_endpoints to service_role;
 
 grant select on table integration.webhook_endpoints to gardenos_auditor;
+
+grant select on table integration.webhook_endpoints to gardenos_worker;
+
+grant update (
+    is_active,
+    disabled_at
+) on table integration.webhook_endpoints to gardenos_worker;

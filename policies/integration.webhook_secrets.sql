@@ -14,3 +14,15 @@ using (
 with check (
     agency_id = (select app.agency_id())
 );
+
+create policy "the worker reads the secret that it signs with"
+on integration.webhook_secrets
+as permissive
+for select
+to gardenos_worker
+using (
+    agency_id = (select app.agency_id())
+    and (select app.is_agency_active())
+);
+
+grant select on table integration.webhook_secrets to gardenos_worker;

@@ -735,6 +735,32 @@ ALTER FUNCTION app.bind_session(claims text, expires_at bigint, signature text) 
 
 COMMENT ON FUNCTION app.bind_session(claims text, expires_at bigint, signature text) IS 'Binds this transaction to signed claims: role authenticated, claims and their seal, until it ends.';
 
+CREATE FUNCTION app.bind_worker(agency_id uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    sealed record := app.issue_worker_seal(bind_worker.agency_id);
+    bound uuid := app.agency_id();
+begin
+    if bound <> bind_worker.agency_id then
+        raise exception 'This transaction is bound to agency % already.', bound
+            using errcode = '42501',
+            hint = 'Commit, and bind the next agency in a transaction of its own.';
+    end if;
+    perform set_config('request.jwt.claims', sealed.claims, true);
+    perform set_config('gardenos.seal', sealed.seal, true);
+    if app.agency_id() is distinct from bind_worker.agency_id then
+        raise exception 'The transaction is not bound: there is no agency %.', bind_worker.agency_id
+            using errcode = '42501';
+    end if;
+end;
+$$;
+
+ALTER FUNCTION app.bind_worker(agency_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.bind_worker(agency_id uuid) IS 'Binds this transaction of a worker to one agency, until it ends.';
+
 CREATE FUNCTION app.can_import() RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1982,6 +2008,27 @@ ALTER FUNCTION app.invite(email text, role app.agency_role, record_scope app.rec
 
 COMMENT ON FUNCTION app.invite(email text, role app.agency_role, record_scope app.record_scope, team_id uuid, contact_id uuid) IS 'Invites a person by e-mail and answers the token, once. Valid for seven days.';
 
+CREATE FUNCTION app.is_agency_active() RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return exists (
+        select 1
+          from tenancy.agencies as a
+         where a.id = proof.agency_id
+           and a.status = 'active'
+           and a.deleted_at is null
+    );
+end;
+$$;
+
+ALTER FUNCTION app.is_agency_active() OWNER TO gardenos_membership_reader;
+
+COMMENT ON FUNCTION app.is_agency_active() IS 'True when the agency of this transaction is neither suspended nor closing nor deleted.';
+
 CREATE FUNCTION app.is_agent(candidate_id uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2194,6 +2241,34 @@ $$;
 ALTER FUNCTION app.issue_seal(claims text, expires_at bigint, signature text) OWNER TO gardenos_sealer;
 
 COMMENT ON FUNCTION app.issue_seal(claims text, expires_at bigint, signature text) IS 'Checks the signature of a service login over its claims and answers the seal for this transaction.';
+
+CREATE FUNCTION app.issue_worker_seal(agency_id uuid, OUT claims text, OUT seal text) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if session_user <> 'gardenos_worker' then
+        raise exception 'The transaction is not bound: % is not the login of the workers.', session_user
+            using errcode = '42501',
+            hint = 'Workers log in as gardenos_worker.';
+    end if;
+    if agency_id is null then
+        raise exception 'The transaction is not bound: say which agency.'
+            using errcode = '22004';
+    end if;
+    claims := jsonb_build_object('role', 'gardenos_worker', 'agency_id', agency_id)::text;
+    seal := (
+        select encode(app.hmac_sha256(k.inner_key, k.outer_key, app.sealed_text(claims)), 'hex')
+          from migration.seal_keys as k
+         where k.login = 'database'
+           and k.expires_at is null
+    );
+end;
+$$;
+
+ALTER FUNCTION app.issue_worker_seal(agency_id uuid, OUT claims text, OUT seal text) OWNER TO gardenos_sealer;
+
+COMMENT ON FUNCTION app.issue_worker_seal(agency_id uuid, OUT claims text, OUT seal text) IS 'The claims of a worker in this agency, and the seal that they need.';
 
 CREATE FUNCTION app.keep_amount() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2816,6 +2891,15 @@ declare
     agent_scope app.record_scope;
 begin
     if claims is null then
+        return;
+    end if;
+    if session_user = 'gardenos_worker' then
+        agency_id := (
+            select a.id
+              from tenancy.agencies as a
+             where a.id = app.claimed_uuid(claims, 'agency_id')
+               and claims ->> 'role' = 'gardenos_worker'
+        );
         return;
     end if;
     claimed_user_id := app.claimed_user(claims);
@@ -16869,6 +16953,8 @@ CREATE INDEX api_keys_acts_as_id_idx ON tenancy.api_keys USING btree (agency_id,
 
 CREATE INDEX invitations_accepted_by_id_idx ON tenancy.invitations USING btree (agency_id, accepted_by_id);
 
+CREATE INDEX invitations_contact_id_idx ON tenancy.invitations USING btree (agency_id, contact_id);
+
 CREATE UNIQUE INDEX invitations_email_key ON tenancy.invitations USING btree (agency_id, email) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
 
 CREATE INDEX invitations_invited_by_id_idx ON tenancy.invitations USING btree (agency_id, invited_by_id);
@@ -17918,6 +18004,9 @@ ALTER TABLE ONLY tenancy.invitations
     ADD CONSTRAINT invitations_accepted_by_id_fkey FOREIGN KEY (agency_id, accepted_by_id) REFERENCES tenancy.memberships(agency_id, id);
 
 ALTER TABLE ONLY tenancy.invitations
+    ADD CONSTRAINT invitations_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY tenancy.invitations
     ADD CONSTRAINT invitations_invited_by_id_fkey FOREIGN KEY (agency_id, invited_by_id) REFERENCES tenancy.memberships(agency_id, id);
 
 ALTER TABLE ONLY tenancy.invitations
@@ -17925,6 +18014,9 @@ ALTER TABLE ONLY tenancy.invitations
 
 ALTER TABLE ONLY tenancy.memberships
     ADD CONSTRAINT memberships_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY tenancy.memberships
+    ADD CONSTRAINT memberships_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id);
 
 ALTER TABLE ONLY tenancy.memberships
     ADD CONSTRAINT memberships_default_team_id_fkey FOREIGN KEY (agency_id, default_team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (default_team_id);
@@ -18702,6 +18794,44 @@ CREATE POLICY "the auditor reads everything" ON crm.saved_views FOR SELECT TO ga
 
 CREATE POLICY "the auditor reads everything" ON crm.tags FOR SELECT TO gardenos_auditor USING (true);
 
+CREATE POLICY "the worker adds consents" ON crm.consents FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds conversations" ON crm.conversations FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds messages" ON crm.messages FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds participants" ON crm.participants FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker keeps the state of conversations" ON crm.conversations FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker notes how messages went" ON crm.messages FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker notes what participants read" ON crm.participants FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker notes what scans found" ON crm.files FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads activities" ON crm.activities FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads companies" ON crm.companies FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads consents" ON crm.consents FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads contact points" ON crm.contact_points FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads contacts" ON crm.contacts FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads conversations" ON crm.conversations FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads deals" ON crm.deals FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads events" ON crm.calendar_events FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads files" ON crm.files FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads messages" ON crm.messages FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads participants" ON crm.participants FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
 CREATE POLICY "triggers delete and restore addresses with their contact" ON crm.contact_points TO gardenos_crm_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers list who takes part" ON crm.participants FOR SELECT TO gardenos_crm_writer USING (true);
@@ -18751,6 +18881,16 @@ CREATE POLICY "the auditor reads everything" ON governance.erasure_requests FOR 
 CREATE POLICY "the auditor reads everything" ON governance.retention_policies FOR SELECT TO gardenos_auditor USING (true);
 
 CREATE POLICY "the auditor reads everything" ON governance.suppressions FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the worker notes when retention ran" ON governance.retention_policies FOR UPDATE TO gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the worker reads erasure requests" ON governance.erasure_requests FOR SELECT TO gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the worker reads retention policies" ON governance.retention_policies FOR SELECT TO gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the worker reads suppressed addresses" ON governance.suppressions FOR SELECT TO gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the worker reports on erasure requests" ON governance.erasure_requests FOR UPDATE TO gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
 CREATE POLICY "triggers look addresses up" ON governance.suppressions FOR SELECT TO gardenos_crm_writer USING (true);
 
@@ -18821,6 +18961,34 @@ CREATE POLICY "the auditor reads everything" ON integration.outbox_events FOR SE
 CREATE POLICY "the auditor reads everything" ON integration.webhook_deliveries FOR SELECT TO gardenos_auditor USING (true);
 
 CREATE POLICY "the auditor reads everything" ON integration.webhook_endpoints FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the worker adds the lines of imports" ON integration.import_rows FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker notes how deliveries went" ON integration.webhook_deliveries FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker notes how imports go" ON integration.import_jobs FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker notes what came of the lines of imports" ON integration.import_rows FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker notes what was published" ON integration.outbox_events FOR UPDATE TO gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the worker queues deliveries" ON integration.webhook_deliveries FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads deliveries" ON integration.webhook_deliveries FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads imports" ON integration.import_jobs FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads the lines of imports" ON integration.import_rows FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads the secret that it signs with" ON integration.webhook_secrets FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads webhooks" ON integration.webhook_endpoints FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads what happened" ON integration.outbox_events FOR SELECT TO gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the worker removes old deliveries" ON integration.webhook_deliveries FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker switches webhooks off" ON integration.webhook_endpoints FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
 ALTER TABLE integration.webhook_deliveries ENABLE ROW LEVEL SECURITY;
 
@@ -19071,6 +19239,9 @@ GRANT ALL ON FUNCTION app.api_key_claims(key text) TO gardenos_app;
 REVOKE ALL ON FUNCTION app.bind_session(claims text, expires_at bigint, signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.bind_session(claims text, expires_at bigint, signature text) TO gardenos_app;
 
+REVOKE ALL ON FUNCTION app.bind_worker(agency_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.bind_worker(agency_id uuid) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.can_import() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.can_import() TO authenticated;
 GRANT ALL ON FUNCTION app.can_import() TO service_role;
@@ -19173,6 +19344,9 @@ GRANT ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message 
 REVOKE ALL ON FUNCTION app.invite(email text, role app.agency_role, record_scope app.record_scope, team_id uuid, contact_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.invite(email text, role app.agency_role, record_scope app.record_scope, team_id uuid, contact_id uuid) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.is_agency_active() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_agency_active() TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.is_agent(candidate_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO service_role;
@@ -19199,6 +19373,9 @@ GRANT ALL ON FUNCTION app.is_verified_stranger(claims jsonb) TO gardenos_tenancy
 
 REVOKE ALL ON FUNCTION app.issue_seal(claims text, expires_at bigint, signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.issue_seal(claims text, expires_at bigint, signature text) TO gardenos_app;
+
+REVOKE ALL ON FUNCTION app.issue_worker_seal(agency_id uuid, OUT claims text, OUT seal text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.issue_worker_seal(agency_id uuid, OUT claims text, OUT seal text) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.keep_amount() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_amount() TO gardenos_owner;
@@ -19698,6 +19875,7 @@ GRANT SELECT ON TABLE audit.verifications TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.activities TO service_role;
 GRANT SELECT ON TABLE crm.activities TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.activities TO authenticated;
+GRANT SELECT ON TABLE crm.activities TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.activities TO authenticated;
 
@@ -19743,6 +19921,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.calendar_events TO service_role;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.calendar_events TO authenticated;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_crm_writer;
+GRANT SELECT ON TABLE crm.calendar_events TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.calendar_events TO authenticated;
 
@@ -19793,6 +19972,7 @@ GRANT UPDATE(deleted_at) ON TABLE crm.calendar_events TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.companies TO service_role;
 GRANT SELECT ON TABLE crm.companies TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.companies TO authenticated;
+GRANT SELECT ON TABLE crm.companies TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.companies TO authenticated;
 
@@ -19837,6 +20017,7 @@ GRANT UPDATE(deleted_at) ON TABLE crm.companies TO authenticated;
 GRANT SELECT,INSERT ON TABLE crm.consents TO service_role;
 GRANT SELECT ON TABLE crm.consents TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.consents TO authenticated;
+GRANT SELECT,INSERT ON TABLE crm.consents TO gardenos_worker;
 
 GRANT INSERT(agency_id) ON TABLE crm.consents TO authenticated;
 
@@ -19890,6 +20071,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contact_points TO service_role;
 GRANT SELECT ON TABLE crm.contact_points TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.contact_points TO authenticated;
 GRANT SELECT ON TABLE crm.contact_points TO gardenos_crm_writer;
+GRANT SELECT ON TABLE crm.contact_points TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contact_points TO authenticated;
 
@@ -19925,6 +20107,7 @@ GRANT UPDATE(deleted_at) ON TABLE crm.contact_points TO gardenos_crm_writer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contacts TO service_role;
 GRANT SELECT ON TABLE crm.contacts TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.contacts TO authenticated;
+GRANT SELECT ON TABLE crm.contacts TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contacts TO authenticated;
 
@@ -19966,44 +20149,69 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.conversations TO service_role;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.conversations TO authenticated;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_crm_writer;
+GRANT SELECT ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(agency_id) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT UPDATE(id) ON TABLE crm.conversations TO authenticated;
 
 GRANT INSERT(channel),UPDATE(channel) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(channel) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(subject),UPDATE(subject) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(subject) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(status),UPDATE(status) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(status),UPDATE(status) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(contact_id) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(deal_id) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(owner_id) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(assignee_id),UPDATE(assignee_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(assignee_id) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(team_id) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(visibility) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(external_thread_id),UPDATE(external_thread_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(external_thread_id) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT UPDATE(participant_ids) ON TABLE crm.conversations TO gardenos_crm_writer;
+GRANT INSERT(participant_ids) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT UPDATE(last_message_at) ON TABLE crm.conversations TO gardenos_crm_writer;
+GRANT INSERT(last_message_at),UPDATE(last_message_at) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(snoozed_until),UPDATE(snoozed_until) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(snoozed_until) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(created_at) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(created_by) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(updated_at) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(updated_by) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(row_version) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT UPDATE(deleted_at) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(deleted_at) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(deleted_by) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.custom_field_defs TO service_role;
 GRANT SELECT ON TABLE crm.custom_field_defs TO gardenos_auditor;
@@ -20102,6 +20310,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deals TO service_role;
 GRANT SELECT ON TABLE crm.deals TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.deals TO authenticated;
 GRANT SELECT ON TABLE crm.deals TO gardenos_crm_writer;
+GRANT SELECT ON TABLE crm.deals TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deals TO authenticated;
 
@@ -20145,6 +20354,7 @@ GRANT UPDATE(deleted_at) ON TABLE crm.deals TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.files TO service_role;
 GRANT SELECT ON TABLE crm.files TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.files TO authenticated;
+GRANT SELECT ON TABLE crm.files TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.files TO authenticated;
 
@@ -20165,6 +20375,9 @@ GRANT INSERT(mime),UPDATE(mime) ON TABLE crm.files TO authenticated;
 GRANT INSERT(byte_size),UPDATE(byte_size) ON TABLE crm.files TO authenticated;
 
 GRANT INSERT(sha256) ON TABLE crm.files TO authenticated;
+GRANT UPDATE(sha256) ON TABLE crm.files TO gardenos_worker;
+
+GRANT UPDATE(scan_status) ON TABLE crm.files TO gardenos_worker;
 
 GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.files TO authenticated;
 
@@ -20220,6 +20433,7 @@ GRANT SELECT ON TABLE crm.merge_records TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.messages TO service_role;
 GRANT SELECT ON TABLE crm.messages TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.messages TO authenticated;
+GRANT SELECT,INSERT ON TABLE crm.messages TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.messages TO authenticated;
 
@@ -20230,6 +20444,7 @@ GRANT INSERT(conversation_id),UPDATE(conversation_id) ON TABLE crm.messages TO a
 GRANT INSERT(direction),UPDATE(direction) ON TABLE crm.messages TO authenticated;
 
 GRANT INSERT(status),UPDATE(status) ON TABLE crm.messages TO authenticated;
+GRANT UPDATE(status) ON TABLE crm.messages TO gardenos_worker;
 
 GRANT INSERT(sender_label),UPDATE(sender_label) ON TABLE crm.messages TO authenticated;
 
@@ -20240,10 +20455,13 @@ GRANT INSERT(body_html_path),UPDATE(body_html_path) ON TABLE crm.messages TO aut
 GRANT INSERT(sent_at),UPDATE(sent_at) ON TABLE crm.messages TO authenticated;
 
 GRANT INSERT(external_id) ON TABLE crm.messages TO authenticated;
+GRANT UPDATE(external_id) ON TABLE crm.messages TO gardenos_worker;
 
 GRANT INSERT(in_reply_to),UPDATE(in_reply_to) ON TABLE crm.messages TO authenticated;
 
 GRANT INSERT(agent_run_id),UPDATE(agent_run_id) ON TABLE crm.messages TO authenticated;
+
+GRANT UPDATE(error) ON TABLE crm.messages TO gardenos_worker;
 
 GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.messages TO authenticated;
 
@@ -20258,6 +20476,7 @@ GRANT SELECT ON TABLE crm.participants TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.participants TO authenticated;
 GRANT SELECT ON TABLE crm.participants TO gardenos_search;
 GRANT SELECT ON TABLE crm.participants TO gardenos_crm_writer;
+GRANT SELECT,INSERT ON TABLE crm.participants TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.participants TO authenticated;
 
@@ -20278,6 +20497,7 @@ GRANT INSERT(role),UPDATE(role) ON TABLE crm.participants TO authenticated;
 GRANT INSERT(response),UPDATE(response) ON TABLE crm.participants TO authenticated;
 
 GRANT INSERT(last_read_at),UPDATE(last_read_at) ON TABLE crm.participants TO authenticated;
+GRANT UPDATE(last_read_at) ON TABLE crm.participants TO gardenos_worker;
 
 GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.participants TO authenticated;
 
@@ -20438,6 +20658,7 @@ GRANT UPDATE(deleted_at) ON TABLE crm.tags TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE governance.erasure_requests TO service_role;
 GRANT SELECT ON TABLE governance.erasure_requests TO gardenos_auditor;
 GRANT SELECT ON TABLE governance.erasure_requests TO authenticated;
+GRANT SELECT ON TABLE governance.erasure_requests TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE governance.erasure_requests TO authenticated;
 
@@ -20452,6 +20673,7 @@ GRANT INSERT(label_masked),UPDATE(label_masked) ON TABLE governance.erasure_requ
 GRANT INSERT(reason),UPDATE(reason) ON TABLE governance.erasure_requests TO authenticated;
 
 GRANT INSERT(status),UPDATE(status) ON TABLE governance.erasure_requests TO authenticated;
+GRANT UPDATE(status) ON TABLE governance.erasure_requests TO gardenos_worker;
 
 GRANT INSERT(legal_hold),UPDATE(legal_hold) ON TABLE governance.erasure_requests TO authenticated;
 
@@ -20460,6 +20682,10 @@ GRANT INSERT(requested_at) ON TABLE governance.erasure_requests TO authenticated
 GRANT INSERT(due_at),UPDATE(due_at) ON TABLE governance.erasure_requests TO authenticated;
 
 GRANT INSERT(requested_by_id) ON TABLE governance.erasure_requests TO authenticated;
+
+GRANT UPDATE(report) ON TABLE governance.erasure_requests TO gardenos_worker;
+
+GRANT UPDATE(exported_at) ON TABLE governance.erasure_requests TO gardenos_worker;
 
 GRANT INSERT(created_at),UPDATE(created_at) ON TABLE governance.erasure_requests TO authenticated;
 
@@ -20470,6 +20696,7 @@ GRANT INSERT(row_version),UPDATE(row_version) ON TABLE governance.erasure_reques
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE governance.retention_policies TO service_role;
 GRANT SELECT ON TABLE governance.retention_policies TO gardenos_auditor;
 GRANT SELECT ON TABLE governance.retention_policies TO authenticated;
+GRANT SELECT ON TABLE governance.retention_policies TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE governance.retention_policies TO authenticated;
 
@@ -20483,6 +20710,10 @@ GRANT INSERT(action),UPDATE(action) ON TABLE governance.retention_policies TO au
 
 GRANT INSERT(legal_hold),UPDATE(legal_hold) ON TABLE governance.retention_policies TO authenticated;
 
+GRANT UPDATE(last_run_at) ON TABLE governance.retention_policies TO gardenos_worker;
+
+GRANT UPDATE(last_run_rows) ON TABLE governance.retention_policies TO gardenos_worker;
+
 GRANT INSERT(created_at),UPDATE(created_at) ON TABLE governance.retention_policies TO authenticated;
 
 GRANT INSERT(created_by),UPDATE(created_by) ON TABLE governance.retention_policies TO authenticated;
@@ -20492,10 +20723,12 @@ GRANT INSERT(row_version),UPDATE(row_version) ON TABLE governance.retention_poli
 GRANT SELECT,INSERT ON TABLE governance.suppressions TO service_role;
 GRANT SELECT ON TABLE governance.suppressions TO gardenos_auditor;
 GRANT SELECT ON TABLE governance.suppressions TO gardenos_crm_writer;
+GRANT SELECT ON TABLE governance.suppressions TO gardenos_worker;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.import_jobs TO service_role;
 GRANT SELECT ON TABLE integration.import_jobs TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.import_jobs TO authenticated;
+GRANT SELECT,UPDATE ON TABLE integration.import_jobs TO gardenos_worker;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE integration.import_jobs TO authenticated;
 
@@ -20524,17 +20757,23 @@ GRANT INSERT(row_version),UPDATE(row_version) ON TABLE integration.import_jobs T
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.import_rows TO service_role;
 GRANT SELECT ON TABLE integration.import_rows TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.import_rows TO authenticated;
+GRANT SELECT,INSERT,UPDATE ON TABLE integration.import_rows TO gardenos_worker;
 
 GRANT SELECT,INSERT ON TABLE integration.outbox_events TO service_role;
 GRANT SELECT ON TABLE integration.outbox_events TO gardenos_auditor;
+GRANT SELECT ON TABLE integration.outbox_events TO gardenos_worker;
+
+GRANT UPDATE(published_at) ON TABLE integration.outbox_events TO gardenos_worker;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_deliveries TO service_role;
 GRANT SELECT ON TABLE integration.webhook_deliveries TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.webhook_deliveries TO authenticated;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_deliveries TO gardenos_worker;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_endpoints TO service_role;
 GRANT SELECT ON TABLE integration.webhook_endpoints TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.webhook_endpoints TO authenticated;
+GRANT SELECT ON TABLE integration.webhook_endpoints TO gardenos_worker;
 
 GRANT UPDATE(agency_id) ON TABLE integration.webhook_endpoints TO authenticated;
 
@@ -20547,6 +20786,9 @@ GRANT UPDATE(url) ON TABLE integration.webhook_endpoints TO authenticated;
 GRANT UPDATE(event_types) ON TABLE integration.webhook_endpoints TO authenticated;
 
 GRANT UPDATE(is_active) ON TABLE integration.webhook_endpoints TO authenticated;
+GRANT UPDATE(is_active) ON TABLE integration.webhook_endpoints TO gardenos_worker;
+
+GRANT UPDATE(disabled_at) ON TABLE integration.webhook_endpoints TO gardenos_worker;
 
 GRANT UPDATE(created_at) ON TABLE integration.webhook_endpoints TO authenticated;
 
@@ -20555,6 +20797,8 @@ GRANT UPDATE(created_by) ON TABLE integration.webhook_endpoints TO authenticated
 GRANT UPDATE(row_version) ON TABLE integration.webhook_endpoints TO authenticated;
 
 GRANT UPDATE(deleted_at) ON TABLE integration.webhook_endpoints TO authenticated;
+
+GRANT SELECT ON TABLE integration.webhook_secrets TO gardenos_worker;
 
 GRANT SELECT ON TABLE migration.alembic_version TO gardenos_audit_sealer;
 

@@ -8,6 +8,9 @@
 -- What cannot be resolved is never ignored: an `act` or `api_key_id` that is present but names nobody live
 -- means no proof at all, not the user's full rights. Without a membership the user stands alone (user_id).
 --
+-- A worker is bound to an agency and is nobody in it (app.bind_worker): only agency_id is answered. Its
+-- claims are those of app.issue_worker_seal, because app.claims() believes that login nothing without a seal.
+--
 -- SECURITY DEFINER: memberships are protected by policies that ask this very function. The membership
 -- reader has a policy of its own that calls nothing, and the tenant floor does not name it; else this would
 -- recurse until 54001.
@@ -39,6 +42,15 @@ declare
     agent_scope app.record_scope;
 begin
     if claims is null then
+        return;
+    end if;
+    if session_user = 'gardenos_worker' then
+        agency_id := (
+            select a.id
+              from tenancy.agencies as a
+             where a.id = app.claimed_uuid(claims, 'agency_id')
+               and claims ->> 'role' = 'gardenos_worker'
+        );
         return;
     end if;
     claimed_user_id := app.claimed_user(claims);

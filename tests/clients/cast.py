@@ -135,7 +135,7 @@ class Cast:
 
     def invite(self, inviter: str, name: str, role: str) -> str:
         """An invitation by somebody who may; the token that is sent by e-mail."""
-        contact = uuid4() if role == "client" else None
+        contact = self.contact(inviter, name) if role == "client" else None
         with self.session(self.sign_in(inviter), POST) as session:
             row = session.execute(
                 "select app.invite(%s, %s, contact_id => %s)",
@@ -143,6 +143,14 @@ class Cast:
             ).fetchone()
         assert row is not None
         return str(row[0])
+
+    def contact(self, inviter: str, name: str) -> UUID:
+        """The person behind a client, as a contact of the inviter's agency."""
+        found = self.tell(
+            inviter, "insert into crm.contacts (full_name) values (%s) returning id", name
+        )
+        assert isinstance(found, UUID)
+        return found
 
     def join(self, inviter: str, name: str, role: str) -> None:
         """Somebody is invited and accepts."""

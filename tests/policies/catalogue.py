@@ -14,6 +14,7 @@ from migrations.desired_state import recorders
 from tests.policies.access import Connection, Row
 from tests.policies.cluster_url import is_set_aside
 from tests.policies.matrix import SCHEMAS
+from tests.policies.worker import contract
 
 Check = Callable[[Connection], list[str]]
 
@@ -42,6 +43,8 @@ OF_ONE_RECORD = "the row goes with the one record that it is about"
 NEVER_DELETED = "memberships are never deleted (forbid_delete)"
 OPTIONAL_WITHOUT_SET_NULL = {
     "tenancy.invitations_accepted_by_id_fkey": NEVER_DELETED,
+    "tenancy.memberships_contact_id_fkey": "who is a client is erased or merged, not deleted",
+    "tenancy.invitations_contact_id_fkey": "an invitation goes with the contact it is for",
     "crm.merge_records_undone_by_id_fkey": NEVER_DELETED,
     "crm.deal_stage_history_changed_by_id_fkey": NEVER_DELETED,
     "governance.erasure_requests_requested_by_id_fkey": NEVER_DELETED,
@@ -77,6 +80,24 @@ OPTIONAL_WITHOUT_SET_NULL = {
         }.items()
         for column in columns_
     },
+}
+# Columns that name a row without a foreign key (schema.md 2.2), and why.
+STAMPED = ("created_by", "updated_by", "deleted_by")
+OUTLIVES = "any table; it must outlive the row"
+AI_COMES_LATER = "the table comes with schema ai"
+UNREFERENCED = {
+    "audit.log.record_id": OUTLIVES,
+    "audit.log.actor_user_id": OUTLIVES,
+    "audit.log.actor_membership_id": OUTLIVES,
+    "audit.log.on_behalf_of_id": OUTLIVES,
+    "audit.log.api_key_id": OUTLIVES,
+    "integration.outbox_events.aggregate_id": OUTLIVES,
+    "integration.webhook_deliveries.event_id": "partitions of the outbox are dropped earlier",
+    "governance.erasure_requests.subject_id": "must outlive the subject",
+    "crm.conversations.participant_ids": "a copy that a trigger keeps of crm.participants",
+    "crm.calendar_events.participant_ids": "a copy that a trigger keeps of crm.participants",
+    "crm.messages.agent_run_id": AI_COMES_LATER,
+    "tenancy.agencies.embedding_model_id": AI_COMES_LATER,
 }
 # Foreign keys of three columns, and why.
 TRIPLE_FOREIGN_KEYS = {
@@ -193,6 +214,9 @@ EXECUTE: dict[str, list[str]] = {
     "app.bind_session(text,bigint,text)": ["gardenos_app"],
     "app.issue_seal(text,bigint,text)": ["gardenos_app"],
     "app.api_key_claims(text)": ["gardenos_app"],
+    "app.bind_worker(uuid)": ["gardenos_worker"],
+    "app.issue_worker_seal(uuid)": ["gardenos_worker"],
+    "app.is_agency_active()": ["gardenos_worker"],
     # seals: the sealer's own tools, and the DBA as owner
     "app.hmac_sha256(bytea,bytea,text)": ["gardenos_sealer"],
     "app.padded_key(bytea,integer)": ["gardenos_sealer"],
@@ -345,6 +369,8 @@ DEFINERS = {
     "app.create_api_key(text,text[],uuid,timestamp with time zone)": "gardenos_tenancy_writer",
     "app.check_last_owner()": "gardenos_tenancy_writer",
     "app.issue_seal(text,bigint,text)": "gardenos_sealer",
+    "app.issue_worker_seal(uuid)": "gardenos_sealer",
+    "app.is_agency_active()": "gardenos_membership_reader",
     "app.seal_is_valid(text,text)": "gardenos_sealer",
     "app.rotate_seal_key(text,interval)": "gardenos_sealer",
     "app.actor()": "gardenos_membership_reader",
@@ -702,6 +728,41 @@ def check_optional_foreign_keys(connection: Connection) -> list[str]:
         kept, OPTIONAL_WITHOUT_SET_NULL, "optional reference without on delete set null"
     )
     return found
+
+
+def check_references_are_foreign_keys(connection: Connection) -> list[str]:
+    """Every column that names a row is of a valid foreign key, but those listed (2.2)."""
+    found = rows(
+        connection,
+        """
+        select a.attrelid::regclass::text || '.' || a.attname as name
+          from pg_attribute as a
+          join pg_class as c on c.oid = a.attrelid
+         where c.relnamespace::regnamespace::text = any (%(schemas)s)
+           and c.relkind in ('r', 'p')
+           and not c.relispartition
+           and a.attnum > 0
+           and not a.attisdropped
+           and a.atttypid in ('uuid'::regtype, 'uuid[]'::regtype)
+           -- agency_id: check_agency_reference
+           and a.attname <> all (array['id', 'agency_id'])
+           and a.attname <> all (%(stamped)s)
+           and not exists (
+               select 1
+                 from pg_constraint as k
+                where k.conrelid = c.oid
+                  and k.contype = 'f'
+                  and k.convalidated
+                  and a.attnum = any (k.conkey)
+           )
+        """,
+        stamped=list(STAMPED),
+    )
+    return list(
+        named_exceptions(
+            {row["name"] for row in found}, UNREFERENCED, "names a row without a foreign key"
+        )
+    )
 
 
 def check_foreign_keys_are_indexed(connection: Connection) -> list[str]:
@@ -1086,6 +1147,64 @@ def check_column_privileges(connection: Connection) -> list[str]:
         """,
     )
     return [f"{row['name']}: {row['privilege']} for {row['grantee']}" for row in found]
+
+
+ACTIVE = "( SELECT app.is_agency_active() AS is_agency_active)"
+
+
+def check_worker(connection: Connection) -> list[str]:
+    """Grants and policies of gardenos_worker are those of worker.csv, both ways."""
+    promised = contract()
+    found = [f"{table}: in worker.csv only" for table in promised.keys() - tables(connection)]
+    granted = rows(
+        connection,
+        """
+        select
+            a.attrelid::regclass::text as table_name,
+            a.attname::text as name,
+            p.command,
+            has_column_privilege('gardenos_worker', a.attrelid, a.attnum, p.command) as held
+          from pg_attribute as a
+          join pg_class as c on c.oid = a.attrelid
+         cross join unnest(array['select', 'insert', 'update']) as p (command)
+         where c.relnamespace::regnamespace::text = any (%(schemas)s)
+           and c.relkind in ('r', 'p', 'v')
+           and a.attnum > 0
+           and not a.attisdropped
+        union all
+        select
+            c.oid::regclass::text,
+            'a row',
+            'delete',
+            has_table_privilege('gardenos_worker', c.oid, 'delete')
+          from pg_class as c
+         where c.relnamespace::regnamespace::text = any (%(schemas)s)
+           and c.relkind in ('r', 'p', 'v')
+        """,
+    )
+    for row in granted:
+        duty = promised.get(row["table_name"])
+        if row["held"] is not (duty is not None and duty.grants(row["command"], row["name"])):
+            what = "may" if row["held"] else "may not"
+            found.append(f"{row['table_name']}: {what} {row['command']} {row['name']}")
+
+    words = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "all"}
+    present = {
+        (policy["table_name"], words[policy["command"]]): policy
+        for policy in policies(connection)
+        if policy["permissive"] and "gardenos_worker" in policy["roles"]
+    }
+    wanted = {(duty.table, command) for duty in promised.values() for command in duty.commands}
+    found += [
+        f"{table}: no policy to {command}" for table, command in sorted(wanted - set(present))
+    ]
+    found += [f"{table}: a policy to {command}" for table, command in sorted(set(present) - wanted)]
+    for key in sorted(wanted & set(present)):
+        text = FLOOR if promised[key[0]].in_any_agency else f"({FLOOR} AND {ACTIVE})"
+        for part in ("qual", "with_check"):
+            if present[key][part] not in (None, text):
+                found.append(f"{key[0]}: {part} of {present[key]['name']!r} is not {text}")
+    return found
 
 
 def check_default_privileges(connection: Connection) -> list[str]:
@@ -1578,7 +1697,10 @@ def check_forbidden_texts(connection: Connection) -> list[str]:
 
 # What may set a setting, or run text as SQL: none of these takes a client's word for it.
 SETS = re.compile(r"\bset_config\s*\(|(?:^|;|\b(?:then|else|begin|loop)\b)\s*set\s", re.I)
-SET_CONFIG = {"app.bind_session(text,bigint,text)": "sets role, claims and seal, once checked"}
+SET_CONFIG = {
+    "app.bind_session(text,bigint,text)": "sets role, claims and seal, once checked",
+    "app.bind_worker(uuid)": "sets the claims and the seal that it got for them",
+}
 
 
 def check_settings_are_not_set(connection: Connection) -> list[str]:

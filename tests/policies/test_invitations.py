@@ -10,6 +10,7 @@ import pytest
 from tests.policies.oracle import QUERY, Sight, seen
 from tests.policies.town import (
     AGENCIES,
+    CONTACTS,
     GOTRUE,
     IDENTITIES,
     KRATOS,
@@ -26,7 +27,7 @@ from tests.policies.town import (
 
 ALPHA = AGENCIES["alpha"].id
 LONER = USERS["loner"]
-CONTACT = named("contact", "new client")
+CONTACT = CONTACTS["alpha", "new client"]
 NEW = "new@people.example"
 
 # A person who is no user yet: a good token, an address its issuer has verified.
@@ -311,6 +312,26 @@ def test_a_client_keeps_its_contact(stage: Stage) -> None:
     found = membership(stage, LONER.id)
     assert found is not None
     assert (found[0], found[-1]) == ("client", CONTACT)
+
+
+def test_a_client_is_a_contact_of_the_agency(stage: Stage) -> None:
+    stage.service().run(
+        "insert into crm.contacts (agency_id, id, full_name) values (%s, %s, 'Of beta')",
+        AGENCIES["beta"].id,
+        named("contact", "of beta"),
+    )
+    stage.become("ann")
+    for contact in (named("contact", "nobody"), named("contact", "of beta")):
+        with stage.refused("23503"):
+            invite(stage, role="client", contact=contact)
+
+
+def test_a_contact_takes_its_invitation_along_but_who_is_a_client_stays(stage: Stage) -> None:
+    invite(stage.become("ann"), role="client", contact=CONTACT)
+    assert stage.run("delete from crm.contacts where id = %s", CONTACT) == 1
+    assert stage.rows("select 1 from tenancy.invitations where email = %s", LONER.email) == []
+    with stage.refused("23503"):
+        stage.run("delete from crm.contacts where id = %s", CONTACTS["alpha", "cli"])
 
 
 def test_the_login_that_accepted_is_linked(stage: Stage) -> None:

@@ -56,6 +56,30 @@ CHANGES: dict[str, list[str]] = {
         " alter table tenancy.teams add foreign key (agency_id, parent_team_id)"
         " references tenancy.teams (agency_id, id) on delete set null",
     ],
+    "references_are_foreign_keys": [
+        "alter table tenancy.memberships drop constraint memberships_contact_id_fkey",
+        "alter table crm.deals add column somebody_id uuid",
+        "alter table tenancy.invitations drop constraint invitations_contact_id_fkey;"
+        " alter table tenancy.invitations add foreign key (agency_id, contact_id)"
+        " references crm.contacts (agency_id, id) on delete cascade not valid",
+        "alter table crm.messages drop column agent_run_id",
+    ],
+    "worker": [
+        "grant delete on crm.messages to gardenos_worker",
+        "grant select on tenancy.memberships to gardenos_worker",
+        "grant select on tenancy.api_key_secrets to gardenos_worker",
+        "grant update (owner_id) on crm.deals to gardenos_worker",
+        "grant insert (id) on crm.conversations to gardenos_worker",
+        "revoke update (status) on crm.messages from gardenos_worker",
+        "revoke select on integration.webhook_secrets from gardenos_worker",
+        'drop policy "the worker reads deals" on crm.deals',
+        'alter policy "the worker reads deals" on crm.deals using (true)',
+        'alter policy "the worker reads deals" on crm.deals'
+        " using (agency_id = (select app.agency_id()))",
+        "create policy more on crm.tags for select to gardenos_worker"
+        " using (agency_id = (select app.agency_id()))",
+        'alter policy "the worker notes how messages went" on crm.messages with check (true)',
+    ],
     "foreign_keys_are_indexed": [
         "drop index tenancy.teams_parent_team_id_idx",
         "drop index tenancy.teams_parent_team_id_idx;"

@@ -17,6 +17,7 @@ from tests.policies.cluster_url import places
 from tests.policies.matrix import Command, Matrix, Role
 from tests.policies.replicas import await_replay, in_recovery, reading
 from tests.policies.test_isolation import SECRETS
+from tests.policies.worker import contract
 from tests.policies.world import SUBJECTS, World, build, user_claims
 
 PLACES = places()
@@ -97,6 +98,24 @@ def test_api_key_reads_the_cell(
     with acting(reader.connection, claims):
         me = world.me(world.a, SUBJECTS[role]).with_key(key)
         Cells(reader.connection, world, matrix, me).check(table, Command.SELECT)
+
+
+@every_place
+def test_a_bound_worker_reads_its_agency(
+    world: World, world_database: Database, superuser: Connection, place: str
+) -> None:
+    with (
+        reading(PLACES[place], "gardenos_worker", world_database.name, superuser) as connection,
+        connection.transaction(),
+    ):
+        for bound in (False, True):
+            if bound:
+                connection.execute("select app.bind_worker(%s)", [world.a.id])
+            for table in contract():
+                mine = [row for row in world.rows[table] if row["agency_id"] == world.a.id]
+                outcome = attempt(connection, f"select {key_list(table)} from {table}")
+                expected = keys_of(table, mine) if bound else set()
+                assert keys_of(table, outcome.rows) == expected, (table, outcome)
 
 
 # --- isolation ------------------------------------------------------------------------------------

@@ -173,6 +173,11 @@ MEMBERSHIPS = {
     )
 }
 
+# (agency, person) -> contact: the client's, and two that are no clients yet
+CONTACTS = {
+    ("alpha", person): named("contact", person) for person in ("cli", "new client", "other")
+}
+
 # (issuer, subject) -> user
 IDENTITIES = {
     (KRATOS, "kratos|ann"): "ann",
@@ -257,8 +262,15 @@ def write_town(database: Database) -> None:
                 "insert into tenancy.users (id, kind, email, full_name) values (%s, %s, %s, %s)",
                 (user.id, user.kind, user.email, user.name.title()),
             )
+        connection.execute("set local role service_role")
+        for (agency_name, person), contact_id in CONTACTS.items():
+            connection.execute(
+                "insert into crm.contacts (agency_id, id, full_name) values (%s, %s, %s)",
+                (AGENCIES[agency_name].id, contact_id, person.title()),
+            )
+        connection.execute("set local role gardenos_tenancy_writer")
         for member in MEMBERSHIPS.values():
-            contact = named("contact", member.user) if member.role == "client" else None
+            contact = CONTACTS.get((member.agency, member.user))
             connection.execute(
                 "insert into tenancy.memberships (agency_id, id, user_id, role, record_scope,"
                 " status, display_name, contact_id) values (%s, %s, %s, %s, %s, %s, %s, %s)",
@@ -301,6 +313,9 @@ def write_town(database: Database) -> None:
                 (AGENCIES[key.agency].id, key.id, key.secret),
             )
         connection.execute("set local role service_role")
+        connection.execute(
+            "update crm.contacts set owner_id = %s", [MEMBERSHIPS["alpha", "ann"].id]
+        )
         for name, (agency_name, lead, members) in TEAMS.items():
             agency_id = AGENCIES[agency_name].id
             connection.execute(
