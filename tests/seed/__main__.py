@@ -6,6 +6,7 @@ Exit codes: 0 written, 2 refused or failed: the agencies named before are whole,
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 import psycopg
 
@@ -15,14 +16,14 @@ from tests.seed.plan import Plan
 from tests.seed.progress import Progress
 
 
-def main() -> int:
-    """Read the command line and write."""
+def main(given: Sequence[str] | None = None) -> int:
+    """Write what the command line, or `given`, asks for; answer the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.seed", description=__doc__)
     parser.add_argument("--agencies", default="3", help="how many")
     parser.add_argument("--rows", default="30000", help="of all agencies together")
     parser.add_argument("--random", default="7", help="another number makes other data")
     parser.add_argument("--url", help="a superuser's; by default DATABASE_URL")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     try:
         plan = Plan.read(arguments.agencies, arguments.rows, arguments.random)
         address = database.find(arguments.url)

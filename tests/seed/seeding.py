@@ -65,8 +65,8 @@ def _refuse_repetition(connection: psycopg.Connection[Any], drafts: list[Draft])
     ).fetchall()
     if found:
         raise SeedError(
-            f"{', '.join(row[0] for row in found)} is there already: take another SEED, "
-            "or a new database (nothing was written)."
+            f"{', '.join(row[0] for row in found)}: there already; take another SEED or a new "
+            "database (nothing was written)."
         )
 
 
