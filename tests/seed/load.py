@@ -10,6 +10,9 @@ from psycopg.types.json import Json
 
 # One COPY of so many rows. The trail keeps the rows of a statement aside until it ends.
 CHUNK = 5000
+# After so many the planner is told that the agency exists: otherwise it takes each of its rows for
+# the only one, and triggers that look something up read all of them.
+FIRST_CHUNK = 500
 
 # The trusted back office writes almost everything.
 OFFICE = "service_role"
@@ -67,11 +70,16 @@ class Loader:
 
     def add(self, table: str, **values: Any) -> None:
         """Take one row; all rows of a table name the same columns."""
-        if table != self._table or len(self._rows) >= CHUNK:
+        if table != self._table:
             self.flush()
             self._table = table
         self._rows.append(values)
         self.counts[table] += 1
+        if self.counts[table] == FIRST_CHUNK:
+            self.flush()
+            self._analyze()
+        elif len(self._rows) >= CHUNK:
+            self.flush()
 
     def flush(self) -> None:
         """Write what was taken."""
@@ -105,6 +113,12 @@ class Loader:
         self._become(OFFICE)
         self._connection.execute(statement.encode(), parameters)
 
+    def _analyze(self) -> None:
+        self._become(None)
+        self._connection.execute(
+            sql.SQL("analyze {}").format(sql.Identifier(*self._table.split(".")))
+        )
+
     @staticmethod
     def _ready(row: Mapping[str, Any], columns: Sequence[str]) -> list[Any]:
         assert len(row) == len(columns), (row, columns)
@@ -116,6 +130,6 @@ class Loader:
         self._connection.execute(
             sql.SQL("set local role {}").format(sql.Identifier(role))
             if role
-            else sql.SQL("reset role")
+            else sql.SQL("set local role none")
         )
         self._role = role

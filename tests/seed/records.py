@@ -10,7 +10,7 @@ from tests.seed.words import mistyped, mistyped_email, phone, plain
 # Shares of a hundred.
 DUPLICATES = 5
 SWITCHBOARDS = 6
-# Of one moment: who is merged and who is deleted is decided before anything is written.
+# kind, value as typed, international form, is it the first of its kind, is it a switchboard
 Point = tuple[str, str, str | None, bool, bool]
 
 

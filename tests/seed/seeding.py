@@ -46,12 +46,8 @@ def seed(
     ]
     _refuse_repetition(connection, drafts)
     for draft in drafts:
-        try:
-            with connection.transaction():
-                write(connection, draft)
-        finally:
-            # a role that was reset for the superuser's rows outlives a rollback
-            connection.execute("reset role")
+        with connection.transaction():
+            write(connection, draft)
         run_jobs(connection, draft.id)
         if progress is not None:
             progress.finished(draft.slug, draft.load.total)
@@ -91,7 +87,7 @@ def write(connection: psycopg.Connection[Any], draft: Draft) -> None:
     machinery.write(draft, contacts)
     fill(draft)
     draft.load.flush()
-    connection.execute("reset role")
+    connection.execute("set local role none")
     refuse_gaps(database.empty_tables(connection, draft.id), draft.slug, database.BY_JOBS)
 
 

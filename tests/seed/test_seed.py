@@ -174,7 +174,6 @@ def test_nobody_reaches_a_row_of_another_agency(
 ) -> None:
     with connected(seeded) as superuser, seeded.connect("authenticator", autocommit=True) as client:
         report = check(superuser, client)
-    print(report)
     record_property("isolation", str(report))
     assert report.leaks == []
     assert report.blind == []
