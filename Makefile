@@ -8,7 +8,7 @@ EMBEDDED := $(PYTHON) -m migrations.embedded
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upgrade bootstrap demo test chaos programs test-rules test-failover test-policies lint mutants record drift url psql stop clean
+.PHONY: help venv upgrade bootstrap demo test chaos programs test-rules test-failover test-policies lint mutants record drift seed check-seed url psql stop clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -77,6 +77,12 @@ record: $(READY) ## after a revision: write manifest, snapshots and sql/schema.s
 
 drift: $(READY) ## is the database of DATABASE_URL still what its revision made it?
 	@$(PYTHON) -m migrations.drift
+
+seed: $(READY) ## made-up agencies: make seed AGENCIES=3 ROWS=30000 SEED=7; DATABASE_URL is a superuser's
+	@$(PYTHON) -m tests.seed $(if $(AGENCIES),--agencies '$(AGENCIES)') $(if $(ROWS),--rows '$(ROWS)') $(if $(SEED),--random '$(SEED)')
+
+check-seed: $(READY) ## as every member of every agency, every table and command: is a foreign row in reach?
+	@$(PYTHON) -m tests.seed.check
 
 url: $(READY) ## print a URL of the local database: make url ROLE=gardenos_migrator
 	@$(EMBEDDED) url $(or $(ROLE),authenticator)
