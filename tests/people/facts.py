@@ -148,9 +148,7 @@ class Facts:
 
     def is_held(self, record: Record) -> bool:
         """Whether something keeps this row from being deleted for good."""
-        return any(
-            (child.table, column) in HOLDING for child, column in self.pointing_to(record)
-        )
+        return any((child.table, column) in HOLDING for child, column in self.pointing_to(record))
 
     def remove(self, record: Record) -> None:
         """Delete a row for good, and all that goes with it."""

@@ -1,4 +1,4 @@
-"""Two agencies as they are before anybody acts: people of given roles, teams, and some of everything."""
+"""Two agencies as they are before anybody acts: people of given roles, teams, all kinds of rows."""
 
 import random
 from collections.abc import Mapping
@@ -11,19 +11,23 @@ AGENCIES = ("elm", "oak")
 AGENTS = ("bot", "kit")
 # everybody in each agency; nia is one user with a membership in both
 EVERYBODY = ("ann", "bob", "cat", "dan", "eve", "fay", "nia", *AGENTS)
-# role and record_scope: all that the checks of memberships allow
+# role and record_scope: all that the checks of memberships allow; the busiest come more often
 POSTS = [
-    ("admin", "all"),
+    ("member", "team"),
+    ("member", "own"),
+    ("member", "all"),
     ("manager", "team"),
     ("manager", "all"),
-    ("member", "own"),
+    ("admin", "all"),
+    ("client", "own"),
     ("member", "team"),
-    ("member", "all"),
+    ("member", "own"),
+    ("manager", "team"),
+    ("client", "all"),
+    ("owner", "all"),
     ("viewer", "own"),
     ("viewer", "team"),
     ("viewer", "all"),
-    ("client", "own"),
-    ("owner", "all"),
 ]
 REACHES = ["own", "team", "all"]
 VISIBILITIES = ["private", "team", "agency", "client"]
@@ -141,7 +145,7 @@ class _Shelf:
             whose["assignee_id"] = self.chance.choice([None, self.someone()])
         return whose
 
-    def about(self) -> UUID:
+    def about(self) -> UUID | None:
         """A contact, rather often a client's."""
         return self.chance.choice([self.any("crm.contacts"), *self.clients])
 

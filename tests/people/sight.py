@@ -38,6 +38,7 @@ PARENTS: dict[str, dict[str, str]] = {
         "message_id": "crm.messages",
     },
 }
+HAVE_PARTICIPANTS = {"crm.conversations", "crm.calendar_events"}
 ASSIGNED = {"crm.activities", "crm.conversations"}
 
 
@@ -62,7 +63,9 @@ class Viewer:
     @property
     def scope(self) -> str:
         """How far `scope` reaches: the narrower of both memberships (8.2)."""
-        scopes = [one["record_scope"] for one in (self.member, self.agent) if one is not None]
+        scopes: list[str] = [
+            one["record_scope"] for one in (self.member, self.agent) if one is not None
+        ]
         return min(scopes, key=RECORD_SCOPES.index)
 
     def __str__(self) -> str:
@@ -201,19 +204,19 @@ class Sight:
                 return record["visibility"] == "client" and (
                     self._self(record) or (message is not None and self._participant(message))
                 )
-        if self.is_client:
+        if self.is_client and record.table == "crm.conversations":
             return record["visibility"] == "client" and self._self(record)
         return self._own(record) or self._takes(record)
 
     def _team(self, record: Record) -> bool:
         """Mine, of a team of mine, or of nobody (8.1, 2)."""
-        unassigned = all(record[column] is None for column in ("owner_id", "assignee_id", "team_id"))
-        return (
-            self._own(record)
-            or self._participant(record)
-            or record["team_id"] in self.teams
-            or unassigned
+        unassigned = all(
+            record[column] is None for column in ("owner_id", "assignee_id", "team_id")
         )
+        takes_part = (
+            self._participant(record) if record.table in HAVE_PARTICIPANTS else self._own(record)
+        )
+        return takes_part or record["team_id"] in self.teams or unassigned
 
     def _shared(self, record: Record) -> bool:
         """Mine, or opened by `visibility` to me (8.1, 3)."""

@@ -111,9 +111,7 @@ def statement(act: Act) -> tuple[sql.Composed, list[Any]]:
                 for name, value in changes.items()
             ]
             values = [
-                value
-                for name, value in changes.items()
-                if name != "deleted_at" or value is None
+                value for name, value in changes.items() if name != "deleted_at" or value is None
             ]
             return (
                 sql.SQL("update {} set {}").format(table, sql.SQL(", ").join(assignments))

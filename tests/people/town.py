@@ -93,9 +93,11 @@ class Town:
         return self.users.get(person) or self.users[person.partition("@")[0]]
 
     def write(self, facts: Facts) -> None:
-        """Write all facts into the database, past row-level security."""
+        """Write all facts into the database, past row-level security, in place of what is there."""
         with self.superuser.transaction():
             self.superuser.execute("set local session_replication_role = replica")
+            for table in ("tenancy.agencies", *TABLES):
+                self.superuser.execute(f"delete from {table}".encode())
             for agency, name in facts.agencies.items():
                 self.superuser.execute(
                     "insert into tenancy.agencies (id, slug, name) values (%s, %s, %s)",

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from tests.people.facts import MEMBERS, TEAMS, Facts, Record, Values
 from tests.people.sight import Sight, Viewer
-from tests.policies.matrix import Command, Matrix, Role
+from tests.policies.matrix import Command, Role
 
 ROW = "one row"
 NOTHING = "no row"
@@ -70,11 +70,10 @@ class Act:
         return f"{self.viewer} {self.verb}{back}"
 
 
-def verdict(facts: Facts, matrix: Matrix, act: Act) -> str:
+def verdict(sight: Sight, act: Act) -> str:
     """What must come of an act: `ROW`, `NOTHING`, or the SQLSTATE that refuses it."""
-    if not matrix.granted(act.record.table, Command(act.kind)):
+    if not sight.matrix.granted(act.record.table, Command(act.kind)):
         return REFUSED
-    sight = Sight(facts, matrix, act.viewer)
     match act.kind:
         case Kind.INSERT:
             return _insert(sight, act)
@@ -84,12 +83,11 @@ def verdict(facts: Facts, matrix: Matrix, act: Act) -> str:
             return _delete(sight, act)
 
 
-def completed(facts: Facts, viewer: Viewer, table: str, values: Mapping[str, Any]) -> Values:
+def completed(viewer: Viewer, table: str, values: Mapping[str, Any]) -> Values:
     """A new row with what the writer did not send: owner and team (7.10), and the sender.
 
     A client owns nothing: what they write is of nobody.
     """
-    del facts
     row = dict(values)
     client = viewer.role is Role.CLIENT
     if table in OWNED and row.get("owner_id") is None and not client:
@@ -104,7 +102,7 @@ def completed(facts: Facts, viewer: Viewer, table: str, values: Mapping[str, Any
 
 def _insert(sight: Sight, act: Act) -> str:
     sent = act.record
-    row = sent.changed(completed(sight.facts, act.viewer, sent.table, sent.values))
+    row = sent.changed(completed(act.viewer, sent.table, sent.values))
     if sent.table == "crm.messages" and _message_refused(act.viewer, row):
         return REFUSED
     if (tree := _tree(sight.facts, row, row["parent_team_id"])) is not None:
@@ -218,7 +216,7 @@ def apply(facts: Facts, act: Act) -> None:
     match act.kind:
         case Kind.INSERT:
             sent = act.record
-            values = completed(facts, act.viewer, sent.table, sent.values)
+            values = completed(act.viewer, sent.table, sent.values)
             made = facts.add(sent.table, sent.agency, values, sent.id)
             if made.table == "crm.deals":
                 facts.note_stay(made)
@@ -231,5 +229,3 @@ def apply(facts: Facts, act: Act) -> None:
 def draft(table: str, viewer: Viewer, values: Values) -> Record:
     """A row to insert into the agency of the viewer."""
     return Record(table, viewer.member.agency, uuid4(), f"a new row of {table}", values)
-
-
