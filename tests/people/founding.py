@@ -37,7 +37,12 @@ TREE: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "north-east": ("north", ("dan", "nia")),
     "corner": ("north-east", ("bot",)),
     "south": (None, ("eve", "fay", "cat", "kit")),
+    "old": ("north", ("eve", "cat")),
+    "attic": ("old", ("dan",)),
 }
+# a row in so many is in the trash, and so is this team
+TRASHED = (None, None, None, None, 0)
+OLD = "old"
 
 Posts = Mapping[str, tuple[str, str]]
 
@@ -91,7 +96,12 @@ def _group(facts: Facts, agency: UUID, place: str, chance: random.Random) -> Non
     teams: dict[str, UUID] = {}
     for name, (above, people) in TREE.items():
         team = facts.add(
-            TEAMS, agency, {"parent_team_id": teams[above] if above else None, "deleted_at": None}
+            TEAMS,
+            agency,
+            {
+                "parent_team_id": teams[above] if above else None,
+                "deleted_at": 0 if name == OLD else None,
+            },
         )
         team.name = f"team {name}@{place}"
         teams[name] = team.id
@@ -139,7 +149,7 @@ class _Shelf:
         whose = {
             "owner_id": self.someone(),
             "team_id": self.chance.choice([None, self.any(TEAMS)]),
-            "deleted_at": None,
+            "deleted_at": self.chance.choice(TRASHED),
         }
         if assigned:
             whose["assignee_id"] = self.chance.choice([None, self.someone()])
@@ -152,8 +162,8 @@ class _Shelf:
 
 def _fill(shelf: _Shelf) -> None:
     for number in range(2):
-        shelf.add("crm.tags", deleted_at=None)
-        pipeline = shelf.add("crm.pipelines", deleted_at=None).id
+        shelf.add("crm.tags", deleted_at=0 if number else None)
+        pipeline = shelf.add("crm.pipelines", deleted_at=0 if number else None).id
         for position in range(2):
             shelf.add(
                 "crm.pipeline_stages", pipeline_id=pipeline, position=position, outcome="open"
@@ -169,7 +179,7 @@ def _fill(shelf: _Shelf) -> None:
     for _ in range(4):
         company = shelf.add("crm.companies", **shelf.whose())
         contact = shelf.add("crm.contacts", **shelf.whose())
-        shelf.add("crm.contact_points", contact_id=contact.id, deleted_at=None)
+        shelf.add("crm.contact_points", contact_id=contact.id, deleted_at=contact["deleted_at"])
         shelf.add("crm.contact_companies", contact_id=contact.id, company_id=company.id)
         stage = shelf.chance.choice(shelf.facts.of("crm.pipeline_stages", shelf.agency))
         deal = shelf.add(

@@ -8,6 +8,8 @@ from psycopg import sql
 from tests.people.facts import Record
 from tests.people.verdicts import Act, Kind
 
+# when the rows were deleted that are in the trash from the beginning: at one instant
+LONG_AGO = "2026-01-01 09:00Z"
 # what a table needs besides the columns that decide something; {} makes it unique
 NEEDED: dict[str, dict[str, Any]] = {
     "tenancy.teams": {"name": "{}"},
@@ -76,9 +78,9 @@ def columns_of(record: Record) -> dict[str, Any]:
         for name, value in NEEDED.get(record.table, {}).items()
     }
     decisive = {
-        name: value
+        name: LONG_AGO if name == "deleted_at" else value
         for name, value in record.values.items()
-        if name != "deleted_at" and value is not None
+        if value is not None
     }
     return {"agency_id": record.agency, "id": record.id, **needed, **decisive}
 
