@@ -202,7 +202,7 @@ class Sight:
             case "crm.files" if self.is_client:
                 message = self._one_of(record, "message_id")
                 return record["visibility"] == "client" and (
-                    self._self(record) or (message is not None and self._participant(message))
+                    self._self(record) or (message is not None and self.sees(message))
                 )
         if self.is_client and record.table == "crm.conversations":
             return record["visibility"] == "client" and self._self(record)
@@ -269,7 +269,7 @@ class Sight:
         return self._own(record, command)
 
     def _one_of(self, record: Record, column: str) -> Record | None:
-        table = {**PARENTS.get(record.table, {})}.get(column)
+        table = PARENTS[record.table].get(column)
         return self.facts.find(table, record.agency, record[column]) if table else None
 
     def can_point_to(self, column: str, target: Record) -> bool:

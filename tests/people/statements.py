@@ -1,7 +1,6 @@
 """Acts as SQL, and rows with everything that a table asks for."""
 
 from typing import Any
-from uuid import UUID
 
 from psycopg import sql
 
@@ -46,7 +45,7 @@ NEEDED: dict[str, dict[str, Any]] = {
         "source": "portal",
     },
 }
-# a change that decides nothing; "" where a table has no such column
+# a change that decides nothing
 HARMLESS: dict[str, dict[str, Any]] = {
     "tenancy.memberships": {"job_title": "Changed"},
     "tenancy.teams": {"description": "Changed"},
@@ -128,8 +127,3 @@ def statement(act: Act) -> tuple[sql.Composed, list[Any]]:
 def names(row: dict[str, Any]) -> sql.Composed:
     """The columns of a row, as a list."""
     return sql.SQL(", ").join(map(sql.Identifier, row))
-
-
-def thread_of(record_id: UUID) -> str:
-    """By what the id that the database gave to a new conversation is found."""
-    return str(record_id)
