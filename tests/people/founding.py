@@ -128,7 +128,7 @@ class _Shelf:
         self.agency = agency
         self.chance = chance
         self.members = [facts.people[f"{name}@{place}"].id for name in EVERYBODY]
-        self.clients = [
+        self.clients: list[UUID] = [
             member["contact_id"] for member in facts.of(MEMBERS, agency) if member["contact_id"]
         ]
 
@@ -155,7 +155,7 @@ class _Shelf:
             whose["assignee_id"] = self.chance.choice([None, self.someone()])
         return whose
 
-    def about(self) -> UUID | None:
+    def about(self) -> UUID:
         """A contact, rather often a client's."""
         return self.chance.choice([self.any("crm.contacts"), *self.clients])
 
