@@ -44,7 +44,7 @@ def main() -> int:
             tally = play(town, arguments.steps, number, progress=progress)
         except (Disagreement, HypothesisException) as error:
             print(*getattr(error, "__notes__", ()), sep="\n")
-            print(f"{error}\nseed {number}")
+            print(error)
             return 1
     print(f"{tally}, no disagreement")
     return 0

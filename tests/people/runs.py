@@ -9,10 +9,12 @@ from hypothesis.stateful import run_state_machine_as_test
 from psycopg.rows import dict_row
 
 from tests.database import Database
-from tests.people.machine import People, Tally
+from tests.people.machine import Disagreement, People, Tally
 from tests.people.town import Town
 
 STEPS_OF_AN_EXAMPLE = 50
+# after some more examples hypothesis varies those it had, and these grow short
+EXAMPLES_OF_A_ROUND = 40
 SEARCH = (Phase.generate,)
 SEARCH_AND_SHRINK = (Phase.generate, Phase.shrink)
 
@@ -41,30 +43,34 @@ def play(
     Args:
         town: where.
         steps: at least so many.
-        number: the seed; the same one plays the same acts.
+        number: the seed; the same one plays the same acts. Each round of examples has the next.
         phases: whether a disagreement is shrunk to few steps, which takes a minute.
         progress: called after each step.
 
     Raises:
-        Disagreement: model and database do not say the same.
+        Disagreement: model and database do not say the same; a note names the seed of the round.
     """
     tally = Tally(progress=progress)
     while tally.steps < steps:
-        examples = ceil((steps - tally.steps) / STEPS_OF_AN_EXAMPLE) + 1
+        examples = min(EXAMPLES_OF_A_ROUND, ceil((steps - tally.steps) / STEPS_OF_AN_EXAMPLE) + 1)
         # a class of its own: hypothesis keeps the seed in it
         machine = type("People", (People,), {"town": town, "tally": tally})
-        run_state_machine_as_test(
-            seed(number)(machine),
-            settings=settings(
-                max_examples=examples,
-                stateful_step_count=STEPS_OF_AN_EXAMPLE,
-                phases=phases,
-                # no clock here: a busy machine is no disagreement, and nothing is kept between runs
-                deadline=None,
-                database=None,
-                suppress_health_check=list(HealthCheck),
-                report_multiple_bugs=False,
-            ),
-        )
+        try:
+            run_state_machine_as_test(
+                seed(number)(machine),
+                settings=settings(
+                    max_examples=examples,
+                    stateful_step_count=STEPS_OF_AN_EXAMPLE,
+                    phases=phases,
+                    # a busy machine is no disagreement, and nothing is kept between runs
+                    deadline=None,
+                    database=None,
+                    suppress_health_check=list(HealthCheck),
+                    report_multiple_bugs=False,
+                ),
+            )
+        except Disagreement as error:
+            error.add_note(f"seed {number}")
+            raise
         number += 1
     return tally
