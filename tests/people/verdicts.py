@@ -186,7 +186,7 @@ def _after(sight: Sight, row: Record, written: Mapping[str, Any]) -> str:
     if any(target is None for _, target in targets):
         return HELD
     for column, target in targets:
-        asked = column not in LINKS_NOT_ASKED
+        asked = (row.table, column) not in LINKS_NOT_ASKED
         if asked and target is not None and not sight.can_point_to(column, target):
             return REFUSED
     return ROW
