@@ -68,6 +68,7 @@ class People(RuleBasedStateMachine):
         """Nothing is founded yet."""
         super().__init__()
         self.facts = Facts()
+        self.disagreed = False
 
     @initialize(
         posts=st.fixed_dictionaries(
@@ -138,7 +139,7 @@ class People(RuleBasedStateMachine):
         answer = self.town.do(act)
         note(f"# {sentence}: {answer.outcome}")
         if answer.outcome != expected:
-            raise Disagreement(
+            raise self._disagreement(
                 f"{sentence}: the model says {_words(expected)}, the database did"
                 f" {_words(answer.outcome)} {answer.message}".rstrip()
             )
@@ -161,7 +162,11 @@ class People(RuleBasedStateMachine):
         for table in TABLES:
             expected = sight.seen(table)
             if shown[table] != ids_of(table, expected):
-                raise Disagreement(self._difference(viewer, table, shown[table], expected))
+                raise self._disagreement(self._difference(viewer, table, shown[table], expected))
+
+    def _disagreement(self, sentence: str) -> Disagreement:
+        self.disagreed = True
+        return Disagreement(sentence)
 
     def _difference(
         self, viewer: Viewer, table: str, shown: list[str], expected: list[Record]
@@ -186,13 +191,13 @@ class People(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """At the end nothing is there that the model does not know, and everybody has looked."""
-        if not self.facts.agencies:
+        if not self.facts.agencies or self.disagreed:
             return
         there = self.town.inventory(self.facts)
         for table in TABLES:
             expected = ids_of(table, self.facts.of(table))
             if there[table] != expected:
-                raise Disagreement(f"{table} holds other rows than the model, whoever looks")
+                raise self._disagreement(f"{table} holds other rows than the model, whoever looks")
         for person in PEOPLE:
             self._look(person)
 
