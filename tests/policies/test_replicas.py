@@ -196,6 +196,10 @@ def test_all_rows_are_there(reader: Reader, world: World, table: str) -> None:
 ARGUMENTS = {
     "app.may(text,app.agency_role[])": ["'tenancy.teams:select', 'owner', 'member'"],
     "app.may_as_myself(text)": ["'tenancy.users:select'"],
+    f"app.reach(text{',app.agency_role[]' * 4})": [
+        "'crm.deals:select', agency => '{owner,admin}', scope => '{manager,member,viewer}'",
+        "'crm.deals:update', agency => '{owner}', team => '{manager}', own => '{member}'",
+    ],
 }
 POLICY_FUNCTIONS = """
 select distinct p.oid::regprocedure::text as signature
