@@ -159,6 +159,18 @@ with check (
     )
 );
 
+create policy "merges move what hangs on a record"
+on crm.activities
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.activities
 as permissive
@@ -218,3 +230,10 @@ grant update (
 grant select, insert, update, delete on table crm.activities to service_role;
 
 grant select on table crm.activities to gardenos_auditor;
+
+grant select on table crm.activities to gardenos_merger;
+
+grant update (
+    contact_id,
+    company_id
+) on table crm.activities to gardenos_merger;

@@ -192,6 +192,18 @@ with check (
     true
 );
 
+create policy "merges move what hangs on a record"
+on crm.calendar_events
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.calendar_events
 as permissive
@@ -261,3 +273,9 @@ grant select on table crm.calendar_events to gardenos_crm_writer;
 grant update (
     participant_ids
 ) on table crm.calendar_events to gardenos_crm_writer;
+
+grant select on table crm.calendar_events to gardenos_merger;
+
+grant update (
+    company_id
+) on table crm.calendar_events to gardenos_merger;

@@ -71,6 +71,15 @@ with check (
     )
 );
 
+create policy "what merged people agreed to is read"
+on crm.consents
+as permissive
+for select
+to gardenos_merger
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.consents
 as permissive
@@ -99,3 +108,5 @@ grant insert (
 grant select, insert on table crm.consents to service_role;
 
 grant select on table crm.consents to gardenos_auditor;
+
+grant select on table crm.consents to gardenos_merger;

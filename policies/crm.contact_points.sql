@@ -167,6 +167,18 @@ with check (
     true
 );
 
+create policy "merges move what hangs on a record"
+on crm.contact_points
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.contact_points
 as permissive
@@ -222,3 +234,10 @@ grant select on table crm.contact_points to gardenos_crm_writer;
 grant update (
     deleted_at
 ) on table crm.contact_points to gardenos_crm_writer;
+
+grant select on table crm.contact_points to gardenos_merger;
+
+grant update (
+    contact_id,
+    is_primary
+) on table crm.contact_points to gardenos_merger;

@@ -237,6 +237,18 @@ with check (
     true
 );
 
+create policy "merges move what hangs on a record"
+on crm.conversations
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.conversations
 as permissive
@@ -296,3 +308,9 @@ grant update (
     participant_ids,
     last_message_at
 ) on table crm.conversations to gardenos_crm_writer;
+
+grant select on table crm.conversations to gardenos_merger;
+
+grant update (
+    contact_id
+) on table crm.conversations to gardenos_merger;

@@ -150,6 +150,18 @@ with check (
     true
 );
 
+create policy "merges move what hangs on a record"
+on crm.deals
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.deals
 as permissive
@@ -213,3 +225,10 @@ grant select on table crm.deals to gardenos_crm_writer;
 grant update (
     amount
 ) on table crm.deals to gardenos_crm_writer;
+
+grant select on table crm.deals to gardenos_merger;
+
+grant update (
+    company_id,
+    primary_contact_id
+) on table crm.deals to gardenos_merger;

@@ -491,6 +491,18 @@ using (
     )
 );
 
+create policy "merges move what hangs on a record"
+on crm.files
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.files
 as permissive
@@ -553,3 +565,10 @@ grant update (
 grant select, insert, update, delete on table crm.files to service_role;
 
 grant select on table crm.files to gardenos_auditor;
+
+grant select on table crm.files to gardenos_merger;
+
+grant update (
+    contact_id,
+    company_id
+) on table crm.files to gardenos_merger;

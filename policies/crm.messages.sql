@@ -134,6 +134,18 @@ with check (
     )
 );
 
+create policy "merges move what hangs on a record"
+on crm.messages
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.messages
 as permissive
@@ -184,3 +196,9 @@ grant update (
 grant select, insert, update, delete on table crm.messages to service_role;
 
 grant select on table crm.messages to gardenos_auditor;
+
+grant select on table crm.messages to gardenos_merger;
+
+grant update (
+    sender_contact_id
+) on table crm.messages to gardenos_merger;

@@ -161,6 +161,18 @@ using (
     true
 );
 
+create policy "merges move what hangs on a record"
+on crm.participants
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.participants
 as permissive
@@ -209,3 +221,9 @@ grant select on table crm.participants to gardenos_auditor;
 grant select on table crm.participants to gardenos_search;
 
 grant select on table crm.participants to gardenos_crm_writer;
+
+grant select, insert, delete on table crm.participants to gardenos_merger;
+
+grant update (
+    contact_id
+) on table crm.participants to gardenos_merger;

@@ -35,6 +35,18 @@ using (
     )
 );
 
+create policy "merges move what hangs on a record"
+on integration.import_rows
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on integration.import_rows
 as permissive
@@ -49,3 +61,10 @@ grant select on table integration.import_rows to authenticated;
 grant select, insert, update, delete on table integration.import_rows to service_role;
 
 grant select on table integration.import_rows to gardenos_auditor;
+
+grant select on table integration.import_rows to gardenos_merger;
+
+grant update (
+    contact_id,
+    company_id
+) on table integration.import_rows to gardenos_merger;
