@@ -1,4 +1,4 @@
-"""Two records that are one, with something in every table that can hang on them, and a dump of it all."""
+"""Two records that are one, with something in every table that hangs on them; a dump of it all."""
 
 import json
 from dataclasses import dataclass

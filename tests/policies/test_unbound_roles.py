@@ -126,7 +126,7 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
     },
     # merges read what they move, write what points to a record, and drop doubles
     "gardenos_merger": {
-        **dict.fromkeys(MOVED, {"select", "update"}),
+        **{table: {"select", "update"} for table in MOVED},
         **dict.fromkeys(DROPPED, ALL),
         "crm.merge_records": KEEP,
         "crm.consents": READ,
