@@ -155,7 +155,11 @@ def upgrade() -> None:
         -- Whom a contact or a company might be as well: the same address, number or domain in its normalised form, or
         -- a similar name. Live records that the caller sees, those with the same address first. It offers and decides
         -- nothing; app.merge_contacts and app.merge_companies do. Empty when the caller does not see the record.
-        create or replace function app.duplicate_candidates(table_name text, record_id uuid, at_most integer default 20)
+        create or replace function app.duplicate_candidates(
+            table_name text,
+            record_id uuid,
+            at_most integer default 20
+        )
         returns table (id uuid, name text, same text[], similarity real)
         language plpgsql
         stable
@@ -185,33 +189,33 @@ def upgrade() -> None:
                            and p.kind in ('email', 'phone')
                     ),
                     reached as (
-                        select o.contact_id, array_agg(distinct o.kind::text) as same
+                        select o.contact_id, o.kind::text as same, null::real as similarity
                           from known as k
                           join crm.contact_points as o
                             on o.agency_id = agency
                            and o.value_norm = k.value_norm
                            and o.kind = k.kind
-                           and o.contact_id <> duplicate_candidates.record_id
                            and o.deleted_at is null
-                         group by o.contact_id
-                    ),
-                    named as (
-                        select n.id as contact_id, n.similarity
+                        union all
+                        select n.id, null, n.similarity
                           from app.similar_names('contact', mine) as n
                     ),
                     found as (
-                        select contact_id, r.same, n.similarity
+                        select
+                            r.contact_id,
+                            coalesce(array_agg(distinct r.same) filter (where r.same is not null), '{}') as same,
+                            coalesce(max(r.similarity), 0) as similarity
                           from reached as r
-                          full join named as n using (contact_id)
+                         group by r.contact_id
                     )
-                    select c.id, c.full_name::text, coalesce(f.same, '{}'), coalesce(f.similarity, 0)
+                    select c.id, c.full_name::text, f.same, f.similarity
                       from found as f
                       join crm.contacts as c
                         on c.agency_id = agency
                        and c.id = f.contact_id
                        and c.deleted_at is null
                      where c.id <> duplicate_candidates.record_id
-                     order by cardinality(coalesce(f.same, '{}')) desc, coalesce(f.similarity, 0) desc, c.id
+                     order by cardinality(f.same) desc, f.similarity desc, c.id
                      limit least(duplicate_candidates.at_most, 100);
                 when 'crm.companies' then
                     select c.name, regexp_replace(c.domain, '^www\.', '') into mine, host
@@ -221,29 +225,31 @@ def upgrade() -> None:
                     return query
                     with
                     reached as (
-                        select c.id as company_id, array['domain'] as same
+                        select c.id as company_id, 'domain' as same, null::real as similarity
                           from crm.companies as c
                          where c.agency_id = agency
                            and c.domain in (host, 'www.' || host)
                            and c.deleted_at is null
-                    ),
-                    named as (
-                        select n.id as company_id, n.similarity
+                        union all
+                        select n.id, null, n.similarity
                           from app.similar_names('company', mine) as n
                     ),
                     found as (
-                        select company_id, r.same, n.similarity
+                        select
+                            r.company_id,
+                            coalesce(array_agg(distinct r.same) filter (where r.same is not null), '{}') as same,
+                            coalesce(max(r.similarity), 0) as similarity
                           from reached as r
-                          full join named as n using (company_id)
+                         group by r.company_id
                     )
-                    select c.id, c.name::text, coalesce(f.same, '{}'), coalesce(f.similarity, 0)
+                    select c.id, c.name::text, f.same, f.similarity
                       from found as f
                       join crm.companies as c
                         on c.agency_id = agency
                        and c.id = f.company_id
                        and c.deleted_at is null
                      where c.id <> duplicate_candidates.record_id
-                     order by cardinality(coalesce(f.same, '{}')) desc, coalesce(f.similarity, 0) desc, c.id
+                     order by cardinality(f.same) desc, f.similarity desc, c.id
                      limit least(duplicate_candidates.at_most, 100);
                 else
                     raise exception 'Duplicates are looked for among contacts and companies, not in %.',
@@ -1380,6 +1386,7 @@ def upgrade() -> None:
         stable
         parallel unsafe
         security definer
+        rows 50
         set search_path = pg_catalog, pg_temp
         as $function$
         declare
@@ -1515,8 +1522,8 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Puts a tag on a contact, a company or a deal; once there it stays as it is, however often it is put. Name one
-        -- of the three.
+        -- Puts a tag on a contact, a company or a deal; once there it stays as it is, however often it is put. Name
+        -- one of the three.
         create or replace function app.tag_record(
             tag_id uuid,
             contact_id uuid default null,
@@ -1597,7 +1604,7 @@ def upgrade() -> None:
             agency uuid := proof.agency_id;
             entity app.entity;
             reach app.record_scope;
-            merge crm.merge_records;
+            past crm.merge_records;
             winner jsonb;
             loser jsonb;
             winner_id uuid;
@@ -1617,13 +1624,13 @@ def upgrade() -> None:
                     using errcode = '42501';
             end if;
             perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));
-            select m.* into merge
+            select m.* into past
               from crm.merge_records as m
              where m.agency_id = agency
                and m.id = undo_merge.id;
-            entity := merge.entity;
-            winner_id := coalesce(merge.winner_contact_id, merge.winner_company_id);
-            loser_id := coalesce(merge.loser_contact_id, merge.loser_company_id);
+            entity := past.entity;
+            winner_id := coalesce(past.winner_contact_id, past.winner_company_id);
+            loser_id := coalesce(past.loser_contact_id, past.loser_company_id);
             if entity = 'contact' then
                 reach := app.reach(
                     'crm.contacts:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
@@ -1659,21 +1666,21 @@ def upgrade() -> None:
                 raise exception 'There is no such merge, or you may not change both of its records.'
                     using errcode = '42501';
             end if;
-            if merge.undone_at is not null then
-                raise exception 'This merge was undone at % already.', merge.undone_at
+            if past.undone_at is not null then
+                raise exception 'This merge was undone at % already.', past.undone_at
                     using errcode = 'PT409';
             end if;
-            if merge.undo_until < now() then
-                raise exception 'This merge could be undone until %.', merge.undo_until
+            if past.undo_until < now() then
+                raise exception 'This merge could be undone until %.', past.undo_until
                     using errcode = 'PT409';
             end if;
             select r.id into later
               from crm.merge_records as r
              where r.agency_id = agency
-               and r.id <> merge.id
+               and r.id <> past.id
                and r.undone_at is null
                and winner_id in (r.winner_contact_id, r.loser_contact_id, r.winner_company_id, r.loser_company_id)
-               and not merge.moved -> 'earlier' ? r.id::text
+               and not past.moved -> 'earlier' ? r.id::text
              order by r.id desc
              limit 1;
             if later is not null then
@@ -1692,7 +1699,7 @@ def upgrade() -> None:
             update crm.contact_companies as c
                set is_primary = false
              where c.agency_id = agency
-               and merge.moved -> 'raised' ? c.id::text
+               and past.moved -> 'raised' ? c.id::text
                and c.is_primary
                and (c.contact_id = winner_id or c.company_id = winner_id);
 
@@ -1701,7 +1708,7 @@ def upgrade() -> None:
             if entity = 'contact' then
                 fields := fields || '{"do_not_contact": ["do_not_contact"]}';
             end if;
-            way := app.unmerged_values(winner, merge.snapshot -> 'winner', merge.moved -> 'values', fields);
+            way := app.unmerged_values(winner, past.snapshot -> 'winner', past.moved -> 'values', fields);
             begin
                 if entity = 'contact' then
                     contact := jsonb_populate_record(null::crm.contacts, winner || way.back);
@@ -1752,7 +1759,7 @@ def upgrade() -> None:
                     case entity when 'contact' then 'crm.contacts'::regclass else 'crm.companies'::regclass end,
                     winner_id,
                     loser_id,
-                    ids => merge.moved -> 'children'
+                    ids => past.moved -> 'children'
                 );
             exception
                 when unique_violation then
@@ -1765,19 +1772,19 @@ def upgrade() -> None:
             update crm.contact_points as p
                set is_primary = true
              where p.agency_id = agency
-               and merge.moved -> 'lowered' ? p.id::text
+               and past.moved -> 'lowered' ? p.id::text
                and p.contact_id = loser_id
                and p.deleted_at is null;
             update crm.contact_companies as c
                set is_primary = true
              where c.agency_id = agency
-               and merge.moved -> 'lowered' ? c.id::text
+               and past.moved -> 'lowered' ? c.id::text
                and c.contact_id = loser_id
                and c.ended_on is null;
 
             for link in
                 select d ->> 'table' as table_name, d -> 'row' as was
-                  from jsonb_array_elements(merge.moved -> 'dropped') as d
+                  from jsonb_array_elements(past.moved -> 'dropped') as d
             loop
                 -- the tag, the deal, the company may be gone, or somebody made the same link again
                 begin
@@ -1805,14 +1812,14 @@ def upgrade() -> None:
                set undone_at = now(),
                    undone_by_id = proof.membership_id
              where m.agency_id = agency
-               and m.id = merge.id;
+               and m.id = past.id;
             return jsonb_build_object(
                 'changed_since', way.changed_since,
                 'stayed', (
                     select coalesce(jsonb_object_agg(s.place, s.ids), '{}')
                       from (
                           select c.key as place, jsonb_agg(i.id) as ids
-                            from jsonb_each(merge.moved -> 'children') as c
+                            from jsonb_each(past.moved -> 'children') as c
                            cross join lateral jsonb_array_elements_text(c.value) as i (id)
                            where not coalesce(children -> c.key ? i.id, false)
                            group by c.key
@@ -2286,9 +2293,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- As app.upsert_company, for an address of a person by kind and normalised value. One that belongs to somebody
-        -- else is not taken away: 23505, with the contact who has it. A shared one, which several people may have, is
-        -- found among those of this person.
+        -- As app.upsert_company, for an address of a person by kind and normalised value. One that belongs to
+        -- somebody else is not taken away: 23505, with the contact who has it. A shared one, which several people may
+        -- have, is found among those of this person.
         create or replace function app.upsert_contact_point(data jsonb)
         returns uuid
         language plpgsql
@@ -3057,7 +3064,7 @@ def upgrade() -> None:
     execute(
         r"""
         comment on column crm.current_consents.agency_id is 'Of the events.';
-        comment on column crm.current_consents.contact_id is 'The person: for events of a merged contact the one that is left.';
+        comment on column crm.current_consents.contact_id is 'The person; of merged contacts the one that is left.';
         comment on column crm.current_consents.purpose is 'What for.';
         comment on column crm.current_consents.status is 'The latest word.';
         comment on column crm.current_consents.lawful_basis is 'Of that event.';

@@ -1,7 +1,11 @@
 -- Whom a contact or a company might be as well: the same address, number or domain in its normalised form, or
 -- a similar name. Live records that the caller sees, those with the same address first. It offers and decides
 -- nothing; app.merge_contacts and app.merge_companies do. Empty when the caller does not see the record.
-create or replace function app.duplicate_candidates(table_name text, record_id uuid, at_most integer default 20)
+create or replace function app.duplicate_candidates(
+    table_name text,
+    record_id uuid,
+    at_most integer default 20
+)
 returns table (id uuid, name text, same text[], similarity real)
 language plpgsql
 stable
@@ -31,33 +35,33 @@ begin
                    and p.kind in ('email', 'phone')
             ),
             reached as (
-                select o.contact_id, array_agg(distinct o.kind::text) as same
+                select o.contact_id, o.kind::text as same, null::real as similarity
                   from known as k
                   join crm.contact_points as o
                     on o.agency_id = agency
                    and o.value_norm = k.value_norm
                    and o.kind = k.kind
-                   and o.contact_id <> duplicate_candidates.record_id
                    and o.deleted_at is null
-                 group by o.contact_id
-            ),
-            named as (
-                select n.id as contact_id, n.similarity
+                union all
+                select n.id, null, n.similarity
                   from app.similar_names('contact', mine) as n
             ),
             found as (
-                select contact_id, r.same, n.similarity
+                select
+                    r.contact_id,
+                    coalesce(array_agg(distinct r.same) filter (where r.same is not null), '{}') as same,
+                    coalesce(max(r.similarity), 0) as similarity
                   from reached as r
-                  full join named as n using (contact_id)
+                 group by r.contact_id
             )
-            select c.id, c.full_name::text, coalesce(f.same, '{}'), coalesce(f.similarity, 0)
+            select c.id, c.full_name::text, f.same, f.similarity
               from found as f
               join crm.contacts as c
                 on c.agency_id = agency
                and c.id = f.contact_id
                and c.deleted_at is null
              where c.id <> duplicate_candidates.record_id
-             order by cardinality(coalesce(f.same, '{}')) desc, coalesce(f.similarity, 0) desc, c.id
+             order by cardinality(f.same) desc, f.similarity desc, c.id
              limit least(duplicate_candidates.at_most, 100);
         when 'crm.companies' then
             select c.name, regexp_replace(c.domain, '^www\.', '') into mine, host
@@ -67,29 +71,31 @@ begin
             return query
             with
             reached as (
-                select c.id as company_id, array['domain'] as same
+                select c.id as company_id, 'domain' as same, null::real as similarity
                   from crm.companies as c
                  where c.agency_id = agency
                    and c.domain in (host, 'www.' || host)
                    and c.deleted_at is null
-            ),
-            named as (
-                select n.id as company_id, n.similarity
+                union all
+                select n.id, null, n.similarity
                   from app.similar_names('company', mine) as n
             ),
             found as (
-                select company_id, r.same, n.similarity
+                select
+                    r.company_id,
+                    coalesce(array_agg(distinct r.same) filter (where r.same is not null), '{}') as same,
+                    coalesce(max(r.similarity), 0) as similarity
                   from reached as r
-                  full join named as n using (company_id)
+                 group by r.company_id
             )
-            select c.id, c.name::text, coalesce(f.same, '{}'), coalesce(f.similarity, 0)
+            select c.id, c.name::text, f.same, f.similarity
               from found as f
               join crm.companies as c
                 on c.agency_id = agency
                and c.id = f.company_id
                and c.deleted_at is null
              where c.id <> duplicate_candidates.record_id
-             order by cardinality(coalesce(f.same, '{}')) desc, coalesce(f.similarity, 0) desc, c.id
+             order by cardinality(f.same) desc, f.similarity desc, c.id
              limit least(duplicate_candidates.at_most, 100);
         else
             raise exception 'Duplicates are looked for among contacts and companies, not in %.',

@@ -10,6 +10,7 @@ language plpgsql
 stable
 parallel unsafe
 security definer
+rows 50
 set search_path = pg_catalog, pg_temp
 as $function$
 declare

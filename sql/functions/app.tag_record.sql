@@ -1,5 +1,5 @@
--- Puts a tag on a contact, a company or a deal; once there it stays as it is, however often it is put. Name one
--- of the three.
+-- Puts a tag on a contact, a company or a deal; once there it stays as it is, however often it is put. Name
+-- one of the three.
 create or replace function app.tag_record(
     tag_id uuid,
     contact_id uuid default null,

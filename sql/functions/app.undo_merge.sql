@@ -21,7 +21,7 @@ declare
     agency uuid := proof.agency_id;
     entity app.entity;
     reach app.record_scope;
-    merge crm.merge_records;
+    past crm.merge_records;
     winner jsonb;
     loser jsonb;
     winner_id uuid;
@@ -41,13 +41,13 @@ begin
             using errcode = '42501';
     end if;
     perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));
-    select m.* into merge
+    select m.* into past
       from crm.merge_records as m
      where m.agency_id = agency
        and m.id = undo_merge.id;
-    entity := merge.entity;
-    winner_id := coalesce(merge.winner_contact_id, merge.winner_company_id);
-    loser_id := coalesce(merge.loser_contact_id, merge.loser_company_id);
+    entity := past.entity;
+    winner_id := coalesce(past.winner_contact_id, past.winner_company_id);
+    loser_id := coalesce(past.loser_contact_id, past.loser_company_id);
     if entity = 'contact' then
         reach := app.reach(
             'crm.contacts:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
@@ -83,21 +83,21 @@ begin
         raise exception 'There is no such merge, or you may not change both of its records.'
             using errcode = '42501';
     end if;
-    if merge.undone_at is not null then
-        raise exception 'This merge was undone at % already.', merge.undone_at
+    if past.undone_at is not null then
+        raise exception 'This merge was undone at % already.', past.undone_at
             using errcode = 'PT409';
     end if;
-    if merge.undo_until < now() then
-        raise exception 'This merge could be undone until %.', merge.undo_until
+    if past.undo_until < now() then
+        raise exception 'This merge could be undone until %.', past.undo_until
             using errcode = 'PT409';
     end if;
     select r.id into later
       from crm.merge_records as r
      where r.agency_id = agency
-       and r.id <> merge.id
+       and r.id <> past.id
        and r.undone_at is null
        and winner_id in (r.winner_contact_id, r.loser_contact_id, r.winner_company_id, r.loser_company_id)
-       and not merge.moved -> 'earlier' ? r.id::text
+       and not past.moved -> 'earlier' ? r.id::text
      order by r.id desc
      limit 1;
     if later is not null then
@@ -116,7 +116,7 @@ begin
     update crm.contact_companies as c
        set is_primary = false
      where c.agency_id = agency
-       and merge.moved -> 'raised' ? c.id::text
+       and past.moved -> 'raised' ? c.id::text
        and c.is_primary
        and (c.contact_id = winner_id or c.company_id = winner_id);
 
@@ -125,7 +125,7 @@ begin
     if entity = 'contact' then
         fields := fields || '{"do_not_contact": ["do_not_contact"]}';
     end if;
-    way := app.unmerged_values(winner, merge.snapshot -> 'winner', merge.moved -> 'values', fields);
+    way := app.unmerged_values(winner, past.snapshot -> 'winner', past.moved -> 'values', fields);
     begin
         if entity = 'contact' then
             contact := jsonb_populate_record(null::crm.contacts, winner || way.back);
@@ -176,7 +176,7 @@ begin
             case entity when 'contact' then 'crm.contacts'::regclass else 'crm.companies'::regclass end,
             winner_id,
             loser_id,
-            ids => merge.moved -> 'children'
+            ids => past.moved -> 'children'
         );
     exception
         when unique_violation then
@@ -189,19 +189,19 @@ begin
     update crm.contact_points as p
        set is_primary = true
      where p.agency_id = agency
-       and merge.moved -> 'lowered' ? p.id::text
+       and past.moved -> 'lowered' ? p.id::text
        and p.contact_id = loser_id
        and p.deleted_at is null;
     update crm.contact_companies as c
        set is_primary = true
      where c.agency_id = agency
-       and merge.moved -> 'lowered' ? c.id::text
+       and past.moved -> 'lowered' ? c.id::text
        and c.contact_id = loser_id
        and c.ended_on is null;
 
     for link in
         select d ->> 'table' as table_name, d -> 'row' as was
-          from jsonb_array_elements(merge.moved -> 'dropped') as d
+          from jsonb_array_elements(past.moved -> 'dropped') as d
     loop
         -- the tag, the deal, the company may be gone, or somebody made the same link again
         begin
@@ -229,14 +229,14 @@ begin
        set undone_at = now(),
            undone_by_id = proof.membership_id
      where m.agency_id = agency
-       and m.id = merge.id;
+       and m.id = past.id;
     return jsonb_build_object(
         'changed_since', way.changed_since,
         'stayed', (
             select coalesce(jsonb_object_agg(s.place, s.ids), '{}')
               from (
                   select c.key as place, jsonb_agg(i.id) as ids
-                    from jsonb_each(merge.moved -> 'children') as c
+                    from jsonb_each(past.moved -> 'children') as c
                    cross join lateral jsonb_array_elements_text(c.value) as i (id)
                    where not coalesce(children -> c.key ? i.id, false)
                    group by c.key

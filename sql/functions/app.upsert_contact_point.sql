@@ -1,6 +1,6 @@
--- As app.upsert_company, for an address of a person by kind and normalised value. One that belongs to somebody
--- else is not taken away: 23505, with the contact who has it. A shared one, which several people may have, is
--- found among those of this person.
+-- As app.upsert_company, for an address of a person by kind and normalised value. One that belongs to
+-- somebody else is not taken away: 23505, with the contact who has it. A shared one, which several people may
+-- have, is found among those of this person.
 create or replace function app.upsert_contact_point(data jsonb)
 returns uuid
 language plpgsql

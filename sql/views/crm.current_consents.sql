@@ -61,7 +61,7 @@ gardenos_auditor;
 comment on view crm.current_consents is
 'What each person agrees to now, by purpose.';
 comment on column crm.current_consents.agency_id is 'Of the events.';
-comment on column crm.current_consents.contact_id is 'The person: for events of a merged contact the one that is left.';
+comment on column crm.current_consents.contact_id is 'The person; of merged contacts the one that is left.';
 comment on column crm.current_consents.purpose is 'What for.';
 comment on column crm.current_consents.status is 'The latest word.';
 comment on column crm.current_consents.lawful_basis is 'Of that event.';
