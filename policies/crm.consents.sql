@@ -71,7 +71,7 @@ with check (
     )
 );
 
-create policy "what merged people agreed to is read"
+create policy "merges read consents"
 on crm.consents
 as permissive
 for select

@@ -20098,6 +20098,8 @@ CREATE POLICY "merges read and write both records" ON crm.companies TO gardenos_
 
 CREATE POLICY "merges read and write both records" ON crm.contacts TO gardenos_merger USING (true) WITH CHECK (true);
 
+CREATE POLICY "merges read consents" ON crm.consents FOR SELECT TO gardenos_merger USING (true);
+
 ALTER TABLE crm.messages ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY "owners and admins add custom fields" ON crm.custom_field_defs FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.custom_field_defs:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
@@ -20768,8 +20770,6 @@ CREATE POLICY "triggers total the lines" ON crm.deal_line_items FOR SELECT TO ga
 CREATE POLICY "triggers total the lines" ON crm.deals TO gardenos_crm_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers write the history" ON crm.deal_stage_history TO gardenos_crm_writer USING (true) WITH CHECK (true);
-
-CREATE POLICY "what merged people agreed to is read" ON crm.consents FOR SELECT TO gardenos_merger USING (true);
 
 ALTER TABLE governance.erasure_requests ENABLE ROW LEVEL SECURITY;
 

@@ -83,7 +83,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "what merged people agreed to is read"
+        create policy "merges read consents"
         on crm.consents
         as permissive
         for select
@@ -458,7 +458,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "what merged people agreed to is read" on crm.consents;
+        drop policy "merges read consents" on crm.consents;
         """
     )
     execute(
