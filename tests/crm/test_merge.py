@@ -20,7 +20,7 @@ KINDS = list(MAKERS)
 @pytest.fixture
 def two(desk: Desk) -> Pair:
     """Two contacts with nothing on them."""
-    return Pair("crm.contacts", desk.contact(), desk.contact())
+    return pair_of(desk)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -487,6 +487,23 @@ def test_agents_clients_keys_and_strangers_do_not_merge(
             session.execute(statement.encode(), [two.winner, two.loser])
 
 
+def test_a_key_needs_the_scopes_of_a_merge(desk: Desk, office: Office) -> None:
+    both = ["crm.merge_records:insert", "crm.contacts:update"]
+    for scopes in (both, both[:1], both[1:]):
+        key = office.do(desk.owner, "select app.create_api_key('Key', %s)", scopes)
+        with office.database.connect("gardenos_app") as service:
+            row = service.execute("select app.api_key_claims(%s)", [key]).fetchone()
+        assert row is not None
+        claims = desk.owner.claims(api_key_id=row[0]["api_key_id"])
+        statement = "select app.merge_contacts(%s, %s)"
+        arguments = desk.contact(), desk.contact()
+        if scopes == both:
+            assert office.do(claims, statement, *arguments)
+        else:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                office.do(claims, statement, *arguments)
+
+
 def test_nobody_writes_a_merge_by_hand(desk: Desk, two: Pair) -> None:
     merged = merge(desk, two)
     for statement in (
@@ -594,6 +611,32 @@ def test_merges_that_cross_end_with_one_clear_error(desk: Desk, office: Office, 
         undo(desk, row["id"])
 
 
+def test_merges_of_an_agency_wait_for_each_other(desk: Desk, two: Pair, office: Office) -> None:
+    """A contact and a company may have many rows in common, which each would lock in its order."""
+    firms = [desk.insert("crm.companies", name=name) for name in "AB"]
+    link = {"contact_id": two.loser, "company_id": firms[1]}
+    employment = desk.insert("crm.contact_companies", None, **link)
+    done = threading.Event()
+
+    def run() -> None:
+        merge(desk, Pair("crm.companies", firms[0], firms[1]))
+        done.set()
+
+    thread = threading.Thread(target=run)
+    with office.database.session("authenticated", desk.owner.claims(), commit=True) as session:
+        session.execute("select app.merge_contacts(%s, %s)", [two.winner, two.loser])
+        thread.start()
+        assert not done.wait(0.5)
+        (row,) = office.superuser.execute(
+            "select count(*) as n from pg_locks where locktype = 'advisory' and not granted"
+        ).fetchall()
+        assert row["n"] == 1
+    thread.join(timeout=60)
+    assert done.is_set()
+    moved = desk.row("crm.contact_companies", employment)
+    assert (moved["contact_id"], moved["company_id"]) == (two.winner, firms[0])
+
+
 def test_a_child_that_is_being_added_is_not_lost(desk: Desk, two: Pair, office: Office) -> None:
     """Whoever adds something to the loser meanwhile holds the merge up, and it moves too."""
     done = threading.Event()
@@ -618,6 +661,27 @@ def test_a_child_that_is_being_added_is_not_lost(desk: Desk, two: Pair, office: 
 
 
 # --- broken on purpose ----------------------------------------------------------------------------
+
+
+def pair_of(desk: Desk) -> Pair:
+    """Two contacts with nothing on them."""
+    return Pair("crm.contacts", desk.contact(), desk.contact())
+
+
+def waiting(desk: Desk, _: str) -> None:
+    """The test of the same name, called by a mutant."""
+    test_merges_of_an_agency_wait_for_each_other(desk, pair_of(desk), desk.office)
+
+
+def adding(desk: Desk, _: str) -> None:
+    """The test of the same name, called by a mutant."""
+    test_a_child_that_is_being_added_is_not_lost(desk, pair_of(desk), desk.office)
+
+
+def later(desk: Desk, _: str) -> None:
+    """The test of the same name, called by a mutant."""
+    test_a_later_merge_of_the_winner_is_undone_first(desk, pair_of(desk))
+
 
 # what it breaks -> function, its text, what stands there instead, the test that must notice
 MUTANTS: dict[str, tuple[str, str, str, Callable[[Desk, str], None]]] = {
@@ -657,6 +721,24 @@ MUTANTS: dict[str, tuple[str, str, str, Callable[[Desk, str], None]]] = {
         "winner",
         test_a_merge_that_is_undone_leaves_no_trace,
     ),
+    "merges do not wait for each other": (
+        "app.merge_companies(uuid,uuid,jsonb)",
+        "perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));",
+        "",
+        waiting,
+    ),
+    "the rows are not locked": (
+        "app.merge_contacts(uuid,uuid,jsonb)",
+        "for update;",
+        ";",
+        adding,
+    ),
+    "a later merge does not matter": (
+        "app.undo_merge(uuid)",
+        "if later is not null",
+        "if false",
+        later,
+    ),
     "deleted addresses are taken for live ones": (
         "app.undo_merge(uuid)",
         "set deleted_at = null,",
@@ -677,7 +759,7 @@ def test_a_broken_merge_is_noticed(desk: Desk, mutant: Mutant, name: str) -> Non
     assert text in row["text"]
     superuser.execute(row["text"].replace(text, instead).encode())
     try:
-        with pytest.raises((AssertionError, psycopg.Error)):
+        with pytest.raises((AssertionError, psycopg.Error, pytest.fail.Exception)):
             notice(desk, "contacts")
     finally:
         superuser.execute(row["text"].encode())
