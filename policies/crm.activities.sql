@@ -169,6 +169,18 @@ using (
     and (select app.is_agency_active())
 );
 
+create policy "merges move what hangs on a record"
+on crm.activities
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.activities
 as permissive
@@ -230,3 +242,10 @@ grant select, insert, update, delete on table crm.activities to service_role;
 grant select on table crm.activities to gardenos_auditor;
 
 grant select on table crm.activities to gardenos_worker;
+
+grant select on table crm.activities to gardenos_merger;
+
+grant update (
+    contact_id,
+    company_id
+) on table crm.activities to gardenos_merger;

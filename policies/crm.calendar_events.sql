@@ -202,6 +202,18 @@ using (
     and (select app.is_agency_active())
 );
 
+create policy "merges move what hangs on a record"
+on crm.calendar_events
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.calendar_events
 as permissive
@@ -273,3 +285,9 @@ grant update (
 ) on table crm.calendar_events to gardenos_crm_writer;
 
 grant select on table crm.calendar_events to gardenos_worker;
+
+grant select on table crm.calendar_events to gardenos_merger;
+
+grant update (
+    company_id
+) on table crm.calendar_events to gardenos_merger;

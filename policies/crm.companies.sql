@@ -148,6 +148,18 @@ using (
     and (select app.is_agency_active())
 );
 
+create policy "merges read and write both records"
+on crm.companies
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.companies
 as permissive
@@ -209,3 +221,24 @@ grant select, insert, update, delete on table crm.companies to service_role;
 grant select on table crm.companies to gardenos_auditor;
 
 grant select on table crm.companies to gardenos_worker;
+
+grant select on table crm.companies to gardenos_merger;
+
+grant update (
+    name,
+    domain,
+    industry_id,
+    employees,
+    annual_revenue,
+    currency,
+    street,
+    city,
+    region,
+    postal_code,
+    country,
+    owner_id,
+    team_id,
+    merged_into_id,
+    custom,
+    deleted_at
+) on table crm.companies to gardenos_merger;

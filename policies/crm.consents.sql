@@ -91,6 +91,15 @@ with check (
     and (select app.is_agency_active())
 );
 
+create policy "merges read consents"
+on crm.consents
+as permissive
+for select
+to gardenos_merger
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.consents
 as permissive
@@ -121,3 +130,5 @@ grant select, insert on table crm.consents to service_role;
 grant select on table crm.consents to gardenos_auditor;
 
 grant select, insert on table crm.consents to gardenos_worker;
+
+grant select on table crm.consents to gardenos_merger;

@@ -118,6 +118,18 @@ using (
     )
 );
 
+create policy "merges move what hangs on a record"
+on crm.contact_companies
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.contact_companies
 as permissive
@@ -160,3 +172,11 @@ grant update (
 grant select, insert, update, delete on table crm.contact_companies to service_role;
 
 grant select on table crm.contact_companies to gardenos_auditor;
+
+grant select, insert, delete on table crm.contact_companies to gardenos_merger;
+
+grant update (
+    contact_id,
+    company_id,
+    is_primary
+) on table crm.contact_companies to gardenos_merger;

@@ -177,6 +177,18 @@ using (
     and (select app.is_agency_active())
 );
 
+create policy "merges move what hangs on a record"
+on crm.contact_points
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.contact_points
 as permissive
@@ -234,3 +246,10 @@ grant update (
 ) on table crm.contact_points to gardenos_crm_writer;
 
 grant select on table crm.contact_points to gardenos_worker;
+
+grant select on table crm.contact_points to gardenos_merger;
+
+grant update (
+    contact_id,
+    is_primary
+) on table crm.contact_points to gardenos_merger;

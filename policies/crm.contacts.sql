@@ -148,6 +148,18 @@ using (
     and (select app.is_agency_active())
 );
 
+create policy "merges read and write both records"
+on crm.contacts
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.contacts
 as permissive
@@ -205,3 +217,22 @@ grant select, insert, update, delete on table crm.contacts to service_role;
 grant select on table crm.contacts to gardenos_auditor;
 
 grant select on table crm.contacts to gardenos_worker;
+
+grant select on table crm.contacts to gardenos_merger;
+
+grant update (
+    full_name,
+    first_name,
+    last_name,
+    job_title,
+    lifecycle_id,
+    source_id,
+    locale,
+    timezone,
+    owner_id,
+    team_id,
+    do_not_contact,
+    merged_into_id,
+    custom,
+    deleted_at
+) on table crm.contacts to gardenos_merger;

@@ -271,6 +271,18 @@ with check (
     and (select app.is_agency_active())
 );
 
+create policy "merges move what hangs on a record"
+on crm.conversations
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.conversations
 as permissive
@@ -361,3 +373,9 @@ grant update (
     status,
     last_message_at
 ) on table crm.conversations to gardenos_worker;
+
+grant select on table crm.conversations to gardenos_merger;
+
+grant update (
+    contact_id
+) on table crm.conversations to gardenos_merger;

@@ -113,6 +113,18 @@ using (
     )
 );
 
+create policy "merges move what hangs on a record"
+on crm.deal_contacts
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.deal_contacts
 as permissive
@@ -149,3 +161,9 @@ grant update (
 grant select, insert, update, delete on table crm.deal_contacts to service_role;
 
 grant select on table crm.deal_contacts to gardenos_auditor;
+
+grant select, insert, delete on table crm.deal_contacts to gardenos_merger;
+
+grant update (
+    contact_id
+) on table crm.deal_contacts to gardenos_merger;

@@ -160,6 +160,18 @@ using (
     and (select app.is_agency_active())
 );
 
+create policy "merges move what hangs on a record"
+on crm.deals
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.deals
 as permissive
@@ -225,3 +237,10 @@ grant update (
 ) on table crm.deals to gardenos_crm_writer;
 
 grant select on table crm.deals to gardenos_worker;
+
+grant select on table crm.deals to gardenos_merger;
+
+grant update (
+    company_id,
+    primary_contact_id
+) on table crm.deals to gardenos_merger;

@@ -515,6 +515,18 @@ with check (
     and (select app.is_agency_active())
 );
 
+create policy "merges move what hangs on a record"
+on crm.files
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.files
 as permissive
@@ -584,3 +596,10 @@ grant update (
     scan_status,
     sha256
 ) on table crm.files to gardenos_worker;
+
+grant select on table crm.files to gardenos_merger;
+
+grant update (
+    contact_id,
+    company_id
+) on table crm.files to gardenos_merger;

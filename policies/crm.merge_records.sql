@@ -44,6 +44,18 @@ using (
     )
 );
 
+create policy "merges are written down"
+on crm.merge_records
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.merge_records
 as permissive
@@ -58,3 +70,10 @@ grant select on table crm.merge_records to authenticated;
 grant select, insert, update, delete on table crm.merge_records to service_role;
 
 grant select on table crm.merge_records to gardenos_auditor;
+
+grant select, insert on table crm.merge_records to gardenos_merger;
+
+grant update (
+    undone_at,
+    undone_by_id
+) on table crm.merge_records to gardenos_merger;

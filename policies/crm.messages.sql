@@ -168,6 +168,18 @@ with check (
     and (select app.is_agency_active())
 );
 
+create policy "merges move what hangs on a record"
+on crm.messages
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.messages
 as permissive
@@ -226,3 +238,9 @@ grant update (
     external_id,
     error
 ) on table crm.messages to gardenos_worker;
+
+grant select on table crm.messages to gardenos_merger;
+
+grant update (
+    sender_contact_id
+) on table crm.messages to gardenos_merger;

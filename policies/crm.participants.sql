@@ -195,6 +195,18 @@ with check (
     and (select app.is_agency_active())
 );
 
+create policy "merges move what hangs on a record"
+on crm.participants
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.participants
 as permissive
@@ -249,3 +261,9 @@ grant select, insert on table crm.participants to gardenos_worker;
 grant update (
     last_read_at
 ) on table crm.participants to gardenos_worker;
+
+grant select, insert, delete on table crm.participants to gardenos_merger;
+
+grant update (
+    contact_id
+) on table crm.participants to gardenos_merger;

@@ -191,6 +191,18 @@ using (
     )
 );
 
+create policy "merges move what hangs on a record"
+on crm.record_tags
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.record_tags
 as permissive
@@ -227,3 +239,10 @@ grant update (
 grant select, insert, update, delete on table crm.record_tags to service_role;
 
 grant select on table crm.record_tags to gardenos_auditor;
+
+grant select, insert, delete on table crm.record_tags to gardenos_merger;
+
+grant update (
+    contact_id,
+    company_id
+) on table crm.record_tags to gardenos_merger;

@@ -69,6 +69,18 @@ with check (
     and (select app.is_agency_active())
 );
 
+create policy "merges move what hangs on a record"
+on integration.import_rows
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on integration.import_rows
 as permissive
@@ -85,3 +97,10 @@ grant select, insert, update, delete on table integration.import_rows to service
 grant select on table integration.import_rows to gardenos_auditor;
 
 grant select, insert, update on table integration.import_rows to gardenos_worker;
+
+grant select on table integration.import_rows to gardenos_merger;
+
+grant update (
+    contact_id,
+    company_id
+) on table integration.import_rows to gardenos_merger;

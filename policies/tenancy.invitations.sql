@@ -66,6 +66,18 @@ with check (
     true
 );
 
+create policy "merges move what hangs on a record"
+on tenancy.invitations
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on tenancy.invitations
 as permissive
@@ -92,3 +104,9 @@ grant select, insert, update, delete on table tenancy.invitations to service_rol
 grant select on table tenancy.invitations to gardenos_auditor;
 
 grant select, insert, update on table tenancy.invitations to gardenos_tenancy_writer;
+
+grant select on table tenancy.invitations to gardenos_merger;
+
+grant update (
+    contact_id
+) on table tenancy.invitations to gardenos_merger;

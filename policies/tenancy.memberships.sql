@@ -81,6 +81,18 @@ with check (
     true
 );
 
+create policy "merges move what hangs on a record"
+on tenancy.memberships
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on tenancy.memberships
 as permissive
@@ -133,3 +145,9 @@ grant select, insert, update, delete on table tenancy.memberships to service_rol
 grant select on table tenancy.memberships to gardenos_membership_reader, gardenos_auditor;
 
 grant select, insert, update on table tenancy.memberships to gardenos_tenancy_writer;
+
+grant select on table tenancy.memberships to gardenos_merger;
+
+grant update (
+    contact_id
+) on table tenancy.memberships to gardenos_merger;

@@ -780,6 +780,22 @@ ALTER FUNCTION app.can_import() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.can_import() IS 'May I start and change imports, as far as capabilities go? False when nothing is proved.';
 
+CREATE FUNCTION app.can_merge() RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return app.may('crm.merge_records:insert', 'owner', 'admin', 'manager', 'member')
+        and (proof.agency_role <> 'member' or 'merge' = any(proof.capabilities));
+end;
+$$;
+
+ALTER FUNCTION app.can_merge() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.can_merge() IS 'May I merge records and undo merges, as far as role and capabilities go? False when nothing is proved.';
+
 CREATE FUNCTION app.check_active_agency() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -877,6 +893,44 @@ $$;
 ALTER FUNCTION app.check_field_options() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.check_field_options() IS 'Refuses options that cannot be chosen.';
+
+CREATE FUNCTION app.check_keys(record_table text, data jsonb, known text[], required text[]) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    named text;
+begin
+    if jsonb_typeof(data) is distinct from 'object' then
+        raise exception 'A row of % is sent as an object of its columns.', record_table
+            using errcode = '22023';
+    end if;
+    select k.key
+      into named
+      from jsonb_object_keys(data) as k (key)
+     where k.key <> all(known)
+     order by 1
+     limit 1;
+    if named is not null then
+        raise exception '"%" is not written by an upsert of %.', named, record_table
+            using errcode = '22023',
+            hint = 'It takes ' || array_to_string(known, ', ') || '.';
+    end if;
+    select r.key
+      into named
+      from unnest(required) as r (key)
+     where data ->> r.key is null
+     limit 1;
+    if named is not null then
+        raise exception 'An upsert of % finds the row by %, and that is missing.', record_table, named
+            using errcode = '22023';
+    end if;
+end;
+$$;
+
+ALTER FUNCTION app.check_keys(record_table text, data jsonb, known text[], required text[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.check_keys(record_table text, data jsonb, known text[], required text[]) IS 'Refuses an upsert with an unknown key, or without what it finds the row by: 22023.';
 
 CREATE FUNCTION app.check_last_owner() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1075,6 +1129,34 @@ $$;
 ALTER FUNCTION app.check_timezone() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.check_timezone() IS 'Refuses a time zone that PostgreSQL does not know.';
+
+CREATE FUNCTION app.children_of(record_table regclass) RETURNS TABLE(table_name text, column_name text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return query
+    select c.conrelid::regclass::text, a.attname::text
+      from pg_constraint as c
+      join pg_attribute as a
+        on a.attrelid = c.conrelid
+       and a.attnum = any(c.conkey)
+       and a.attname <> 'agency_id'
+     where c.contype = 'f'
+       and c.confrelid = record_table
+       and c.conparentid = 0
+       and c.conrelid not in ('crm.consents'::regclass, 'crm.merge_records'::regclass)
+    union
+    select r.table_name, 'contact_id'
+      from (values ('tenancy.memberships'), ('tenancy.invitations')) as r (table_name)
+     where record_table = 'crm.contacts'::regclass
+     order by 1, 2;
+end;
+$$;
+
+ALTER FUNCTION app.children_of(record_table regclass) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.children_of(record_table regclass) IS 'The columns that point to this table and move in a merge.';
 
 CREATE FUNCTION app.claimed_user(claims jsonb) RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -1428,6 +1510,107 @@ ALTER FUNCTION app.delete_points() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.delete_points() IS 'Deletes and restores the addresses of a contact with it.';
 
+CREATE FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer DEFAULT 20) RETURNS TABLE(id uuid, name text, same text[], similarity real)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    host text;
+    mine text;
+begin
+    case duplicate_candidates.table_name
+        when 'crm.contacts' then
+            select c.full_name into mine
+              from crm.contacts as c
+             where c.agency_id = agency
+               and c.id = duplicate_candidates.record_id;
+            return query
+            with
+            known as (
+                select p.kind, p.value_norm
+                  from crm.contact_points as p
+                 where p.agency_id = agency
+                   and p.contact_id = duplicate_candidates.record_id
+                   and p.deleted_at is null
+                   and p.kind in ('email', 'phone')
+            ),
+            reached as (
+                select o.contact_id, o.kind::text as same, null::real as similarity
+                  from known as k
+                  join crm.contact_points as o
+                    on o.agency_id = agency
+                   and o.value_norm = k.value_norm
+                   and o.kind = k.kind
+                   and o.deleted_at is null
+                union all
+                select n.id, null, n.similarity
+                  from app.similar_names('contact', mine) as n
+            ),
+            found as (
+                select
+                    r.contact_id,
+                    coalesce(array_agg(distinct r.same) filter (where r.same is not null), '{}') as same,
+                    coalesce(max(r.similarity), 0) as similarity
+                  from reached as r
+                 group by r.contact_id
+            )
+            select c.id, c.full_name::text, f.same, f.similarity
+              from found as f
+              join crm.contacts as c
+                on c.agency_id = agency
+               and c.id = f.contact_id
+               and c.deleted_at is null
+             where c.id <> duplicate_candidates.record_id
+             order by cardinality(f.same) desc, f.similarity desc, c.id
+             limit least(duplicate_candidates.at_most, 100);
+        when 'crm.companies' then
+            select c.name, regexp_replace(c.domain, '^www\.', '') into mine, host
+              from crm.companies as c
+             where c.agency_id = agency
+               and c.id = duplicate_candidates.record_id;
+            return query
+            with
+            reached as (
+                select c.id as company_id, 'domain' as same, null::real as similarity
+                  from crm.companies as c
+                 where c.agency_id = agency
+                   and c.domain in (host, 'www.' || host)
+                   and c.deleted_at is null
+                union all
+                select n.id, null, n.similarity
+                  from app.similar_names('company', mine) as n
+            ),
+            found as (
+                select
+                    r.company_id,
+                    coalesce(array_agg(distinct r.same) filter (where r.same is not null), '{}') as same,
+                    coalesce(max(r.similarity), 0) as similarity
+                  from reached as r
+                 group by r.company_id
+            )
+            select c.id, c.name::text, f.same, f.similarity
+              from found as f
+              join crm.companies as c
+                on c.agency_id = agency
+               and c.id = f.company_id
+               and c.deleted_at is null
+             where c.id <> duplicate_candidates.record_id
+             order by cardinality(f.same) desc, f.similarity desc, c.id
+             limit least(duplicate_candidates.at_most, 100);
+        else
+            raise exception 'Duplicates are looked for among contacts and companies, not in %.',
+                coalesce(duplicate_candidates.table_name, 'null')
+                using errcode = '22023',
+                hint = 'Give the table as crm.contacts or crm.companies.';
+    end case;
+end;
+$$;
+
+ALTER FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) IS 'Live records that I see which may be the same as this one: what they share, and how alike their names are.';
+
 CREATE FUNCTION app.forbid_agency_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1697,7 +1880,7 @@ CREATE FUNCTION app.guard_invitation() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-    if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer') then
+    if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer', 'gardenos_merger') then
         return new;
     end if;
     if app.outranks_me(old.role) then
@@ -1749,7 +1932,7 @@ begin
             using errcode = '42501',
             hint = 'Use app.invite; the first owner is made by app.create_agency.';
     end if;
-    if current_user in ('service_role', 'gardenos_owner') then
+    if current_user in ('service_role', 'gardenos_owner', 'gardenos_merger') then
         return new;
     end if;
 
@@ -1791,11 +1974,11 @@ begin
             raise exception 'A message stays in its conversation.'
                 using errcode = 'PT403';
         end if;
-        -- a foreign key clears who wrote it
+        -- a foreign key clears who wrote it, and a merge says it of the contact that is left
         if new.sender_membership_id is not null then
             new.sender_membership_id := old.sender_membership_id;
         end if;
-        if new.sender_contact_id is not null then
+        if new.sender_contact_id is not null and current_user <> 'gardenos_merger' then
             new.sender_contact_id := old.sender_contact_id;
         end if;
     end if;
@@ -2066,6 +2249,27 @@ $$;
 ALTER FUNCTION app.is_agent_acting() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.is_agent_acting() IS 'True when an agent is asking, as itself or for a person, and when nothing is proved.';
+
+CREATE FUNCTION app.is_in_reach(reach app.record_scope, owner_id uuid, team_id uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return case reach
+        when 'all' then true
+        when 'team' then
+            coalesce(owner_id = app.membership_id(), false)
+            or coalesce(team_id = any(app.my_teams()), false)
+            or (owner_id is null and team_id is null)
+        when 'own' then coalesce(owner_id = app.membership_id(), false)
+        else false
+    end;
+end;
+$$;
+
+ALTER FUNCTION app.is_in_reach(reach app.record_scope, owner_id uuid, team_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.is_in_reach(reach app.record_scope, owner_id uuid, team_id uuid) IS 'Is a record with this owner and team within a reach (see app.reach)? False for none.';
 
 CREATE FUNCTION app.is_live_member(member_id uuid, agency uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -2568,6 +2772,63 @@ ALTER FUNCTION app.may_as_myself(action text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.may_as_myself(action text) IS 'May I do this (schema.table:command) to my own user rows? False for agents and when nothing is proved.';
 
+CREATE FUNCTION app.may_contact(contact uuid, purpose text, agency uuid DEFAULT app.agency_id()) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if agency is null then
+        raise exception 'Whether a contact may be written to is asked inside one agency.'
+            using errcode = '22023',
+            hint = 'Bind the claims of a member, or name the agency.';
+    end if;
+    if not exists (
+        select 1
+          from crm.contacts as c
+         where c.agency_id = may_contact.agency
+           and c.id = may_contact.contact
+           and c.deleted_at is null
+           and c.anonymised_at is null
+           and not c.do_not_contact
+    ) then
+        return false;
+    end if;
+    return coalesce(
+        (
+            select e.status = 'granted'
+              from (
+                  select c.status, c.occurred_at, c.id
+                    from crm.consents as c
+                   where c.agency_id = may_contact.agency
+                     and c.contact_id = may_contact.contact
+                     and c.purpose = may_contact.purpose
+                  union all
+                  select c.status, c.occurred_at, c.id
+                    from crm.contacts as l
+                    join crm.consents as c
+                      on c.agency_id = l.agency_id
+                     and c.contact_id = l.id
+                     and c.purpose = may_contact.purpose
+                   where l.agency_id = may_contact.agency
+                     and l.merged_into_id = may_contact.contact
+                  union all
+                  select m.status, m.occurred_at, m.id
+                    from app.merged_consents(may_contact.contact) as m
+                   where m.agency_id = may_contact.agency
+                     and m.purpose = may_contact.purpose
+              ) as e
+             order by e.occurred_at desc, e.id desc
+             limit 1
+        ),
+        false
+    );
+end;
+$$;
+
+ALTER FUNCTION app.may_contact(contact uuid, purpose text, agency uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.may_contact(contact uuid, purpose text, agency uuid) IS 'May this person be written to for this purpose? False also for a contact that the caller does not see.';
+
 CREATE FUNCTION app.membership_id() RETURNS uuid
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2582,6 +2843,577 @@ $$;
 ALTER FUNCTION app.membership_id() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.membership_id() IS 'My membership in the agency of the claim, proved live; null when there is none.';
+
+CREATE FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb DEFAULT '{}'::jsonb) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    agency uuid := proof.agency_id;
+    reach app.record_scope;
+    kept crm.companies;
+    gone crm.companies;
+    merged crm.companies;
+    changes jsonb;
+    dropped jsonb;
+    raised_jobs uuid[];
+    new_id uuid := app.uuid_v7();
+begin
+    if winner = loser then
+        raise exception 'A company is not merged with itself.'
+            using errcode = '22023';
+    end if;
+    if not app.can_merge() then
+        raise exception 'You may not merge: it takes a manager, or a member with the capability "merge".'
+            using errcode = '42501';
+    end if;
+    reach := app.reach(
+        'crm.companies:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+    );
+    perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));
+    perform 1
+       from crm.companies as c
+      where c.agency_id = agency
+        and c.id in (winner, loser)
+      order by c.id
+        for update;
+    select c.* into kept
+      from crm.companies as c
+     where c.agency_id = agency
+       and c.id = winner
+       and app.is_in_reach(reach, c.owner_id, c.team_id);
+    select c.* into gone
+      from crm.companies as c
+     where c.agency_id = agency
+       and c.id = loser
+       and app.is_in_reach(reach, c.owner_id, c.team_id);
+    if kept.id is null or gone.id is null then
+        raise exception 'You may not change both companies, or one of them is not there.'
+            using errcode = '42501';
+    end if;
+    if kept.deleted_at is not null or gone.deleted_at is not null then
+        raise exception 'Company % is deleted or was merged meanwhile.',
+            case when kept.deleted_at is not null then winner else loser end
+            using errcode = 'PT409',
+            hint = 'Read both again.';
+    end if;
+
+    changes := app.merged_values(to_jsonb(kept), to_jsonb(gone), app.merge_fields('company'), choices);
+
+    with
+    tags as (
+        delete from crm.record_tags as l
+         using crm.record_tags as w
+         where l.agency_id = agency and l.company_id = loser
+           and w.agency_id = agency and w.company_id = winner
+           and w.tag_id = l.tag_id
+        returning 'crm.record_tags' as table_name, to_jsonb(l) as link
+    ),
+    jobs as (
+        delete from crm.contact_companies as l
+         using crm.contact_companies as w
+         where l.agency_id = agency and l.company_id = loser and l.ended_on is null
+           and w.agency_id = agency and w.company_id = winner and w.ended_on is null
+           and w.contact_id = l.contact_id
+        returning 'crm.contact_companies' as table_name, to_jsonb(l) as link
+    )
+    select coalesce(
+        jsonb_agg(jsonb_build_object('table', d.table_name, 'row', d.link) order by d.table_name, d.link ->> 'id'),
+        '[]'
+    )
+      into dropped
+      from (
+          select * from tags union all
+          select * from jobs
+      ) as d;
+    with changed as (
+        update crm.contact_companies as w
+           set is_primary = true
+         where w.agency_id = agency and w.company_id = winner and w.ended_on is null
+           and exists (
+               select 1
+                 from jsonb_array_elements(dropped) as d
+                where d ->> 'table' = 'crm.contact_companies'
+                  and (d -> 'row' ->> 'contact_id')::uuid = w.contact_id
+                  and (d -> 'row' ->> 'is_primary')::boolean
+           )
+        returning w.id
+    )
+    select array_agg(c.id) into raised_jobs from changed as c;
+
+    insert into crm.merge_records (
+        agency_id, id, entity, winner_company_id, loser_company_id, snapshot, moved, merged_by_id, created_by
+    )
+    values (
+        agency,
+        new_id,
+        'company',
+        winner,
+        loser,
+        jsonb_build_object('winner', to_jsonb(kept) - 'search', 'loser', to_jsonb(gone) - 'search'),
+        jsonb_build_object(
+            'values', changes,
+            'children', app.point_children(agency, 'crm.companies', loser, winner),
+            'dropped', dropped,
+            'lowered', '{}'::uuid[],
+            'raised', coalesce(raised_jobs, '{}'),
+            'earlier', array(
+                select r.id
+                  from crm.merge_records as r
+                 where r.agency_id = agency
+                   and r.winner_company_id = winner
+                   and r.undone_at is null
+            )
+        ),
+        proof.membership_id,
+        proof.membership_id
+    );
+
+    -- the loser first: it gives its domain up
+    update crm.companies as c
+       set deleted_at = now(),
+           merged_into_id = winner
+     where c.agency_id = agency
+       and c.id = loser;
+    merged := jsonb_populate_record(kept, changes);
+    update crm.companies as c
+       set name = merged.name,
+           domain = merged.domain,
+           industry_id = merged.industry_id,
+           employees = merged.employees,
+           annual_revenue = merged.annual_revenue,
+           currency = merged.currency,
+           street = merged.street,
+           city = merged.city,
+           region = merged.region,
+           postal_code = merged.postal_code,
+           country = merged.country,
+           owner_id = merged.owner_id,
+           team_id = merged.team_id,
+           custom = merged.custom
+     where c.agency_id = agency
+       and c.id = winner;
+    return new_id;
+end;
+$$;
+
+ALTER FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) OWNER TO gardenos_merger;
+
+COMMENT ON FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) IS 'Merges the loser into the winner; answers the id with which app.undo_merge undoes it, for thirty days.';
+
+CREATE FUNCTION app.merge_contacts(winner uuid, loser uuid, choices jsonb DEFAULT '{}'::jsonb) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    agency uuid := proof.agency_id;
+    reach app.record_scope;
+    kept crm.contacts;
+    gone crm.contacts;
+    merged crm.contacts;
+    changes jsonb;
+    dropped jsonb;
+    stay uuid[];
+    lowered_points uuid[];
+    lowered_jobs uuid[];
+    raised_jobs uuid[];
+    new_id uuid := app.uuid_v7();
+begin
+    if winner = loser then
+        raise exception 'A contact is not merged with itself.'
+            using errcode = '22023';
+    end if;
+    if not app.can_merge() then
+        raise exception 'You may not merge: it takes a manager, or a member with the capability "merge".'
+            using errcode = '42501';
+    end if;
+    reach := app.reach(
+        'crm.contacts:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+    );
+    perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));
+    perform 1
+       from crm.contacts as c
+      where c.agency_id = agency
+        and c.id in (winner, loser)
+      order by c.id
+        for update;
+    select c.* into kept
+      from crm.contacts as c
+     where c.agency_id = agency
+       and c.id = winner
+       and app.is_in_reach(reach, c.owner_id, c.team_id);
+    select c.* into gone
+      from crm.contacts as c
+     where c.agency_id = agency
+       and c.id = loser
+       and app.is_in_reach(reach, c.owner_id, c.team_id);
+    if kept.id is null or gone.id is null then
+        raise exception 'You may not change both contacts, or one of them is not there.'
+            using errcode = '42501';
+    end if;
+    if kept.deleted_at is not null or gone.deleted_at is not null then
+        raise exception 'Contact % is deleted or was merged meanwhile.',
+            case when kept.deleted_at is not null then winner else loser end
+            using errcode = 'PT409',
+            hint = 'Read both again.';
+    end if;
+    if kept.anonymised_at is not null or gone.anonymised_at is not null then
+        raise exception 'A contact that was erased is not merged.'
+            using errcode = 'PT403';
+    end if;
+
+    -- a login that ended stays with its contact; of two that live, neither can be dropped
+    stay := array(
+        select m.id
+          from tenancy.memberships as m
+         where m.agency_id = agency
+           and m.contact_id = loser
+           and m.status = 'removed'
+           and exists (
+               select 1
+                 from tenancy.memberships as o
+                where o.agency_id = agency
+                  and o.contact_id = winner
+           )
+    );
+    if exists (
+        select 1
+          from tenancy.memberships as m
+          join tenancy.memberships as o
+            on o.agency_id = agency
+           and o.contact_id = winner
+         where m.agency_id = agency
+           and m.contact_id = loser
+           and m.status <> 'removed'
+    ) then
+        raise exception 'Both contacts have a login of their own, and only one can stay.'
+            using errcode = 'PT409',
+            hint = 'Let the contact win whose login is in use, and remove the membership of the other first.';
+    end if;
+    -- a switchboard that both have; it comes back with the loser
+    stay := stay || array(
+        select p.id
+          from crm.contact_points as p
+          join crm.contact_points as o
+            on o.agency_id = agency
+           and o.contact_id = winner
+           and o.kind = p.kind
+           and o.value_norm = p.value_norm
+           and o.deleted_at is null
+         where p.agency_id = agency
+           and p.contact_id = loser
+           and p.deleted_at is null
+    );
+
+    changes := app.merged_values(to_jsonb(kept), to_jsonb(gone), app.merge_fields('contact'), choices);
+    if gone.do_not_contact and not kept.do_not_contact then
+        changes := changes || '{"do_not_contact": true}';
+    end if;
+
+    with
+    tags as (
+        delete from crm.record_tags as l
+         using crm.record_tags as w
+         where l.agency_id = agency and l.contact_id = loser
+           and w.agency_id = agency and w.contact_id = winner
+           and w.tag_id = l.tag_id
+        returning 'crm.record_tags' as table_name, to_jsonb(l) as link
+    ),
+    deals as (
+        delete from crm.deal_contacts as l
+         using crm.deal_contacts as w
+         where l.agency_id = agency and l.contact_id = loser
+           and w.agency_id = agency and w.contact_id = winner
+           and w.deal_id = l.deal_id
+        returning 'crm.deal_contacts' as table_name, to_jsonb(l) as link
+    ),
+    jobs as (
+        delete from crm.contact_companies as l
+         using crm.contact_companies as w
+         where l.agency_id = agency and l.contact_id = loser and l.ended_on is null
+           and w.agency_id = agency and w.contact_id = winner and w.ended_on is null
+           and w.company_id = l.company_id
+        returning 'crm.contact_companies' as table_name, to_jsonb(l) as link
+    ),
+    participants as (
+        delete from crm.participants as l
+         using crm.participants as w
+         where l.agency_id = agency and l.contact_id = loser
+           and w.agency_id = agency and w.contact_id = winner
+           and (w.conversation_id = l.conversation_id or w.calendar_event_id = l.calendar_event_id)
+        returning 'crm.participants' as table_name, to_jsonb(l) as link
+    )
+    select coalesce(
+        jsonb_agg(jsonb_build_object('table', d.table_name, 'row', d.link) order by d.table_name, d.link ->> 'id'),
+        '[]'
+    )
+      into dropped
+      from (
+          select * from tags union all
+          select * from deals union all
+          select * from jobs union all
+          select * from participants
+      ) as d;
+
+    with changed as (
+        update crm.contact_companies as w
+           set is_primary = true
+         where w.agency_id = agency and w.contact_id = winner and w.ended_on is null
+           and exists (
+               select 1
+                 from jsonb_array_elements(dropped) as d
+                where d ->> 'table' = 'crm.contact_companies'
+                  and (d -> 'row' ->> 'company_id')::uuid = w.company_id
+                  and (d -> 'row' ->> 'is_primary')::boolean
+           )
+           and not exists (
+               select 1
+                 from crm.contact_companies as o
+                where o.agency_id = agency and o.contact_id = winner and o.ended_on is null
+                  and o.is_primary
+           )
+        returning w.id
+    )
+    select array_agg(c.id) into raised_jobs from changed as c;
+    with changed as (
+        update crm.contact_companies as l
+           set is_primary = false
+         where l.agency_id = agency and l.contact_id = loser and l.ended_on is null and l.is_primary
+           and exists (
+               select 1
+                 from crm.contact_companies as w
+                where w.agency_id = agency and w.contact_id = winner and w.ended_on is null
+                  and w.is_primary
+           )
+        returning l.id
+    )
+    select array_agg(c.id) into lowered_jobs from changed as c;
+    with changed as (
+        update crm.contact_points as l
+           set is_primary = false
+         where l.agency_id = agency and l.contact_id = loser and l.deleted_at is null and l.is_primary
+           and l.id <> all(stay)
+           and exists (
+               select 1
+                 from crm.contact_points as w
+                where w.agency_id = agency and w.contact_id = winner and w.deleted_at is null
+                  and w.is_primary
+                  and w.kind = l.kind
+           )
+        returning l.id
+    )
+    select array_agg(c.id) into lowered_points from changed as c;
+
+    insert into crm.merge_records (
+        agency_id, id, entity, winner_contact_id, loser_contact_id, snapshot, moved, merged_by_id, created_by
+    )
+    values (
+        agency,
+        new_id,
+        'contact',
+        winner,
+        loser,
+        jsonb_build_object('winner', to_jsonb(kept) - 'search', 'loser', to_jsonb(gone) - 'search'),
+        jsonb_build_object(
+            'values', changes,
+            'children', app.point_children(agency, 'crm.contacts', loser, winner, stay),
+            'dropped', dropped,
+            'lowered', coalesce(lowered_points, '{}') || coalesce(lowered_jobs, '{}'),
+            'raised', coalesce(raised_jobs, '{}'),
+            'earlier', array(
+                select r.id
+                  from crm.merge_records as r
+                 where r.agency_id = agency
+                   and r.winner_contact_id = winner
+                   and r.undone_at is null
+            )
+        ),
+        proof.membership_id,
+        proof.membership_id
+    );
+
+    update crm.contacts as c
+       set deleted_at = now(),
+           merged_into_id = winner
+     where c.agency_id = agency
+       and c.id = loser;
+    merged := jsonb_populate_record(kept, changes);
+    update crm.contacts as c
+       set full_name = merged.full_name,
+           first_name = merged.first_name,
+           last_name = merged.last_name,
+           job_title = merged.job_title,
+           lifecycle_id = merged.lifecycle_id,
+           source_id = merged.source_id,
+           locale = merged.locale,
+           timezone = merged.timezone,
+           owner_id = merged.owner_id,
+           team_id = merged.team_id,
+           do_not_contact = merged.do_not_contact,
+           custom = merged.custom
+     where c.agency_id = agency
+       and c.id = winner;
+    return new_id;
+end;
+$$;
+
+ALTER FUNCTION app.merge_contacts(winner uuid, loser uuid, choices jsonb) OWNER TO gardenos_merger;
+
+COMMENT ON FUNCTION app.merge_contacts(winner uuid, loser uuid, choices jsonb) IS 'Merges the loser into the winner; answers the id with which app.undo_merge undoes it, for thirty days.';
+
+CREATE FUNCTION app.merge_fields(entity app.entity) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return case entity
+        when 'contact' then jsonb_build_object(
+            'full_name', array['full_name'],
+            'first_name', array['first_name'],
+            'last_name', array['last_name'],
+            'job_title', array['job_title'],
+            'lifecycle_id', array['lifecycle_id'],
+            'source_id', array['source_id'],
+            'locale', array['locale'],
+            'timezone', array['timezone'],
+            'owner', array['owner_id', 'team_id']
+        )
+        when 'company' then jsonb_build_object(
+            'name', array['name'],
+            'domain', array['domain'],
+            'industry_id', array['industry_id'],
+            'employees', array['employees'],
+            'annual_revenue', array['annual_revenue', 'currency'],
+            'address', array['street', 'city', 'region', 'postal_code', 'country'],
+            'owner', array['owner_id', 'team_id']
+        )
+    end;
+end;
+$$;
+
+ALTER FUNCTION app.merge_fields(entity app.entity) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.merge_fields(entity app.entity) IS 'Field to columns: what the choices of a merge may name.';
+
+CREATE FUNCTION app.merged_consents(contact uuid DEFAULT NULL::uuid) RETURNS TABLE(agency_id uuid, contact_id uuid, id uuid, purpose text, lawful_basis app.lawful_basis, status app.consent_status, source app.label, occurred_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    my_teams uuid[] := app.my_teams();
+    myself uuid;
+    reach app.record_scope;
+begin
+    if app.may('crm.consents:select', 'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent') then
+        reach := app.reach(
+            'crm.contacts:select',
+            agency => '{owner,admin}',
+            scope => '{manager,member,viewer,ai_agent}'
+        );
+    elsif app.may('crm.consents:select', 'client') then
+        myself := app.contact_id();
+    end if;
+    return query
+    select w.agency_id, w.id, c.id, c.purpose, c.lawful_basis, c.status, c.source, c.occurred_at
+      from crm.contacts as l
+      join crm.contacts as w
+        on w.agency_id = l.agency_id
+       and w.id = l.merged_into_id
+       and w.deleted_at is null
+      join crm.consents as c
+        on c.agency_id = l.agency_id
+       and c.contact_id = l.id
+     where l.agency_id = proof.agency_id
+       and l.merged_into_id is not null
+       and (merged_consents.contact is null or l.merged_into_id = merged_consents.contact)
+       and case reach
+           when 'all' then true
+           when 'team' then
+               w.owner_id = proof.membership_id
+               or w.team_id = any(my_teams)
+               or (w.owner_id is null and w.team_id is null)
+           when 'own' then w.owner_id = proof.membership_id
+           else w.id = myself
+       end;
+end;
+$$;
+
+ALTER FUNCTION app.merged_consents(contact uuid) OWNER TO gardenos_merger;
+
+COMMENT ON FUNCTION app.merged_consents(contact uuid) IS 'The consents of contacts that were merged, under the contact that is left, as far as the caller sees that.';
+
+CREATE FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb, choices jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    chosen jsonb := coalesce(choices, '{}');
+    chosen_custom jsonb := coalesce(chosen -> 'custom', '{}');
+    custom jsonb := (loser -> 'custom') || (winner -> 'custom');
+    taken jsonb;
+    unknown text;
+    field record;
+begin
+    if jsonb_typeof(chosen) <> 'object' or jsonb_typeof(chosen_custom) <> 'object' then
+        raise exception 'The choices of a merge are an object of fields.'
+            using errcode = '22023',
+            hint = 'For example {"job_title": "loser", "custom": {"size": "loser"}}.';
+    end if;
+    select c.key
+      into unknown
+      from (
+          select e.key, e.value, fields ? e.key as is_known
+            from jsonb_each(chosen - 'custom') as e
+          union all
+          select 'custom.' || e.key, e.value, (winner -> 'custom') ? e.key or (loser -> 'custom') ? e.key
+            from jsonb_each(chosen_custom) as e
+      ) as c
+     where not c.is_known
+        or c.value not in ('"winner"', '"loser"')
+     order by 1
+     limit 1;
+    if unknown is not null then
+        raise exception 'The choice of "%" is not known.', unknown
+            using errcode = '22023',
+            hint = 'Choose "winner" or "loser" for a field of: '
+                || (select string_agg(k.key, ', ' order by k.key) from jsonb_object_keys(fields) as k (key))
+                || ', custom.';
+    end if;
+
+    taken := (
+        select coalesce(jsonb_object_agg(c.name, loser -> c.name), '{}')
+          from jsonb_each(fields) as f
+         cross join lateral jsonb_array_elements_text(f.value) as c (name)
+         where coalesce(
+             chosen ->> f.key = 'loser',
+             not exists (
+                 select 1
+                   from jsonb_array_elements_text(f.value) as own (name)
+                  where winner -> own.name <> 'null'
+             )
+         )
+    );
+    for field in select e.key from jsonb_each_text(chosen_custom) as e where e.value = 'loser' loop
+        custom := custom - field.key;
+        if (loser -> 'custom') ? field.key then
+            custom := custom || jsonb_build_object(field.key, loser -> 'custom' -> field.key);
+        end if;
+    end loop;
+    taken := taken || jsonb_build_object('custom', custom);
+    return (
+        select coalesce(jsonb_object_agg(t.key, t.value), '{}')
+          from jsonb_each(taken) as t
+         where t.value is distinct from winner -> t.key
+    );
+end;
+$$;
+
+ALTER FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb, choices jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb, choices jsonb) IS 'The columns of the winner that a merge changes, with their new values. 22023 for an unknown choice.';
 
 CREATE FUNCTION app.my_agencies() RETURNS TABLE(agency_id uuid, slug app.slug, name app.label, role app.agency_role, is_current boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -2683,6 +3515,22 @@ $$;
 ALTER FUNCTION app.new_token(agency uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.new_token(agency uuid) IS 'A new secret of the form <agency_id>.<random>.';
+
+CREATE FUNCTION app.normal_point(kind app.point_kind, value text, e164 text DEFAULT NULL::text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return case kind
+        when 'phone' then coalesce(e164, regexp_replace(value, '[^0-9+]', '', 'g'))
+        else lower(btrim(value))
+    end;
+end;
+$$;
+
+ALTER FUNCTION app.normal_point(kind app.point_kind, value text, e164 text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.normal_point(kind app.point_kind, value text, e164 text) IS 'The normalised form of an address, as crm.contact_points.value_norm has it.';
 
 CREATE FUNCTION app.note_message() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2896,6 +3744,46 @@ $$;
 ALTER FUNCTION app.place_deal() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.place_deal() IS 'Sets what a deal takes from its stage.';
+
+CREATE FUNCTION app.point_children(agency uuid, record_table regclass, from_id uuid, to_id uuid, stay uuid[] DEFAULT '{}'::uuid[], ids jsonb DEFAULT NULL::jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    moved jsonb := '{}';
+    place record;
+    found uuid[];
+begin
+    for place in select c.table_name, c.column_name from app.children_of(record_table) as c loop
+        execute format(
+            'with changed as ('
+            ' update %1$s as c set %2$I = $1'
+            ' where c.agency_id = $2 and c.%2$I = $3 and c.id <> all($4)'
+            ' and ($5 is null or c.id = any($5))'
+            ' returning c.id'
+            ') select array_agg(c.id order by c.id) from changed as c',
+            place.table_name,
+            place.column_name
+        )
+            into found
+            using to_id, agency, from_id, stay, case
+                when ids is not null then array(
+                    select jsonb_array_elements_text(
+                        coalesce(ids -> (place.table_name || '.' || place.column_name), '[]')
+                    )::uuid
+                )
+            end;
+        if found is not null then
+            moved := moved || jsonb_build_object(place.table_name || '.' || place.column_name, found);
+        end if;
+    end loop;
+    return moved;
+end;
+$_$;
+
+ALTER FUNCTION app.point_children(agency uuid, record_table regclass, from_id uuid, to_id uuid, stay uuid[], ids jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.point_children(agency uuid, record_table regclass, from_id uuid, to_id uuid, stay uuid[], ids jsonb) IS 'Points children from one record to another and answers which: {"schema.table.column": [ids]}.';
 
 CREATE FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -3227,6 +4115,63 @@ ALTER FUNCTION app.sealed_text(claims text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.sealed_text(claims text) IS 'Backend, transaction and claims as one text: the message of a seal.';
 
+CREATE FUNCTION app.similar_names(entity app.entity, name text, at_most integer DEFAULT 50) RETURNS TABLE(id uuid, similarity real)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    my_teams uuid[] := app.my_teams();
+    reach app.record_scope;
+begin
+    if entity = 'contact' then
+        reach := app.reach(
+            'crm.contacts:select', agency => '{owner,admin}', scope => '{manager,member,viewer,ai_agent}'
+        );
+        return query
+        select c.id, extensions.similarity(c.full_name, similar_names.name)
+          from crm.contacts as c
+         where c.agency_id = proof.agency_id
+           and c.full_name operator(extensions.%) similar_names.name
+           and c.deleted_at is null
+           and case reach
+               when 'all' then true
+               when 'team' then
+                   c.owner_id = proof.membership_id
+                   or c.team_id = any(my_teams)
+                   or (c.owner_id is null and c.team_id is null)
+               when 'own' then c.owner_id = proof.membership_id
+           end
+         order by 2 desc, 1
+         limit least(at_most, 100);
+    else
+        reach := app.reach(
+            'crm.companies:select', agency => '{owner,admin}', scope => '{manager,member,viewer,ai_agent}'
+        );
+        return query
+        select c.id, extensions.similarity(c.name, similar_names.name)
+          from crm.companies as c
+         where c.agency_id = proof.agency_id
+           and c.name operator(extensions.%) similar_names.name
+           and c.deleted_at is null
+           and case reach
+               when 'all' then true
+               when 'team' then
+                   c.owner_id = proof.membership_id
+                   or c.team_id = any(my_teams)
+                   or (c.owner_id is null and c.team_id is null)
+               when 'own' then c.owner_id = proof.membership_id
+           end
+         order by 2 desc, 1
+         limit least(at_most, 100);
+    end if;
+end;
+$$;
+
+ALTER FUNCTION app.similar_names(entity app.entity, name text, at_most integer) OWNER TO gardenos_merger;
+
+COMMENT ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) IS 'Ids of the contacts or companies that I see with a name like this, at most 100, the most similar first.';
+
 CREATE FUNCTION app.stamp_deletion() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3273,6 +4218,9 @@ CREATE FUNCTION app.stamp_link() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+    if current_user = 'gardenos_merger' then
+        return new;
+    end if;
     new.created_at := now();
     new.created_by := app.membership_id();
     return new;
@@ -3288,6 +4236,9 @@ CREATE FUNCTION app.stamp_row() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+    if tg_op = 'INSERT' and current_user = 'gardenos_merger' then
+        return new;
+    end if;
     if tg_op = 'INSERT' then
         new.created_at := now();
         new.created_by := app.membership_id();
@@ -3345,6 +4296,46 @@ $$;
 ALTER FUNCTION app.switch_agency(agency uuid) OWNER TO gardenos_tenancy_writer;
 
 COMMENT ON FUNCTION app.switch_agency(agency uuid) IS 'Chooses the agency of the caller''s next token; it must be a live membership.';
+
+CREATE FUNCTION app.tag_record(tag_id uuid, contact_id uuid DEFAULT NULL::uuid, company_id uuid DEFAULT NULL::uuid, deal_id uuid DEFAULT NULL::uuid, agency_id uuid DEFAULT app.agency_id()) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    found uuid;
+begin
+    if num_nonnulls(tag_record.contact_id, tag_record.company_id, tag_record.deal_id) <> 1 then
+        raise exception 'A tag is put on one record: a contact, a company or a deal.'
+            using errcode = '22023';
+    end if;
+    insert into crm.record_tags as r (agency_id, tag_id, contact_id, company_id, deal_id)
+    values (
+        tag_record.agency_id,
+        tag_record.tag_id,
+        tag_record.contact_id,
+        tag_record.company_id,
+        tag_record.deal_id
+    )
+    on conflict do nothing
+    returning r.id into found;
+    if found is null then
+        select r.id into found
+          from crm.record_tags as r
+         where r.agency_id = tag_record.agency_id
+           and r.tag_id = tag_record.tag_id
+           and (
+               r.contact_id = tag_record.contact_id
+               or r.company_id = tag_record.company_id
+               or r.deal_id = tag_record.deal_id
+           );
+    end if;
+    return found;
+end;
+$$;
+
+ALTER FUNCTION app.tag_record(tag_id uuid, contact_id uuid, company_id uuid, deal_id uuid, agency_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.tag_record(tag_id uuid, contact_id uuid, company_id uuid, deal_id uuid, agency_id uuid) IS 'Puts a tag on one record, if it has it not already; answers the id of the link.';
 
 CREATE FUNCTION app.teams_i_lead() RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -3434,6 +4425,972 @@ $$;
 ALTER FUNCTION app.total_deals() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.total_deals() IS 'Sums the lines of deals.';
+
+CREATE FUNCTION app.undo_merge(id uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    agency uuid := proof.agency_id;
+    entity app.entity;
+    reach app.record_scope;
+    past crm.merge_records;
+    winner jsonb;
+    loser jsonb;
+    winner_id uuid;
+    loser_id uuid;
+    later uuid;
+    fields jsonb;
+    way record;
+    contact crm.contacts;
+    company crm.companies;
+    children jsonb;
+    link record;
+    lost jsonb := '[]';
+    violated text;
+begin
+    if not app.can_merge() then
+        raise exception 'You may not undo a merge: it takes a manager, or a member with the capability "merge".'
+            using errcode = '42501';
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));
+    select m.* into past
+      from crm.merge_records as m
+     where m.agency_id = agency
+       and m.id = undo_merge.id;
+    entity := past.entity;
+    winner_id := coalesce(past.winner_contact_id, past.winner_company_id);
+    loser_id := coalesce(past.loser_contact_id, past.loser_company_id);
+    if entity = 'contact' then
+        reach := app.reach(
+            'crm.contacts:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+        );
+        perform 1
+           from crm.contacts as c
+          where c.agency_id = agency and c.id in (winner_id, loser_id)
+          order by c.id
+            for update;
+        select to_jsonb(c) into winner
+          from crm.contacts as c
+         where c.agency_id = agency and c.id = winner_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+        select to_jsonb(c) into loser
+          from crm.contacts as c
+         where c.agency_id = agency and c.id = loser_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+    else
+        reach := app.reach(
+            'crm.companies:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+        );
+        perform 1
+           from crm.companies as c
+          where c.agency_id = agency and c.id in (winner_id, loser_id)
+          order by c.id
+            for update;
+        select to_jsonb(c) into winner
+          from crm.companies as c
+         where c.agency_id = agency and c.id = winner_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+        select to_jsonb(c) into loser
+          from crm.companies as c
+         where c.agency_id = agency and c.id = loser_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+    end if;
+    if winner is null or loser is null then
+        raise exception 'There is no such merge, or you may not change both of its records.'
+            using errcode = '42501';
+    end if;
+    if past.undone_at is not null then
+        raise exception 'This merge was undone at % already.', past.undone_at
+            using errcode = 'PT409';
+    end if;
+    if past.undo_until < now() then
+        raise exception 'This merge could be undone until %.', past.undo_until
+            using errcode = 'PT409';
+    end if;
+    select r.id into later
+      from crm.merge_records as r
+     where r.agency_id = agency
+       and r.id <> past.id
+       and r.undone_at is null
+       and winner_id in (r.winner_contact_id, r.loser_contact_id, r.winner_company_id, r.loser_company_id)
+       and not past.moved -> 'earlier' ? r.id::text
+     order by r.id desc
+     limit 1;
+    if later is not null then
+        raise exception 'The record was merged again later: undo that merge first.'
+            using errcode = 'PT409',
+            detail = jsonb_build_object('merge_id', later)::text;
+    end if;
+    if winner ->> 'deleted_at' is not null or winner ->> 'anonymised_at' is not null
+        or loser ->> 'anonymised_at' is not null
+        or (loser ->> 'merged_into_id')::uuid is distinct from winner_id then
+        raise exception 'The records are not as a merge leaves them: one was deleted or erased since.'
+            using errcode = 'PT409',
+            hint = 'Restore the winner first; what was erased does not come back.';
+    end if;
+
+    update crm.contact_companies as c
+       set is_primary = false
+     where c.agency_id = agency
+       and past.moved -> 'raised' ? c.id::text
+       and c.is_primary
+       and (c.contact_id = winner_id or c.company_id = winner_id);
+
+    -- the winner first: it gives back what is unique
+    fields := app.merge_fields(entity);
+    if entity = 'contact' then
+        fields := fields || '{"do_not_contact": ["do_not_contact"]}';
+    end if;
+    way := app.unmerged_values(winner, past.snapshot -> 'winner', past.moved -> 'values', fields);
+    begin
+        if entity = 'contact' then
+            contact := jsonb_populate_record(null::crm.contacts, winner || way.back);
+            update crm.contacts as c
+               set full_name = contact.full_name,
+                   first_name = contact.first_name,
+                   last_name = contact.last_name,
+                   job_title = contact.job_title,
+                   lifecycle_id = contact.lifecycle_id,
+                   source_id = contact.source_id,
+                   locale = contact.locale,
+                   timezone = contact.timezone,
+                   owner_id = contact.owner_id,
+                   team_id = contact.team_id,
+                   do_not_contact = contact.do_not_contact,
+                   custom = contact.custom
+             where c.agency_id = agency and c.id = winner_id;
+            update crm.contacts as c
+               set deleted_at = null,
+                   merged_into_id = null
+             where c.agency_id = agency and c.id = loser_id;
+        else
+            company := jsonb_populate_record(null::crm.companies, winner || way.back);
+            update crm.companies as c
+               set name = company.name,
+                   domain = company.domain,
+                   industry_id = company.industry_id,
+                   employees = company.employees,
+                   annual_revenue = company.annual_revenue,
+                   currency = company.currency,
+                   street = company.street,
+                   city = company.city,
+                   region = company.region,
+                   postal_code = company.postal_code,
+                   country = company.country,
+                   owner_id = company.owner_id,
+                   team_id = company.team_id,
+                   custom = company.custom
+             where c.agency_id = agency and c.id = winner_id;
+            update crm.companies as c
+               set deleted_at = null,
+                   merged_into_id = null
+             where c.agency_id = agency and c.id = loser_id;
+        end if;
+        -- after the loser is back: what was deleted before the merge stays deleted
+        children := app.point_children(
+            agency,
+            case entity when 'contact' then 'crm.contacts'::regclass else 'crm.companies'::regclass end,
+            winner_id,
+            loser_id,
+            ids => past.moved -> 'children'
+        );
+    exception
+        when unique_violation then
+            get stacked diagnostics violated = constraint_name;
+            raise exception 'The merge is not undone: another record has taken a place of the loser (%).', violated
+                using errcode = '23505',
+                constraint = violated,
+                hint = 'Change the other record, or keep the merge.';
+    end;
+    update crm.contact_points as p
+       set is_primary = true
+     where p.agency_id = agency
+       and past.moved -> 'lowered' ? p.id::text
+       and p.contact_id = loser_id
+       and p.deleted_at is null;
+    update crm.contact_companies as c
+       set is_primary = true
+     where c.agency_id = agency
+       and past.moved -> 'lowered' ? c.id::text
+       and c.contact_id = loser_id
+       and c.ended_on is null;
+
+    for link in
+        select d ->> 'table' as table_name, d -> 'row' as was
+          from jsonb_array_elements(past.moved -> 'dropped') as d
+    loop
+        -- the tag, the deal, the company may be gone, or somebody made the same link again
+        begin
+            case link.table_name
+                when 'crm.record_tags' then
+                    insert into crm.record_tags
+                    select (jsonb_populate_record(null::crm.record_tags, link.was)).*;
+                when 'crm.deal_contacts' then
+                    insert into crm.deal_contacts
+                    select (jsonb_populate_record(null::crm.deal_contacts, link.was)).*;
+                when 'crm.contact_companies' then
+                    insert into crm.contact_companies
+                    select (jsonb_populate_record(null::crm.contact_companies, link.was)).*;
+                when 'crm.participants' then
+                    insert into crm.participants
+                    select (jsonb_populate_record(null::crm.participants, link.was)).*;
+            end case;
+        exception
+            when foreign_key_violation or unique_violation then
+                lost := lost || jsonb_build_object('table', link.table_name, 'row', link.was);
+        end;
+    end loop;
+
+    update crm.merge_records as m
+       set undone_at = now(),
+           undone_by_id = proof.membership_id
+     where m.agency_id = agency
+       and m.id = past.id;
+    return jsonb_build_object(
+        'changed_since', way.changed_since,
+        'stayed', (
+            select coalesce(jsonb_object_agg(s.place, s.ids), '{}')
+              from (
+                  select c.key as place, jsonb_agg(i.id) as ids
+                    from jsonb_each(past.moved -> 'children') as c
+                   cross join lateral jsonb_array_elements_text(c.value) as i (id)
+                   where not coalesce(children -> c.key ? i.id, false)
+                   group by c.key
+              ) as s
+        ),
+        'lost', lost
+    );
+end;
+$$;
+
+ALTER FUNCTION app.undo_merge(id uuid) OWNER TO gardenos_merger;
+
+COMMENT ON FUNCTION app.undo_merge(id uuid) IS 'Undoes a merge until its date; answers what stays as people have changed it since.';
+
+CREATE FUNCTION app.unmerged_values(winner jsonb, before_merge jsonb, merged jsonb, fields jsonb, OUT back jsonb, OUT changed_since text[]) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    custom jsonb := winner -> 'custom';
+    field record;
+begin
+    back := '{}';
+    changed_since := '{}';
+    for field in
+        select
+            f.key,
+            array_agg(c.name) as names,
+            bool_and(winner -> c.name = coalesce(merged -> c.name, before_merge -> c.name)) as is_unchanged
+          from jsonb_each(fields) as f
+         cross join lateral jsonb_array_elements_text(f.value) as c (name)
+         group by f.key
+        having bool_or(merged ? c.name)
+         order by f.key
+    loop
+        if field.is_unchanged then
+            back := back || (
+                select jsonb_object_agg(n.name, before_merge -> n.name)
+                  from unnest(field.names) as n (name)
+            );
+        else
+            changed_since := changed_since || field.key;
+        end if;
+    end loop;
+    if merged ? 'custom' then
+        for field in
+            select k.key, before_merge -> 'custom' -> k.key as was, merged -> 'custom' -> k.key as became
+              from jsonb_object_keys((before_merge -> 'custom') || (merged -> 'custom')) as k (key)
+             where before_merge -> 'custom' -> k.key is distinct from merged -> 'custom' -> k.key
+             order by k.key
+        loop
+            if custom -> field.key is distinct from field.became then
+                changed_since := changed_since || ('custom.' || field.key);
+            elsif field.was is null then
+                custom := custom - field.key;
+            else
+                custom := custom || jsonb_build_object(field.key, field.was);
+            end if;
+        end loop;
+        back := back || jsonb_build_object('custom', custom);
+    end if;
+end;
+$$;
+
+ALTER FUNCTION app.unmerged_values(winner jsonb, before_merge jsonb, merged jsonb, fields jsonb, OUT back jsonb, OUT changed_since text[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.unmerged_values(winner jsonb, before_merge jsonb, merged jsonb, fields jsonb, OUT back jsonb, OUT changed_since text[]) IS 'The columns of the winner that go back when a merge is undone, and the fields that somebody changed since.';
+
+CREATE FUNCTION app.upsert_calendar_event(data jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    sent crm.calendar_events := jsonb_populate_record(null::crm.calendar_events, data);
+    found uuid;
+begin
+    perform app.check_keys(
+        'crm.calendar_events',
+        data,
+        array[
+            'agency_id', 'id', 'title', 'description', 'location', 'starts_at', 'ends_at', 'all_day',
+            'timezone', 'calendar_key', 'external_uid', 'recurrence_id', 'recurrence_rule', 'owner_id',
+            'team_id', 'company_id', 'deal_id', 'visibility', 'row_version'
+        ],
+        array['external_uid']
+    );
+    insert into crm.calendar_events as r (
+        agency_id, id, title, description, location, starts_at, ends_at, all_day, timezone, calendar_key,
+        external_uid, recurrence_id, recurrence_rule, owner_id, team_id, company_id, deal_id, visibility
+    )
+    values (
+        coalesce(sent.agency_id, app.agency_id()),
+        coalesce(sent.id, app.uuid_v7()),
+        sent.title,
+        sent.description,
+        sent.location,
+        sent.starts_at,
+        sent.ends_at,
+        coalesce(sent.all_day, false),
+        sent.timezone,
+        coalesce(sent.calendar_key, 'default'),
+        sent.external_uid,
+        coalesce(sent.recurrence_id, '-'),
+        sent.recurrence_rule,
+        coalesce(sent.owner_id, app.membership_id()),
+        sent.team_id,
+        sent.company_id,
+        sent.deal_id,
+        coalesce(sent.visibility, 'agency')
+    )
+    on conflict (agency_id, owner_id, calendar_key, external_uid, recurrence_id) where deleted_at is null do update
+       set (
+           title, description, location, starts_at, ends_at, all_day, timezone, calendar_key, external_uid,
+           recurrence_id, recurrence_rule, owner_id, team_id, company_id, deal_id, visibility, row_version
+       ) = (
+           select
+               p.title, p.description, p.location, p.starts_at, p.ends_at, p.all_day, p.timezone,
+               p.calendar_key, p.external_uid, p.recurrence_id, p.recurrence_rule, p.owner_id, p.team_id,
+               p.company_id, p.deal_id, p.visibility, p.row_version
+             from jsonb_populate_record(r, data) as p
+       )
+    returning r.id into found;
+    return found;
+end;
+$$;
+
+ALTER FUNCTION app.upsert_calendar_event(data jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.upsert_calendar_event(data jsonb) IS 'Adds the event with this UID, or changes the live one; answers its id.';
+
+CREATE FUNCTION app.upsert_company(data jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    sent crm.companies := jsonb_populate_record(null::crm.companies, data);
+    found uuid;
+begin
+    perform app.check_keys(
+        'crm.companies',
+        data,
+        array[
+            'agency_id', 'id', 'name', 'domain', 'industry_id', 'employees', 'annual_revenue', 'currency',
+            'street', 'city', 'region', 'postal_code', 'country', 'owner_id', 'team_id', 'custom',
+            'row_version'
+        ],
+        array['domain']
+    );
+    insert into crm.companies as r (
+        agency_id, id, name, domain, industry_id, employees, annual_revenue, currency, street, city, region,
+        postal_code, country, owner_id, team_id, custom
+    )
+    values (
+        coalesce(sent.agency_id, app.agency_id()),
+        coalesce(sent.id, app.uuid_v7()),
+        sent.name,
+        sent.domain,
+        sent.industry_id,
+        sent.employees,
+        sent.annual_revenue,
+        sent.currency,
+        sent.street,
+        sent.city,
+        sent.region,
+        sent.postal_code,
+        sent.country,
+        sent.owner_id,
+        sent.team_id,
+        coalesce(sent.custom, '{}')
+    )
+    on conflict (agency_id, domain) where deleted_at is null do update
+       set (
+           name, domain, industry_id, employees, annual_revenue, currency, street, city, region, postal_code,
+           country, owner_id, team_id, custom, row_version
+       ) = (
+           select
+               p.name, p.domain, p.industry_id, p.employees, p.annual_revenue, p.currency, p.street, p.city,
+               p.region, p.postal_code, p.country, p.owner_id, p.team_id, p.custom, p.row_version
+             from jsonb_populate_record(r, data) as p
+       )
+    returning r.id into found;
+    return found;
+end;
+$$;
+
+ALTER FUNCTION app.upsert_company(data jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.upsert_company(data jsonb) IS 'Adds the company with this domain, or changes the live one; answers its id.';
+
+CREATE FUNCTION app.upsert_contact(data jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    own jsonb := data - '{email,phone}'::text[];
+    sent crm.contacts := jsonb_populate_record(null::crm.contacts, own);
+    agency uuid := coalesce(sent.agency_id, app.agency_id());
+    points jsonb := jsonb_build_array(
+        jsonb_build_object('kind', 'email', 'value', data ->> 'email'),
+        jsonb_build_object('kind', 'phone', 'value', data ->> 'phone')
+    );
+    people uuid[];
+    person uuid;
+    point record;
+    is_last boolean := false;
+begin
+    perform app.check_keys(
+        'crm.contacts',
+        data,
+        array[
+            'agency_id', 'id', 'full_name', 'first_name', 'last_name', 'job_title', 'lifecycle_id', 'source_id',
+            'locale', 'timezone', 'owner_id', 'team_id', 'do_not_contact', 'custom', 'row_version', 'email',
+            'phone'
+        ],
+        '{}'
+    );
+    if data ->> 'email' is null and data ->> 'phone' is null then
+        raise exception 'An upsert of crm.contacts finds the person by email or phone, and both are missing.'
+            using errcode = '22023';
+    end if;
+    loop
+        people := array(
+            select distinct p.contact_id
+              from jsonb_to_recordset(points) as s (kind app.point_kind, value text)
+              join crm.contact_points as p
+                on p.agency_id = agency
+               and p.value_norm = app.normal_point(s.kind, s.value)
+               and p.kind = s.kind
+               and p.deleted_at is null
+               and not p.is_shared
+        );
+        if cardinality(people) > 1 then
+            raise exception 'The e-mail address and the number belong to two contacts.'
+                using errcode = '23505',
+                detail = jsonb_build_object('live_ids', people)::text,
+                hint = 'Merge the two, or send one of both.';
+        end if;
+        begin
+            person := people[1];
+            if person is null then
+                insert into crm.contacts as r (
+                    agency_id, id, full_name, first_name, last_name, job_title, lifecycle_id, source_id, locale,
+                    timezone, owner_id, team_id, do_not_contact, custom
+                )
+                values (
+                    agency,
+                    coalesce(sent.id, app.uuid_v7()),
+                    sent.full_name,
+                    sent.first_name,
+                    sent.last_name,
+                    sent.job_title,
+                    sent.lifecycle_id,
+                    sent.source_id,
+                    sent.locale,
+                    sent.timezone,
+                    sent.owner_id,
+                    sent.team_id,
+                    coalesce(sent.do_not_contact, false),
+                    coalesce(sent.custom, '{}')
+                )
+                returning r.id into person;
+            else
+                update crm.contacts as r
+                   set (
+                       full_name, first_name, last_name, job_title, lifecycle_id, source_id, locale, timezone,
+                       owner_id, team_id, do_not_contact, custom, row_version
+                   ) = (
+                       select
+                           p.full_name, p.first_name, p.last_name, p.job_title, p.lifecycle_id, p.source_id,
+                           p.locale, p.timezone, p.owner_id, p.team_id, p.do_not_contact, p.custom, p.row_version
+                         from jsonb_populate_record(r, own) as p
+                   )
+                 where r.agency_id = agency
+                   and r.id = person;
+                if not found then
+                    raise exception 'You may not change the contact who has this address.'
+                        using errcode = '42501';
+                end if;
+            end if;
+            for point in
+                select s.kind, s.value
+                  from jsonb_to_recordset(points) as s (kind app.point_kind, value text)
+                 where s.value is not null
+                   and not exists (
+                       select 1
+                         from crm.contact_points as p
+                        where p.agency_id = agency
+                          and p.contact_id = person
+                          and p.kind = s.kind
+                          and p.value_norm = app.normal_point(s.kind, s.value)
+                          and p.deleted_at is null
+                   )
+            loop
+                insert into crm.contact_points (agency_id, contact_id, kind, value, is_primary)
+                values (
+                    agency,
+                    person,
+                    point.kind,
+                    point.value,
+                    not exists (
+                        select 1
+                          from crm.contact_points as p
+                         where p.agency_id = agency
+                           and p.contact_id = person
+                           and p.kind = point.kind
+                           and p.is_primary
+                           and p.deleted_at is null
+                    )
+                );
+            end loop;
+            return person;
+        exception
+            when unique_violation then
+                if is_last then
+                    raise;
+                end if;
+                is_last := true;
+        end;
+    end loop;
+end;
+$$;
+
+ALTER FUNCTION app.upsert_contact(data jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.upsert_contact(data jsonb) IS 'Adds the person with this email or phone, or changes the live one; answers the id of the contact.';
+
+CREATE FUNCTION app.upsert_contact_company(data jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    sent crm.contact_companies := jsonb_populate_record(null::crm.contact_companies, data);
+    agency uuid := coalesce(sent.agency_id, app.agency_id());
+    changed uuid;
+begin
+    perform app.check_keys(
+        'crm.contact_companies',
+        data,
+        array[
+            'agency_id', 'id', 'contact_id', 'company_id', 'role_title', 'is_primary', 'started_on', 'ended_on',
+            'row_version'
+        ],
+        array['contact_id', 'company_id']
+    );
+    if sent.ended_on is not null then
+        update crm.contact_companies as r
+           set (role_title, is_primary, started_on, ended_on, row_version) = (
+               select p.role_title, p.is_primary, p.started_on, p.ended_on, p.row_version
+                 from jsonb_populate_record(r, data) as p
+           )
+         where r.agency_id = agency
+           and r.contact_id = sent.contact_id
+           and r.company_id = sent.company_id
+           and r.ended_on is null
+        returning r.id into changed;
+        if changed is not null then
+            return changed;
+        end if;
+    end if;
+    insert into crm.contact_companies as r (
+        agency_id, id, contact_id, company_id, role_title, is_primary, started_on, ended_on
+    )
+    values (
+        agency,
+        coalesce(sent.id, app.uuid_v7()),
+        sent.contact_id,
+        sent.company_id,
+        sent.role_title,
+        coalesce(sent.is_primary, false),
+        sent.started_on,
+        sent.ended_on
+    )
+    on conflict (agency_id, contact_id, company_id) where ended_on is null do update
+       set (role_title, is_primary, started_on, row_version) = (
+           select p.role_title, p.is_primary, p.started_on, p.row_version
+             from jsonb_populate_record(r, data) as p
+       )
+    returning r.id into changed;
+    return changed;
+end;
+$$;
+
+ALTER FUNCTION app.upsert_contact_company(data jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.upsert_contact_company(data jsonb) IS 'Adds the employment of a person at a company, or changes the one that has not ended; answers its id.';
+
+CREATE FUNCTION app.upsert_contact_point(data jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    sent crm.contact_points := jsonb_populate_record(null::crm.contact_points, data);
+    agency uuid := coalesce(sent.agency_id, app.agency_id());
+    norm text := app.normal_point(sent.kind, sent.value, sent.e164);
+    changed uuid;
+begin
+    perform app.check_keys(
+        'crm.contact_points',
+        data,
+        array[
+            'agency_id', 'id', 'contact_id', 'kind', 'label', 'value', 'e164', 'is_primary', 'is_shared',
+            'verified_at', 'bounced_at', 'row_version'
+        ],
+        array['contact_id', 'kind', 'value']
+    );
+    select p.id into changed
+      from crm.contact_points as p
+     where p.agency_id = agency
+       and p.contact_id = sent.contact_id
+       and p.value_norm = norm
+       and p.kind = sent.kind
+       and p.deleted_at is null
+     order by p.id
+     limit 1;
+    if changed is null then
+        insert into crm.contact_points as r (
+            agency_id, id, contact_id, kind, label, value, e164, is_primary, is_shared, verified_at, bounced_at
+        )
+        values (
+            agency,
+            coalesce(sent.id, app.uuid_v7()),
+            sent.contact_id,
+            sent.kind,
+            sent.label,
+            sent.value,
+            sent.e164,
+            coalesce(sent.is_primary, false),
+            coalesce(sent.is_shared, false),
+            sent.verified_at,
+            sent.bounced_at
+        )
+        on conflict (agency_id, kind, value_norm) where deleted_at is null and not is_shared do nothing
+        returning r.id into changed;
+        if changed is not null then
+            return changed;
+        end if;
+        -- taken: by somebody else, or by this person a moment ago
+        select p.id into changed
+          from crm.contact_points as p
+         where p.agency_id = agency
+           and p.contact_id = sent.contact_id
+           and p.value_norm = norm
+           and p.kind = sent.kind
+           and p.deleted_at is null;
+    end if;
+    if changed is null then
+        raise exception 'This address belongs to another contact.'
+            using errcode = '23505',
+            constraint = 'contact_points_value_norm_key',
+            detail = jsonb_build_object(
+                'live_id',
+                (
+                    select p.contact_id
+                      from crm.contact_points as p
+                     where p.agency_id = agency
+                       and p.value_norm = norm
+                       and p.kind = sent.kind
+                       and p.deleted_at is null
+                       and not p.is_shared
+                )
+            )::text,
+            hint = 'Merge the two, or say that the address is shared.';
+    end if;
+    update crm.contact_points as r
+       set (label, value, e164, is_primary, is_shared, verified_at, bounced_at, row_version) = (
+           select
+               p.label, p.value, p.e164, p.is_primary, p.is_shared, p.verified_at, p.bounced_at, p.row_version
+             from jsonb_populate_record(r, data) as p
+       )
+     where r.agency_id = agency
+       and r.id = changed;
+    if not found then
+        raise exception 'You may not change this address.'
+            using errcode = '42501';
+    end if;
+    return changed;
+end;
+$$;
+
+ALTER FUNCTION app.upsert_contact_point(data jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.upsert_contact_point(data jsonb) IS 'Adds this address of a person, or changes the live one; answers its id.';
+
+CREATE FUNCTION app.upsert_conversation(data jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    sent crm.conversations := jsonb_populate_record(null::crm.conversations, data);
+    found uuid;
+begin
+    perform app.check_keys(
+        'crm.conversations',
+        data,
+        array[
+            'agency_id', 'channel', 'subject', 'status', 'contact_id', 'deal_id', 'owner_id', 'assignee_id',
+            'team_id', 'visibility', 'external_thread_id', 'snoozed_until', 'row_version'
+        ],
+        array['channel', 'external_thread_id']
+    );
+    insert into crm.conversations as r (
+        agency_id, channel, subject, status, contact_id, deal_id, owner_id, assignee_id, team_id,
+        visibility, external_thread_id, snoozed_until
+    )
+    values (
+        coalesce(sent.agency_id, app.agency_id()),
+        sent.channel,
+        sent.subject,
+        coalesce(sent.status, 'open'),
+        sent.contact_id,
+        sent.deal_id,
+        sent.owner_id,
+        sent.assignee_id,
+        sent.team_id,
+        coalesce(sent.visibility, 'team'),
+        sent.external_thread_id,
+        sent.snoozed_until
+    )
+    on conflict (agency_id, channel, external_thread_id) where external_thread_id is not null and deleted_at is null do update
+       set (
+           channel, subject, status, contact_id, deal_id, owner_id, assignee_id, team_id, visibility,
+           external_thread_id, snoozed_until, row_version
+       ) = (
+           select
+               p.channel, p.subject, p.status, p.contact_id, p.deal_id, p.owner_id, p.assignee_id, p.team_id,
+               p.visibility, p.external_thread_id, p.snoozed_until, p.row_version
+             from jsonb_populate_record(r, data) as p
+       )
+    returning r.id into found;
+    return found;
+end;
+$$;
+
+ALTER FUNCTION app.upsert_conversation(data jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.upsert_conversation(data jsonb) IS 'Adds the conversation with this thread, or changes the live one; answers its id.';
+
+CREATE FUNCTION app.upsert_message(data jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    sent crm.messages := jsonb_populate_record(null::crm.messages, data);
+    found uuid;
+begin
+    perform app.check_keys(
+        'crm.messages',
+        data,
+        array[
+            'agency_id', 'id', 'conversation_id', 'direction', 'status', 'sender_membership_id',
+            'sender_contact_id', 'sender_label', 'body_text', 'body_html_path', 'sent_at', 'external_id',
+            'in_reply_to', 'error', 'row_version'
+        ],
+        array['conversation_id', 'external_id']
+    );
+    insert into crm.messages as r (
+        agency_id, id, conversation_id, direction, status, sender_membership_id, sender_contact_id,
+        sender_label, body_text, body_html_path, sent_at, external_id, in_reply_to, error
+    )
+    values (
+        coalesce(sent.agency_id, app.agency_id()),
+        coalesce(sent.id, app.uuid_v7()),
+        sent.conversation_id,
+        sent.direction,
+        coalesce(sent.status, 'draft'),
+        sent.sender_membership_id,
+        sent.sender_contact_id,
+        sent.sender_label,
+        sent.body_text,
+        sent.body_html_path,
+        coalesce(sent.sent_at, now()),
+        sent.external_id,
+        sent.in_reply_to,
+        sent.error
+    )
+    on conflict (agency_id, conversation_id, external_id) where external_id is not null do update
+       set (
+           conversation_id, direction, status, sender_membership_id, sender_contact_id, sender_label,
+           body_text, body_html_path, sent_at, external_id, in_reply_to, error, row_version
+       ) = (
+           select
+               p.conversation_id, p.direction, p.status, p.sender_membership_id, p.sender_contact_id,
+               p.sender_label, p.body_text, p.body_html_path, p.sent_at, p.external_id, p.in_reply_to, p.error,
+               p.row_version
+             from jsonb_populate_record(r, data) as p
+       )
+     where r.deleted_at is null
+    returning r.id into found;
+    if found is null then
+        select m.id into found
+          from crm.messages as m
+         where m.agency_id = coalesce(sent.agency_id, app.agency_id())
+           and m.conversation_id = sent.conversation_id
+           and m.external_id = sent.external_id;
+    end if;
+    return found;
+end;
+$$;
+
+ALTER FUNCTION app.upsert_message(data jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.upsert_message(data jsonb) IS 'Adds the message with this id of the provider, or changes it; answers its id.';
+
+CREATE FUNCTION app.upsert_product(data jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    sent crm.products := jsonb_populate_record(null::crm.products, data);
+    found uuid;
+begin
+    perform app.check_keys(
+        'crm.products',
+        data,
+        array[
+            'agency_id', 'id', 'sku', 'name', 'description', 'unit_price', 'currency', 'tax_rate',
+            'is_active', 'row_version'
+        ],
+        array['sku']
+    );
+    insert into crm.products as r (
+        agency_id, id, sku, name, description, unit_price, currency, tax_rate, is_active
+    )
+    values (
+        coalesce(sent.agency_id, app.agency_id()),
+        coalesce(sent.id, app.uuid_v7()),
+        sent.sku,
+        sent.name,
+        sent.description,
+        sent.unit_price,
+        sent.currency,
+        coalesce(sent.tax_rate, 0),
+        coalesce(sent.is_active, true)
+    )
+    on conflict (agency_id, lower(sku)) where deleted_at is null do update
+       set (
+           sku, name, description, unit_price, currency, tax_rate, is_active, row_version
+       ) = (
+           select
+               p.sku, p.name, p.description, p.unit_price, p.currency, p.tax_rate, p.is_active, p.row_version
+             from jsonb_populate_record(r, data) as p
+       )
+    returning r.id into found;
+    return found;
+end;
+$$;
+
+ALTER FUNCTION app.upsert_product(data jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.upsert_product(data jsonb) IS 'Adds the product with this sku, or changes the live one; answers its id.';
+
+CREATE FUNCTION app.upsert_saved_view(data jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    sent crm.saved_views := jsonb_populate_record(null::crm.saved_views, data);
+    found uuid;
+begin
+    perform app.check_keys(
+        'crm.saved_views',
+        data,
+        array[
+            'agency_id', 'id', 'owner_id', 'team_id', 'visibility', 'entity', 'name', 'filter', 'columns',
+            'row_version'
+        ],
+        array['entity', 'name']
+    );
+    insert into crm.saved_views as r (
+        agency_id, id, owner_id, team_id, visibility, entity, name, filter, columns
+    )
+    values (
+        coalesce(sent.agency_id, app.agency_id()),
+        coalesce(sent.id, app.uuid_v7()),
+        coalesce(sent.owner_id, app.membership_id()),
+        sent.team_id,
+        coalesce(sent.visibility, 'private'),
+        sent.entity,
+        sent.name,
+        coalesce(sent.filter, '{}'),
+        coalesce(sent.columns, '[]')
+    )
+    on conflict (agency_id, owner_id, entity, lower(name)) where deleted_at is null do update
+       set (
+           owner_id, team_id, visibility, entity, name, filter, columns, row_version
+       ) = (
+           select
+               p.owner_id, p.team_id, p.visibility, p.entity, p.name, p.filter, p.columns, p.row_version
+             from jsonb_populate_record(r, data) as p
+       )
+    returning r.id into found;
+    return found;
+end;
+$$;
+
+ALTER FUNCTION app.upsert_saved_view(data jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.upsert_saved_view(data jsonb) IS 'Adds my view with this name, or changes the live one; answers its id.';
+
+CREATE FUNCTION app.upsert_tag(data jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    sent crm.tags := jsonb_populate_record(null::crm.tags, data);
+    found uuid;
+begin
+    perform app.check_keys(
+        'crm.tags',
+        data,
+        array[
+            'agency_id', 'id', 'name', 'color', 'row_version'
+        ],
+        array['name']
+    );
+    insert into crm.tags as r (
+        agency_id, id, name, color
+    )
+    values (
+        coalesce(sent.agency_id, app.agency_id()),
+        coalesce(sent.id, app.uuid_v7()),
+        sent.name,
+        coalesce(sent.color, '#888888')
+    )
+    on conflict (agency_id, lower(name)) where deleted_at is null do update
+       set (
+           name, color, row_version
+       ) = (
+           select
+               p.name, p.color, p.row_version
+             from jsonb_populate_record(r, data) as p
+       )
+    returning r.id into found;
+    return found;
+end;
+$$;
+
+ALTER FUNCTION app.upsert_tag(data jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.upsert_tag(data jsonb) IS 'Adds the tag with this name, or changes the live one; answers its id.';
 
 CREATE FUNCTION app.user_id() RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -14568,6 +16525,68 @@ COMMENT ON COLUMN crm.conversations.deleted_at IS 'When the row was deleted; nul
 
 COMMENT ON COLUMN crm.conversations.deleted_by IS 'The membership that deleted the row.';
 
+CREATE VIEW crm.current_consents WITH (security_invoker='true') AS
+ SELECT DISTINCT ON (agency_id, contact_id, purpose) agency_id,
+    contact_id,
+    purpose,
+    status,
+    lawful_basis,
+    source,
+    occurred_at,
+    id AS consent_id
+   FROM ( SELECT c.agency_id,
+            c.contact_id,
+            c.id,
+            c.purpose,
+            c.lawful_basis,
+            c.status,
+            c.source,
+            c.occurred_at
+           FROM crm.consents c
+        UNION ALL
+         SELECT l.agency_id,
+            l.merged_into_id AS contact_id,
+            c.id,
+            c.purpose,
+            c.lawful_basis,
+            c.status,
+            c.source,
+            c.occurred_at
+           FROM (crm.contacts l
+             JOIN crm.consents c ON (((l.agency_id = c.agency_id) AND (l.id = c.contact_id))))
+          WHERE (l.merged_into_id IS NOT NULL)
+        UNION ALL
+         SELECT m.agency_id,
+            m.contact_id,
+            m.id,
+            m.purpose,
+            m.lawful_basis,
+            m.status,
+            m.source,
+            m.occurred_at
+           FROM app.merged_consents() m(agency_id, contact_id, id, purpose, lawful_basis, status, source, occurred_at)) e
+  ORDER BY agency_id, contact_id, purpose, occurred_at DESC, id DESC;
+
+ALTER VIEW crm.current_consents OWNER TO gardenos_owner;
+
+COMMENT ON VIEW crm.current_consents IS 'What each person agrees to now, by purpose.';
+
+COMMENT ON COLUMN crm.current_consents.agency_id IS 'Of the events.';
+
+COMMENT ON COLUMN crm.current_consents.contact_id IS 'The person; of merged contacts the one that is left.';
+
+COMMENT ON COLUMN crm.current_consents.purpose IS 'What for.';
+
+COMMENT ON COLUMN crm.current_consents.status IS 'The latest word.';
+
+COMMENT ON COLUMN crm.current_consents.lawful_basis IS 'Of that event.';
+
+COMMENT ON COLUMN crm.current_consents.source IS 'Of that event.';
+
+COMMENT ON COLUMN crm.current_consents.occurred_at IS 'When it happened, by its source.';
+
+COMMENT ON COLUMN crm.current_consents.consent_id IS 'That event.';
+
 CREATE TABLE crm.custom_field_defs (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -18163,6 +20182,36 @@ CREATE POLICY "managers and above change tags" ON crm.tags FOR UPDATE TO authent
 
 ALTER TABLE crm.merge_records ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY "merges are written down" ON crm.merge_records TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON crm.activities TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON crm.calendar_events TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON crm.contact_companies TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON crm.contact_points TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON crm.conversations TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON crm.deal_contacts TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON crm.deals TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON crm.files TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON crm.messages TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON crm.participants TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON crm.record_tags TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges read and write both records" ON crm.companies TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges read and write both records" ON crm.contacts TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges read consents" ON crm.consents FOR SELECT TO gardenos_merger USING (true);
+
 ALTER TABLE crm.messages ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY "owners and admins add custom fields" ON crm.custom_field_defs FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.custom_field_defs:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
@@ -18918,6 +20967,8 @@ ALTER TABLE integration.import_jobs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE integration.import_rows ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY "merges move what hangs on a record" ON integration.import_rows TO gardenos_merger USING (true) WITH CHECK (true);
+
 ALTER TABLE integration.outbox_events ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY "owners and admins change webhooks" ON integration.webhook_endpoints FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('integration.webhook_endpoints:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('integration.webhook_endpoints:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('integration.webhook_endpoints:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('integration.webhook_endpoints:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
@@ -19037,6 +21088,10 @@ ALTER TABLE tenancy.invitations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenancy.issuers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE tenancy.memberships ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "merges move what hangs on a record" ON tenancy.invitations TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON tenancy.memberships TO gardenos_merger USING (true) WITH CHECK (true);
 
 CREATE POLICY "no client reaches the issuers" ON tenancy.issuers AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING (false) WITH CHECK (false);
 
@@ -19178,6 +21233,7 @@ GRANT ALL ON SCHEMA app TO gardenos_tenancy_writer;
 GRANT ALL ON SCHEMA app TO gardenos_sealer;
 GRANT ALL ON SCHEMA app TO gardenos_search;
 GRANT ALL ON SCHEMA app TO gardenos_crm_writer;
+GRANT ALL ON SCHEMA app TO gardenos_merger;
 GRANT ALL ON SCHEMA app TO gardenos_audit_writer;
 GRANT ALL ON SCHEMA app TO gardenos_audit_sealer;
 GRANT ALL ON SCHEMA app TO gardenos_audit_redactor;
@@ -19198,6 +21254,7 @@ GRANT USAGE ON SCHEMA crm TO gardenos_worker;
 GRANT USAGE ON SCHEMA crm TO gardenos_auditor;
 GRANT USAGE ON SCHEMA crm TO gardenos_search;
 GRANT USAGE ON SCHEMA crm TO gardenos_crm_writer;
+GRANT USAGE ON SCHEMA crm TO gardenos_merger;
 
 GRANT USAGE ON SCHEMA governance TO authenticated;
 GRANT USAGE ON SCHEMA governance TO service_role;
@@ -19209,6 +21266,7 @@ GRANT USAGE ON SCHEMA integration TO authenticated;
 GRANT USAGE ON SCHEMA integration TO service_role;
 GRANT USAGE ON SCHEMA integration TO gardenos_worker;
 GRANT USAGE ON SCHEMA integration TO gardenos_auditor;
+GRANT USAGE ON SCHEMA integration TO gardenos_merger;
 
 GRANT USAGE ON SCHEMA langgraph TO authenticated;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_worker;
@@ -19228,6 +21286,7 @@ GRANT USAGE ON SCHEMA tenancy TO gardenos_tenancy_writer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_sealer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_search;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_crm_writer;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_merger;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_writer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_sealer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_redactor;
@@ -19267,12 +21326,21 @@ GRANT ALL ON FUNCTION app.can_import() TO authenticated;
 GRANT ALL ON FUNCTION app.can_import() TO service_role;
 GRANT ALL ON FUNCTION app.can_import() TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.can_merge() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.can_merge() TO authenticated;
+GRANT ALL ON FUNCTION app.can_merge() TO service_role;
+GRANT ALL ON FUNCTION app.can_merge() TO gardenos_merger;
+
 REVOKE ALL ON FUNCTION app.check_active_agency() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.check_custom() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_custom() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.check_field_options() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.check_keys(record_table text, data jsonb, known text[], required text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_keys(record_table text, data jsonb, known text[], required text[]) TO authenticated;
+GRANT ALL ON FUNCTION app.check_keys(record_table text, data jsonb, known text[], required text[]) TO service_role;
 
 REVOKE ALL ON FUNCTION app.check_last_owner() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_last_owner() TO gardenos_owner;
@@ -19287,6 +21355,9 @@ REVOKE ALL ON FUNCTION app.check_team_tree() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_team_tree() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.check_timezone() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.children_of(record_table regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.children_of(record_table regclass) TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.claimed_user(claims jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.claimed_user(claims jsonb) TO gardenos_membership_reader;
@@ -19307,6 +21378,7 @@ GRANT ALL ON FUNCTION app.contact_id() TO authenticated;
 GRANT ALL ON FUNCTION app.contact_id() TO service_role;
 GRANT ALL ON FUNCTION app.contact_id() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.contact_id() TO gardenos_search;
+GRANT ALL ON FUNCTION app.contact_id() TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) TO service_role;
@@ -19328,6 +21400,9 @@ GRANT ALL ON FUNCTION app.default_team_id() TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.delete_points() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.delete_points() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.forbid_agency_change() FROM PUBLIC;
 
@@ -19372,11 +21447,15 @@ GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO service_role;
 GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO gardenos_owner;
 GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO gardenos_tenancy_writer;
+GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.is_agent_acting() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_agent_acting() TO authenticated;
 GRANT ALL ON FUNCTION app.is_agent_acting() TO service_role;
 GRANT ALL ON FUNCTION app.is_agent_acting() TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.is_in_reach(reach app.record_scope, owner_id uuid, team_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_in_reach(reach app.record_scope, owner_id uuid, team_id uuid) TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.is_live_member(member_id uuid, agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_live_member(member_id uuid, agency uuid) TO service_role;
@@ -19418,6 +21497,7 @@ GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO 
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_worker;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_tenancy_writer;
+GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.may_as_myself(action text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.may_as_myself(action text) TO authenticated;
@@ -19426,6 +21506,11 @@ GRANT ALL ON FUNCTION app.may_as_myself(action text) TO gardenos_worker;
 GRANT ALL ON FUNCTION app.may_as_myself(action text) TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.may_as_myself(action text) TO gardenos_tenancy_writer;
 
+REVOKE ALL ON FUNCTION app.may_contact(contact uuid, purpose text, agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.may_contact(contact uuid, purpose text, agency uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.may_contact(contact uuid, purpose text, agency uuid) TO service_role;
+GRANT ALL ON FUNCTION app.may_contact(contact uuid, purpose text, agency uuid) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.membership_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.membership_id() TO authenticated;
 GRANT ALL ON FUNCTION app.membership_id() TO service_role;
@@ -19433,6 +21518,25 @@ GRANT ALL ON FUNCTION app.membership_id() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_tenancy_writer;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_crm_writer;
+GRANT ALL ON FUNCTION app.membership_id() TO gardenos_merger;
+
+REVOKE ALL ON FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.merge_contacts(winner uuid, loser uuid, choices jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.merge_contacts(winner uuid, loser uuid, choices jsonb) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.merge_fields(entity app.entity) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.merge_fields(entity app.entity) TO gardenos_merger;
+
+REVOKE ALL ON FUNCTION app.merged_consents(contact uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.merged_consents(contact uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.merged_consents(contact uuid) TO service_role;
+GRANT ALL ON FUNCTION app.merged_consents(contact uuid) TO gardenos_worker;
+GRANT ALL ON FUNCTION app.merged_consents(contact uuid) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb, choices jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb, choices jsonb) TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.my_agencies() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.my_agencies() TO authenticated;
@@ -19446,9 +21550,14 @@ REVOKE ALL ON FUNCTION app.my_teams() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.my_teams() TO authenticated;
 GRANT ALL ON FUNCTION app.my_teams() TO service_role;
 GRANT ALL ON FUNCTION app.my_teams() TO gardenos_worker;
+GRANT ALL ON FUNCTION app.my_teams() TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.new_token(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.new_token(agency uuid) TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.normal_point(kind app.point_kind, value text, e164 text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.normal_point(kind app.point_kind, value text, e164 text) TO authenticated;
+GRANT ALL ON FUNCTION app.normal_point(kind app.point_kind, value text, e164 text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.note_message() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_message() TO gardenos_owner;
@@ -19469,6 +21578,9 @@ GRANT ALL ON FUNCTION app.padded_key(key bytea, pad integer) TO gardenos_sealer;
 REVOKE ALL ON FUNCTION app.place_deal() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.place_deal() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.point_children(agency uuid, record_table regclass, from_id uuid, to_id uuid, stay uuid[], ids jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.point_children(agency uuid, record_table regclass, from_id uuid, to_id uuid, stay uuid[], ids jsonb) TO gardenos_merger;
+
 REVOKE ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO authenticated;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO service_role;
@@ -19477,11 +21589,13 @@ GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT member
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_tenancy_writer;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_search;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_crm_writer;
+GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO authenticated;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO service_role;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_worker;
+GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.record_scope() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.record_scope() TO authenticated;
@@ -19513,6 +21627,9 @@ GRANT ALL ON FUNCTION app.seal_is_valid(claims text, seal text) TO gardenos_tena
 REVOKE ALL ON FUNCTION app.sealed_text(claims text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.sealed_text(claims text) TO gardenos_sealer;
 
+REVOKE ALL ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.stamp_deletion() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.stamp_global() FROM PUBLIC;
@@ -19528,6 +21645,10 @@ GRANT ALL ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, val
 REVOKE ALL ON FUNCTION app.switch_agency(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.switch_agency(agency uuid) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.tag_record(tag_id uuid, contact_id uuid, company_id uuid, deal_id uuid, agency_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.tag_record(tag_id uuid, contact_id uuid, company_id uuid, deal_id uuid, agency_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.tag_record(tag_id uuid, contact_id uuid, company_id uuid, deal_id uuid, agency_id uuid) TO service_role;
+
 REVOKE ALL ON FUNCTION app.teams_i_lead() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.teams_i_lead() TO authenticated;
 GRANT ALL ON FUNCTION app.teams_i_lead() TO gardenos_tenancy_writer;
@@ -19542,6 +21663,51 @@ GRANT ALL ON FUNCTION app.token_hash(token text) TO gardenos_tenancy_writer;
 
 REVOKE ALL ON FUNCTION app.total_deals() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.total_deals() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.undo_merge(id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.undo_merge(id uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.unmerged_values(winner jsonb, before_merge jsonb, merged jsonb, fields jsonb, OUT back jsonb, OUT changed_since text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.unmerged_values(winner jsonb, before_merge jsonb, merged jsonb, fields jsonb, OUT back jsonb, OUT changed_since text[]) TO gardenos_merger;
+
+REVOKE ALL ON FUNCTION app.upsert_calendar_event(data jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.upsert_calendar_event(data jsonb) TO authenticated;
+GRANT ALL ON FUNCTION app.upsert_calendar_event(data jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.upsert_company(data jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.upsert_company(data jsonb) TO authenticated;
+GRANT ALL ON FUNCTION app.upsert_company(data jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.upsert_contact(data jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.upsert_contact(data jsonb) TO authenticated;
+GRANT ALL ON FUNCTION app.upsert_contact(data jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.upsert_contact_company(data jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.upsert_contact_company(data jsonb) TO authenticated;
+GRANT ALL ON FUNCTION app.upsert_contact_company(data jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.upsert_contact_point(data jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.upsert_contact_point(data jsonb) TO authenticated;
+GRANT ALL ON FUNCTION app.upsert_contact_point(data jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.upsert_conversation(data jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.upsert_conversation(data jsonb) TO authenticated;
+GRANT ALL ON FUNCTION app.upsert_conversation(data jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.upsert_message(data jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.upsert_message(data jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.upsert_product(data jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.upsert_product(data jsonb) TO authenticated;
+GRANT ALL ON FUNCTION app.upsert_product(data jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.upsert_saved_view(data jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.upsert_saved_view(data jsonb) TO authenticated;
+GRANT ALL ON FUNCTION app.upsert_saved_view(data jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.upsert_tag(data jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.upsert_tag(data jsonb) TO authenticated;
+GRANT ALL ON FUNCTION app.upsert_tag(data jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.user_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.user_id() TO authenticated;
@@ -19560,6 +21726,7 @@ GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_writer;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_sealer;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_redactor;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_crm_writer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO authenticated;
@@ -19896,6 +22063,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.activities TO service_role;
 GRANT SELECT ON TABLE crm.activities TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.activities TO authenticated;
 GRANT SELECT ON TABLE crm.activities TO gardenos_worker;
+GRANT SELECT ON TABLE crm.activities TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.activities TO authenticated;
 
@@ -19922,8 +22090,10 @@ GRANT INSERT(assignee_id),UPDATE(assignee_id) ON TABLE crm.activities TO authent
 GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.activities TO authenticated;
 
 GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.activities TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE crm.activities TO gardenos_merger;
 
 GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.activities TO authenticated;
+GRANT UPDATE(company_id) ON TABLE crm.activities TO gardenos_merger;
 
 GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.activities TO authenticated;
 
@@ -19942,6 +22112,7 @@ GRANT SELECT ON TABLE crm.calendar_events TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.calendar_events TO authenticated;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_crm_writer;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_worker;
+GRANT SELECT ON TABLE crm.calendar_events TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.calendar_events TO authenticated;
 
@@ -19974,6 +22145,7 @@ GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.calendar_events TO authenti
 GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.calendar_events TO authenticated;
 
 GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.calendar_events TO authenticated;
+GRANT UPDATE(company_id) ON TABLE crm.calendar_events TO gardenos_merger;
 
 GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.calendar_events TO authenticated;
 
@@ -19993,38 +22165,55 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.companies TO service_role;
 GRANT SELECT ON TABLE crm.companies TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.companies TO authenticated;
 GRANT SELECT ON TABLE crm.companies TO gardenos_worker;
+GRANT SELECT ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.companies TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.companies TO authenticated;
 
 GRANT INSERT(name),UPDATE(name) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(name) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(domain),UPDATE(domain) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(domain) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(industry_id),UPDATE(industry_id) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(industry_id) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(employees),UPDATE(employees) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(employees) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(annual_revenue),UPDATE(annual_revenue) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(annual_revenue) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(currency),UPDATE(currency) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(currency) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(street),UPDATE(street) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(street) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(city),UPDATE(city) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(city) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(region),UPDATE(region) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(region) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(postal_code),UPDATE(postal_code) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(postal_code) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(country),UPDATE(country) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(country) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(owner_id) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(team_id) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT UPDATE(merged_into_id) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(custom),UPDATE(custom) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(custom) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.companies TO authenticated;
 
@@ -20033,11 +22222,13 @@ GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.companies TO authentica
 GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.companies TO authenticated;
 
 GRANT UPDATE(deleted_at) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(deleted_at) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT SELECT,INSERT ON TABLE crm.consents TO service_role;
 GRANT SELECT ON TABLE crm.consents TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.consents TO authenticated;
 GRANT SELECT,INSERT ON TABLE crm.consents TO gardenos_worker;
+GRANT SELECT ON TABLE crm.consents TO gardenos_merger;
 
 GRANT INSERT(agency_id) ON TABLE crm.consents TO authenticated;
 
@@ -20064,18 +22255,22 @@ GRANT INSERT(created_by) ON TABLE crm.consents TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contact_companies TO service_role;
 GRANT SELECT ON TABLE crm.contact_companies TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.contact_companies TO authenticated;
+GRANT SELECT,INSERT,DELETE ON TABLE crm.contact_companies TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contact_companies TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.contact_companies TO authenticated;
 
 GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.contact_companies TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE crm.contact_companies TO gardenos_merger;
 
 GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.contact_companies TO authenticated;
+GRANT UPDATE(company_id) ON TABLE crm.contact_companies TO gardenos_merger;
 
 GRANT INSERT(role_title),UPDATE(role_title) ON TABLE crm.contact_companies TO authenticated;
 
 GRANT INSERT(is_primary),UPDATE(is_primary) ON TABLE crm.contact_companies TO authenticated;
+GRANT UPDATE(is_primary) ON TABLE crm.contact_companies TO gardenos_merger;
 
 GRANT INSERT(started_on),UPDATE(started_on) ON TABLE crm.contact_companies TO authenticated;
 
@@ -20092,12 +22287,14 @@ GRANT SELECT ON TABLE crm.contact_points TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.contact_points TO authenticated;
 GRANT SELECT ON TABLE crm.contact_points TO gardenos_crm_writer;
 GRANT SELECT ON TABLE crm.contact_points TO gardenos_worker;
+GRANT SELECT ON TABLE crm.contact_points TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contact_points TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.contact_points TO authenticated;
 
 GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.contact_points TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE crm.contact_points TO gardenos_merger;
 
 GRANT INSERT(kind),UPDATE(kind) ON TABLE crm.contact_points TO authenticated;
 
@@ -20108,6 +22305,7 @@ GRANT INSERT(value),UPDATE(value) ON TABLE crm.contact_points TO authenticated;
 GRANT INSERT(e164),UPDATE(e164) ON TABLE crm.contact_points TO authenticated;
 
 GRANT INSERT(is_primary),UPDATE(is_primary) ON TABLE crm.contact_points TO authenticated;
+GRANT UPDATE(is_primary) ON TABLE crm.contact_points TO gardenos_merger;
 
 GRANT INSERT(is_shared),UPDATE(is_shared) ON TABLE crm.contact_points TO authenticated;
 
@@ -20128,34 +22326,49 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contacts TO service_role;
 GRANT SELECT ON TABLE crm.contacts TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.contacts TO authenticated;
 GRANT SELECT ON TABLE crm.contacts TO gardenos_worker;
+GRANT SELECT ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contacts TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.contacts TO authenticated;
 
 GRANT INSERT(full_name),UPDATE(full_name) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(full_name) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(first_name),UPDATE(first_name) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(first_name) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(last_name),UPDATE(last_name) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(last_name) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(job_title),UPDATE(job_title) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(job_title) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(lifecycle_id),UPDATE(lifecycle_id) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(lifecycle_id) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(source_id),UPDATE(source_id) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(source_id) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(locale),UPDATE(locale) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(locale) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(timezone),UPDATE(timezone) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(timezone) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(owner_id) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(team_id) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(do_not_contact),UPDATE(do_not_contact) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(do_not_contact) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT UPDATE(merged_into_id) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(custom),UPDATE(custom) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(custom) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.contacts TO authenticated;
 
@@ -20164,12 +22377,14 @@ GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.contacts TO authenticat
 GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.contacts TO authenticated;
 
 GRANT UPDATE(deleted_at) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(deleted_at) ON TABLE crm.contacts TO gardenos_merger;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.conversations TO service_role;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.conversations TO authenticated;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_crm_writer;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_worker;
+GRANT SELECT ON TABLE crm.conversations TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.conversations TO authenticated;
 GRANT INSERT(agency_id) ON TABLE crm.conversations TO gardenos_worker;
@@ -20187,6 +22402,7 @@ GRANT INSERT(status),UPDATE(status) ON TABLE crm.conversations TO gardenos_worke
 
 GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.conversations TO authenticated;
 GRANT INSERT(contact_id) ON TABLE crm.conversations TO gardenos_worker;
+GRANT UPDATE(contact_id) ON TABLE crm.conversations TO gardenos_merger;
 
 GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.conversations TO authenticated;
 GRANT INSERT(deal_id) ON TABLE crm.conversations TO gardenos_worker;
@@ -20233,6 +22449,10 @@ GRANT INSERT(deleted_at) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT INSERT(deleted_by) ON TABLE crm.conversations TO gardenos_worker;
 
+GRANT SELECT ON TABLE crm.current_consents TO authenticated;
+GRANT SELECT ON TABLE crm.current_consents TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.current_consents TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.custom_field_defs TO service_role;
 GRANT SELECT ON TABLE crm.custom_field_defs TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.custom_field_defs TO authenticated;
@@ -20271,6 +22491,7 @@ GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.custom_field_defs TO 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deal_contacts TO service_role;
 GRANT SELECT ON TABLE crm.deal_contacts TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.deal_contacts TO authenticated;
+GRANT SELECT,INSERT,DELETE ON TABLE crm.deal_contacts TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deal_contacts TO authenticated;
 
@@ -20279,6 +22500,7 @@ GRANT INSERT(id),UPDATE(id) ON TABLE crm.deal_contacts TO authenticated;
 GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.deal_contacts TO authenticated;
 
 GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.deal_contacts TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE crm.deal_contacts TO gardenos_merger;
 
 GRANT INSERT(role_title),UPDATE(role_title) ON TABLE crm.deal_contacts TO authenticated;
 
@@ -20331,6 +22553,7 @@ GRANT SELECT ON TABLE crm.deals TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.deals TO authenticated;
 GRANT SELECT ON TABLE crm.deals TO gardenos_crm_writer;
 GRANT SELECT ON TABLE crm.deals TO gardenos_worker;
+GRANT SELECT ON TABLE crm.deals TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deals TO authenticated;
 
@@ -20343,8 +22566,10 @@ GRANT INSERT(pipeline_id),UPDATE(pipeline_id) ON TABLE crm.deals TO authenticate
 GRANT INSERT(stage_id),UPDATE(stage_id) ON TABLE crm.deals TO authenticated;
 
 GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.deals TO authenticated;
+GRANT UPDATE(company_id) ON TABLE crm.deals TO gardenos_merger;
 
 GRANT INSERT(primary_contact_id),UPDATE(primary_contact_id) ON TABLE crm.deals TO authenticated;
+GRANT UPDATE(primary_contact_id) ON TABLE crm.deals TO gardenos_merger;
 
 GRANT INSERT(amount),UPDATE(amount) ON TABLE crm.deals TO authenticated;
 GRANT UPDATE(amount) ON TABLE crm.deals TO gardenos_crm_writer;
@@ -20375,6 +22600,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.files TO service_role;
 GRANT SELECT ON TABLE crm.files TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.files TO authenticated;
 GRANT SELECT ON TABLE crm.files TO gardenos_worker;
+GRANT SELECT ON TABLE crm.files TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.files TO authenticated;
 
@@ -20404,8 +22630,10 @@ GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.files TO authenticated;
 GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.files TO authenticated;
 
 GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.files TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE crm.files TO gardenos_merger;
 
 GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.files TO authenticated;
+GRANT UPDATE(company_id) ON TABLE crm.files TO gardenos_merger;
 
 GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.files TO authenticated;
 
@@ -20449,11 +22677,17 @@ GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.lookup_values TO auth
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.merge_records TO service_role;
 GRANT SELECT ON TABLE crm.merge_records TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.merge_records TO authenticated;
+GRANT SELECT,INSERT ON TABLE crm.merge_records TO gardenos_merger;
+
+GRANT UPDATE(undone_at) ON TABLE crm.merge_records TO gardenos_merger;
+
+GRANT UPDATE(undone_by_id) ON TABLE crm.merge_records TO gardenos_merger;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.messages TO service_role;
 GRANT SELECT ON TABLE crm.messages TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.messages TO authenticated;
 GRANT SELECT,INSERT ON TABLE crm.messages TO gardenos_worker;
+GRANT SELECT ON TABLE crm.messages TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.messages TO authenticated;
 
@@ -20465,6 +22699,8 @@ GRANT INSERT(direction),UPDATE(direction) ON TABLE crm.messages TO authenticated
 
 GRANT INSERT(status),UPDATE(status) ON TABLE crm.messages TO authenticated;
 GRANT UPDATE(status) ON TABLE crm.messages TO gardenos_worker;
+
+GRANT UPDATE(sender_contact_id) ON TABLE crm.messages TO gardenos_merger;
 
 GRANT INSERT(sender_label),UPDATE(sender_label) ON TABLE crm.messages TO authenticated;
 
@@ -20497,6 +22733,7 @@ GRANT SELECT,DELETE ON TABLE crm.participants TO authenticated;
 GRANT SELECT ON TABLE crm.participants TO gardenos_search;
 GRANT SELECT ON TABLE crm.participants TO gardenos_crm_writer;
 GRANT SELECT,INSERT ON TABLE crm.participants TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE ON TABLE crm.participants TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.participants TO authenticated;
 
@@ -20509,6 +22746,7 @@ GRANT INSERT(calendar_event_id),UPDATE(calendar_event_id) ON TABLE crm.participa
 GRANT INSERT(membership_id),UPDATE(membership_id) ON TABLE crm.participants TO authenticated;
 
 GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.participants TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE crm.participants TO gardenos_merger;
 
 GRANT INSERT(address),UPDATE(address) ON TABLE crm.participants TO authenticated;
 
@@ -20608,6 +22846,7 @@ GRANT UPDATE(deleted_at) ON TABLE crm.products TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.record_tags TO service_role;
 GRANT SELECT ON TABLE crm.record_tags TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.record_tags TO authenticated;
+GRANT SELECT,INSERT,DELETE ON TABLE crm.record_tags TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.record_tags TO authenticated;
 
@@ -20616,8 +22855,10 @@ GRANT INSERT(id),UPDATE(id) ON TABLE crm.record_tags TO authenticated;
 GRANT INSERT(tag_id),UPDATE(tag_id) ON TABLE crm.record_tags TO authenticated;
 
 GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.record_tags TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE crm.record_tags TO gardenos_merger;
 
 GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.record_tags TO authenticated;
+GRANT UPDATE(company_id) ON TABLE crm.record_tags TO gardenos_merger;
 
 GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.record_tags TO authenticated;
 
@@ -20778,6 +23019,11 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.import_rows TO service_ro
 GRANT SELECT ON TABLE integration.import_rows TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.import_rows TO authenticated;
 GRANT SELECT,INSERT,UPDATE ON TABLE integration.import_rows TO gardenos_worker;
+GRANT SELECT ON TABLE integration.import_rows TO gardenos_merger;
+
+GRANT UPDATE(contact_id) ON TABLE integration.import_rows TO gardenos_merger;
+
+GRANT UPDATE(company_id) ON TABLE integration.import_rows TO gardenos_merger;
 
 GRANT SELECT,INSERT ON TABLE integration.outbox_events TO service_role;
 GRANT SELECT ON TABLE integration.outbox_events TO gardenos_auditor;
@@ -20887,10 +23133,13 @@ GRANT SELECT,DELETE ON TABLE tenancy.invitations TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.invitations TO service_role;
 GRANT SELECT ON TABLE tenancy.invitations TO gardenos_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.invitations TO gardenos_tenancy_writer;
+GRANT SELECT ON TABLE tenancy.invitations TO gardenos_merger;
 
 GRANT UPDATE(agency_id) ON TABLE tenancy.invitations TO authenticated;
 
 GRANT UPDATE(id) ON TABLE tenancy.invitations TO authenticated;
+
+GRANT UPDATE(contact_id) ON TABLE tenancy.invitations TO gardenos_merger;
 
 GRANT UPDATE(expires_at) ON TABLE tenancy.invitations TO authenticated;
 
@@ -20912,6 +23161,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.memberships TO service_role;
 GRANT SELECT ON TABLE tenancy.memberships TO gardenos_membership_reader;
 GRANT SELECT ON TABLE tenancy.memberships TO gardenos_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.memberships TO gardenos_tenancy_writer;
+GRANT SELECT ON TABLE tenancy.memberships TO gardenos_merger;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE tenancy.memberships TO authenticated;
 
@@ -20936,6 +23186,8 @@ GRANT INSERT(work_email),UPDATE(work_email) ON TABLE tenancy.memberships TO auth
 GRANT INSERT(avatar_path),UPDATE(avatar_path) ON TABLE tenancy.memberships TO authenticated;
 
 GRANT INSERT(default_team_id),UPDATE(default_team_id) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT UPDATE(contact_id) ON TABLE tenancy.memberships TO gardenos_merger;
 
 GRANT INSERT(created_at),UPDATE(created_at) ON TABLE tenancy.memberships TO authenticated;
 

@@ -12,7 +12,8 @@ declare
     ];
     narrow constant text[] := array[
         'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer', 'gardenos_search',
-        'gardenos_crm_writer', 'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
+        'gardenos_crm_writer', 'gardenos_merger', 'gardenos_audit_writer', 'gardenos_audit_sealer',
+        'gardenos_audit_redactor'
     ];
     auditing constant text[] := array[
         'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
@@ -42,6 +43,7 @@ begin
             (array['tenancy'], 'usage', narrow),
             (array['crm'], 'usage', array['gardenos_search']),
             (array['crm', 'governance'], 'usage', array['gardenos_crm_writer']),
+            (array['crm', 'integration'], 'usage', array['gardenos_merger']),
             (
                 array['migration'], 'usage',
                 array['gardenos_sealer'] || auditing
@@ -138,8 +140,8 @@ do $bootstrap$
 declare
     creators constant text[] := array[
         'gardenos_owner', 'gardenos_migrator', 'gardenos_membership_reader', 'gardenos_tenancy_writer',
-        'gardenos_sealer', 'gardenos_search', 'gardenos_crm_writer', 'gardenos_audit_writer',
-        'gardenos_audit_sealer', 'gardenos_audit_redactor'
+        'gardenos_sealer', 'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger',
+        'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
     ];
     creator text;
     spec record;

@@ -30,6 +30,7 @@ role_fact (role_name, login, inherit, superuser, bypassrls, others) as (
     ('gardenos_sealer', false, false, false, false, false),
     ('gardenos_search', false, false, false, false, false),
     ('gardenos_crm_writer', false, false, false, false, false),
+    ('gardenos_merger', false, false, false, false, false),
     ('gardenos_audit_writer', false, false, false, false, false),
     ('gardenos_audit_sealer', false, false, false, false, false),
     ('gardenos_audit_redactor', false, false, false, false, false)
@@ -70,6 +71,7 @@ membership_fact (member, granted, inherits) as (
     ('gardenos_migrator', 'gardenos_sealer', false),
     ('gardenos_migrator', 'gardenos_search', false),
     ('gardenos_migrator', 'gardenos_crm_writer', false),
+    ('gardenos_migrator', 'gardenos_merger', false),
     ('gardenos_migrator', 'gardenos_audit_writer', false),
     ('gardenos_migrator', 'gardenos_audit_sealer', false),
     ('gardenos_migrator', 'gardenos_audit_redactor', false),
@@ -83,6 +85,7 @@ narrow_role (role_name) as (
     ('gardenos_sealer'),
     ('gardenos_search'),
     ('gardenos_crm_writer'),
+    ('gardenos_merger'),
     ('gardenos_audit_writer'),
     ('gardenos_audit_sealer'),
     ('gardenos_audit_redactor')
@@ -185,6 +188,8 @@ schema_privilege (schema_name, privilege, role_name) as (
     ('crm', 'usage', 'gardenos_search'),
     ('crm', 'usage', 'gardenos_crm_writer'),
     ('governance', 'usage', 'gardenos_crm_writer'),
+    ('crm', 'usage', 'gardenos_merger'),
+    ('integration', 'usage', 'gardenos_merger'),
     ('migration', 'usage', 'gardenos_sealer'),
     ('migration', 'usage', 'gardenos_audit_writer'),
     ('migration', 'usage', 'gardenos_audit_sealer'),

@@ -27,7 +27,8 @@ grant execute on function app.contact_id() to
     authenticated,
     service_role,
     gardenos_worker,
-    gardenos_search;
+    gardenos_search,
+    gardenos_merger;
 
 comment on function app.contact_id() is
 'The contact behind the client who is asking; null for everybody else.';

@@ -10,7 +10,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
-    if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer') then
+    if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer', 'gardenos_merger') then
         return new;
     end if;
     if app.outranks_me(old.role) then

@@ -17,11 +17,11 @@ begin
             raise exception 'A message stays in its conversation.'
                 using errcode = 'PT403';
         end if;
-        -- a foreign key clears who wrote it
+        -- a foreign key clears who wrote it, and a merge says it of the contact that is left
         if new.sender_membership_id is not null then
             new.sender_membership_id := old.sender_membership_id;
         end if;
-        if new.sender_contact_id is not null then
+        if new.sender_contact_id is not null and current_user <> 'gardenos_merger' then
             new.sender_contact_id := old.sender_contact_id;
         end if;
     end if;

@@ -24,7 +24,8 @@ grant execute on function app.is_agent(uuid) to
     authenticated,
     service_role,
     gardenos_owner,
-    gardenos_tenancy_writer;
+    gardenos_tenancy_writer,
+    gardenos_merger;
 
 comment on function app.is_agent(uuid) is
 'True when this user is of kind agent.';

@@ -52,6 +52,7 @@ NARROW = (
     "gardenos_sealer",
     "gardenos_search",
     "gardenos_crm_writer",
+    "gardenos_merger",
     "gardenos_audit_writer",
     "gardenos_audit_sealer",
     "gardenos_audit_redactor",

@@ -132,6 +132,7 @@ UNBOUND_ROLES = {
     "gardenos_auditor": "reads everything, read-only",
     "gardenos_search": "owns the look-ups that policies cannot make without asking each other",
     "gardenos_crm_writer": "owns the triggers that keep what no client writes",
+    "gardenos_merger": "owns merging: moves every child, looks for duplicates and merged consents",
     "gardenos_audit_writer": "owns the triggers that append to the trail; reads nothing",
     "gardenos_audit_sealer": "owns sealing: reads the trail, appends seals",
     "gardenos_audit_redactor": "owns redaction: empties values of the trail, recorded",
@@ -145,6 +146,7 @@ CLOSED_ROLES = {
     "gardenos_sealer",
     "gardenos_search",
     "gardenos_crm_writer",
+    "gardenos_merger",
     "gardenos_audit_writer",
     "gardenos_audit_sealer",
     "gardenos_audit_redactor",
@@ -177,12 +179,30 @@ KEEPERS = [
     "app.place_deal()",
     "app.total_deals()",
 ]
+# What adds or changes a row by its natural key.
+UPSERTS = [
+    "app.upsert_company(jsonb)",
+    "app.upsert_contact(jsonb)",
+    "app.upsert_contact_point(jsonb)",
+    "app.upsert_contact_company(jsonb)",
+    "app.upsert_tag(jsonb)",
+    "app.upsert_saved_view(jsonb)",
+    "app.upsert_product(jsonb)",
+    "app.upsert_conversation(jsonb)",
+    "app.upsert_calendar_event(jsonb)",
+    "app.tag_record(uuid,uuid,uuid,uuid,uuid)",
+]
 # Every function, and who may execute it besides its owner.
 EXECUTE: dict[str, list[str]] = {
     # who is asking: the roles of the floor ask, and the narrow roles inside their own functions
     "app.agency_id()": [*ASKING, *NARROW_ASKING],
     "app.agency_role()": [*ASKING, *NARROW_ASKING],
-    "app.membership_id()": [*ASKING, *NARROW_ASKING, "gardenos_crm_writer"],
+    "app.membership_id()": [
+        *ASKING,
+        *NARROW_ASKING,
+        "gardenos_crm_writer",
+        "gardenos_merger",
+    ],
     "app.record_scope()": [*ASKING, *NARROW_ASKING],
     "app.user_id()": [*ASKING, *NARROW_ASKING],
     # foreign keys clear a reference as the owner, and the triggers of the row ask
@@ -192,18 +212,20 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_tenancy_writer",
         "gardenos_search",
         "gardenos_crm_writer",
+        "gardenos_merger",
     ],
     # how far a row scope reaches; policies ask once per statement
-    "app.reach(text,app.agency_role[],app.agency_role[],app.agency_role[],app.agency_role[])": (
-        ASKING
-    ),
-    "app.my_teams()": ASKING,
+    "app.reach(text,app.agency_role[],app.agency_role[],app.agency_role[],app.agency_role[])": [
+        *ASKING,
+        "gardenos_merger",
+    ],
+    "app.my_teams()": [*ASKING, "gardenos_merger"],
     "app.my_events()": ASKING,
-    "app.contact_id()": [*ASKING, "gardenos_search"],
+    "app.contact_id()": [*ASKING, "gardenos_search", "gardenos_merger"],
     "app.can_import()": ASKING,
     "app.is_agent_acting()": ASKING,
     "app.default_team_id()": ASKING,
-    "app.may(text,app.agency_role[])": [*ASKING, *NARROW_ASKING],
+    "app.may(text,app.agency_role[])": [*ASKING, *NARROW_ASKING, "gardenos_merger"],
     "app.may_as_myself(text)": [*ASKING, *NARROW_ASKING],
     "app.claims()": [*ASKING, "gardenos_app", *NARROW_ASKING],
     "app.seal_is_valid(text,text)": [*ASKING, "gardenos_app", *NARROW_ASKING],
@@ -246,6 +268,7 @@ EXECUTE: dict[str, list[str]] = {
         "service_role",
         "gardenos_owner",
         "gardenos_tenancy_writer",
+        "gardenos_merger",
     ],
     "app.is_live_member(uuid,uuid)": ["service_role", "gardenos_tenancy_writer"],
     "app.outranks_me(app.agency_role)": ["authenticated", "gardenos_tenancy_writer"],
@@ -256,6 +279,7 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_sealer",
         "gardenos_tenancy_writer",
         "gardenos_crm_writer",
+        "gardenos_merger",
         *sorted(AUDITING),
     ],
     "app.uuid_v7_floor(timestamp with time zone)": [
@@ -345,6 +369,27 @@ EXECUTE: dict[str, list[str]] = {
     "app.guard_message()": [],
     "app.keep_participants()": [],
     **{name: ["gardenos_owner"] for name in (*KEEPERS, *RECORDERS)},
+    # merging, and what it is made of
+    "app.merge_contacts(uuid,uuid,jsonb)": ["authenticated"],
+    "app.merge_companies(uuid,uuid,jsonb)": ["authenticated"],
+    "app.undo_merge(uuid)": ["authenticated"],
+    "app.duplicate_candidates(text,uuid,integer)": ["authenticated"],
+    "app.similar_names(app.entity,text,integer)": ["authenticated"],
+    "app.can_merge()": ["authenticated", "service_role", "gardenos_merger"],
+    "app.is_in_reach(app.record_scope,uuid,uuid)": ["gardenos_merger"],
+    "app.merge_fields(app.entity)": ["gardenos_merger"],
+    "app.merged_values(jsonb,jsonb,jsonb,jsonb)": ["gardenos_merger"],
+    "app.unmerged_values(jsonb,jsonb,jsonb,jsonb)": ["gardenos_merger"],
+    "app.children_of(regclass)": ["gardenos_merger"],
+    "app.point_children(uuid,regclass,uuid,uuid,uuid[],jsonb)": ["gardenos_merger"],
+    # consent
+    "app.may_contact(uuid,text,uuid)": ASKING,
+    "app.merged_consents(uuid)": [*ASKING, "gardenos_auditor"],
+    # upserts by an index that PostgREST cannot name
+    **{name: ["authenticated", "service_role"] for name in UPSERTS},
+    "app.upsert_message(jsonb)": ["service_role"],
+    "app.check_keys(text,jsonb,text[],text[])": ["authenticated", "service_role"],
+    "app.normal_point(app.point_kind,text,text)": ["authenticated", "service_role"],
     # asked by the triggers that look at values, and by those of the trail
     "app.is_value_of(app.field_type,jsonb,jsonb)": ["gardenos_crm_writer"],
     "app.is_open_conversation(uuid,uuid)": ["gardenos_audit_writer"],
@@ -390,6 +435,11 @@ DEFINERS = {
     "app.default_team_id()": "gardenos_membership_reader",
     "app.my_events()": "gardenos_search",
     "app.is_open_conversation(uuid,uuid)": "gardenos_crm_writer",
+    "app.merge_contacts(uuid,uuid,jsonb)": "gardenos_merger",
+    "app.merge_companies(uuid,uuid,jsonb)": "gardenos_merger",
+    "app.undo_merge(uuid)": "gardenos_merger",
+    "app.similar_names(app.entity,text,integer)": "gardenos_merger",
+    "app.merged_consents(uuid)": "gardenos_merger",
     **dict.fromkeys(KEEPERS, "gardenos_crm_writer"),
     **dict.fromkeys(RECORDERS, "gardenos_audit_writer"),
 }
@@ -422,6 +472,9 @@ RUNS_TEXT = {
     "audit.retire(date,bigint,text)": "detaches a partition, by the name the catalogue has for it",
     "audit.drop_retired(date)": "drops a table named after a month",
     "audit.as_of(text,uuid,timestamp with time zone,uuid)": "reads a table the catalogue knows",
+    "app.point_children(uuid,regclass,uuid,uuid,uuid[],jsonb)": (
+        "writes the columns that the foreign keys of the catalogue name"
+    ),
 }
 
 # --- what the checks read -------------------------------------------------------------------------

@@ -30,8 +30,35 @@ SECRETS = (
 # Append-only, and back-office code may add; the other histories are written by triggers alone.
 ADDED_TO = {"crm.consents", "integration.outbox_events", "governance.suppressions"}
 
+# What a merge moves, with a column that it may set; the first two are what it merges.
+MOVED = {
+    "crm.contacts": "custom",
+    "crm.companies": "custom",
+    "crm.contact_points": "is_primary",
+    "crm.deals": "company_id",
+    "crm.activities": "contact_id",
+    "crm.conversations": "contact_id",
+    "crm.messages": "sender_contact_id",
+    "crm.calendar_events": "company_id",
+    "crm.files": "contact_id",
+    "integration.import_rows": "contact_id",
+    "tenancy.memberships": "contact_id",
+    "tenancy.invitations": "contact_id",
+}
+# Links that both may have, so that one of them is dropped.
+DROPPED = {
+    "crm.contact_companies": "company_id",
+    "crm.record_tags": "contact_id",
+    "crm.deal_contacts": "contact_id",
+    "crm.participants": "contact_id",
+}
+
 # What a role that may update some columns only sets.
 COLUMNS = {
+    **{
+        ("gardenos_merger", table): f"{column} = {column}"
+        for table, column in {**MOVED, **DROPPED, "crm.merge_records": "undone_at"}.items()
+    },
     ("gardenos_crm_writer", "crm.contact_points"): "deleted_at = deleted_at",
     ("gardenos_crm_writer", "crm.pipeline_stages"): "outcome = outcome",
     ("gardenos_crm_writer", "crm.deals"): "amount = amount",
@@ -104,6 +131,13 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "crm.conversations": {"select", "update"},
         "crm.calendar_events": {"select", "update"},
         "governance.suppressions": READ,
+    },
+    # merges read what they move, write what points to a record, and drop doubles
+    "gardenos_merger": {
+        **{table: {"select", "update"} for table in MOVED},
+        **dict.fromkeys(DROPPED, ALL),
+        "crm.merge_records": KEEP,
+        "crm.consents": READ,
     },
     "gardenos_monitor": {},
     "gardenos_migrator": {},
@@ -203,6 +237,7 @@ LOGINS = {
         "gardenos_sealer",
         "gardenos_search",
         "gardenos_crm_writer",
+        "gardenos_merger",
         *AUDITING,
     },
     "supabase_auth_admin": set(),
