@@ -1146,10 +1146,6 @@ begin
        and c.confrelid = record_table
        and c.conparentid = 0
        and c.conrelid not in ('crm.consents'::regclass, 'crm.merge_records'::regclass)
-    union
-    select r.table_name, 'contact_id'
-      from (values ('tenancy.memberships'), ('tenancy.invitations')) as r (table_name)
-     where record_table = 'crm.contacts'::regclass
      order by 1, 2;
 end;
 $$;

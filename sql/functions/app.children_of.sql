@@ -1,7 +1,6 @@
 -- Everything that hangs on contacts or companies, read off the foreign keys, so that a table that comes
 -- later is not forgotten. Two do not move: consents, which are never changed and are read through
--- merged_into_id, and merge_records, which say what was. Logins and invitations of clients name their
--- contact without a foreign key.
+-- merged_into_id, and merge_records, which say what was.
 create or replace function app.children_of(record_table regclass)
 returns table (table_name text, column_name text)
 language plpgsql
@@ -22,10 +21,6 @@ begin
        and c.confrelid = record_table
        and c.conparentid = 0
        and c.conrelid not in ('crm.consents'::regclass, 'crm.merge_records'::regclass)
-    union
-    select r.table_name, 'contact_id'
-      from (values ('tenancy.memberships'), ('tenancy.invitations')) as r (table_name)
-     where record_table = 'crm.contacts'::regclass
      order by 1, 2;
 end;
 $function$;
