@@ -159,6 +159,15 @@ with check (
     )
 );
 
+create policy "search finds by words"
+on crm.activities
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.activities
 as permissive
@@ -218,3 +227,5 @@ grant update (
 grant select, insert, update, delete on table crm.activities to service_role;
 
 grant select on table crm.activities to gardenos_auditor;
+
+grant select on table crm.activities to gardenos_search;

@@ -138,6 +138,15 @@ using (
     and (select app.may('crm.companies:delete', 'owner'))
 );
 
+create policy "search finds by words"
+on crm.companies
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.companies
 as permissive
@@ -197,3 +206,5 @@ grant update (
 grant select, insert, update, delete on table crm.companies to service_role;
 
 grant select on table crm.companies to gardenos_auditor;
+
+grant select on table crm.companies to gardenos_search;

@@ -138,6 +138,15 @@ using (
     and (select app.may('crm.contacts:delete', 'owner'))
 );
 
+create policy "search finds by words"
+on crm.contacts
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.contacts
 as permissive
@@ -193,3 +202,5 @@ grant update (
 grant select, insert, update, delete on table crm.contacts to service_role;
 
 grant select on table crm.contacts to gardenos_auditor;
+
+grant select on table crm.contacts to gardenos_search;

@@ -134,6 +134,15 @@ with check (
     )
 );
 
+create policy "search finds by words"
+on crm.messages
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.messages
 as permissive
@@ -184,3 +193,5 @@ grant update (
 grant select, insert, update, delete on table crm.messages to service_role;
 
 grant select on table crm.messages to gardenos_auditor;
+
+grant select on table crm.messages to gardenos_search;

@@ -109,7 +109,7 @@ UNBOUND_ROLES = {
     "gardenos_membership_reader": "owns the functions that prove claims: the floor asks them",
     "gardenos_tenancy_writer": "owns invitations, new agencies, API keys, last owner",
     "gardenos_auditor": "reads everything, read-only",
-    "gardenos_search": "owns the look-ups that policies cannot make without asking each other",
+    "gardenos_search": "owns the searches, and look-ups that policies cannot make of each other",
     "gardenos_crm_writer": "owns the triggers that keep what no client writes",
     "gardenos_audit_writer": "owns the triggers that append to the trail; reads nothing",
     "gardenos_audit_sealer": "owns sealing: reads the trail, appends seals",
@@ -156,6 +156,33 @@ KEEPERS = [
     "app.place_deal()",
     "app.total_deals()",
 ]
+# Lists that can be searched: what people call, and for most what looks past RLS for it.
+CANDIDATES = [
+    f"app.{name}_candidates(text,integer,uuid)"
+    for name in (
+        "activity",
+        "company",
+        "contact",
+        "conversation",
+        "deal",
+        "event",
+        "message",
+    )
+]
+SEARCHES = [
+    f"app.search_{name}(text,integer,uuid)"
+    for name in (
+        "activities",
+        "companies",
+        "contacts",
+        "conversations",
+        "deals",
+        "events",
+        "files",
+        "messages",
+        "products",
+    )
+]
 # Every function, and who may execute it besides its owner.
 EXECUTE: dict[str, list[str]] = {
     # who is asking: the roles of the floor ask, and the narrow roles inside their own functions
@@ -173,16 +200,17 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_crm_writer",
     ],
     # how far a row scope reaches; policies ask once per statement
-    "app.reach(text,app.agency_role[],app.agency_role[],app.agency_role[],app.agency_role[])": (
-        ASKING
-    ),
-    "app.my_teams()": ASKING,
+    "app.reach(text,app.agency_role[],app.agency_role[],app.agency_role[],app.agency_role[])": [
+        *ASKING,
+        "gardenos_search",
+    ],
+    "app.my_teams()": [*ASKING, "gardenos_search"],
     "app.my_events()": ASKING,
     "app.contact_id()": [*ASKING, "gardenos_search"],
     "app.can_import()": ASKING,
     "app.is_agent_acting()": ASKING,
     "app.default_team_id()": ASKING,
-    "app.may(text,app.agency_role[])": [*ASKING, *NARROW_ASKING],
+    "app.may(text,app.agency_role[])": [*ASKING, "gardenos_search", *NARROW_ASKING],
     "app.may_as_myself(text)": [*ASKING, *NARROW_ASKING],
     "app.claims()": [*ASKING, "gardenos_app", *NARROW_ASKING],
     "app.seal_is_valid(text,text)": [*ASKING, "gardenos_app", *NARROW_ASKING],
@@ -321,6 +349,11 @@ EXECUTE: dict[str, list[str]] = {
     "app.guard_message()": [],
     "app.keep_participants()": [],
     **{name: ["gardenos_owner"] for name in (*KEEPERS, *RECORDERS)},
+    # finding by words, and what a text becomes for it
+    **{name: ["authenticated"] for name in (*SEARCHES, *CANDIDATES)},
+    "app.search_text(text)": ["authenticated", "gardenos_search"],
+    "app.search_pattern(text)": ["authenticated", "gardenos_search"],
+    "app.search_words(text)": ["authenticated", "gardenos_search"],
     # asked by the triggers that look at values, and by those of the trail
     "app.is_value_of(app.field_type,jsonb,jsonb)": ["gardenos_crm_writer"],
     "app.is_open_conversation(uuid,uuid)": ["gardenos_audit_writer"],
@@ -364,6 +397,7 @@ DEFINERS = {
     "app.default_team_id()": "gardenos_membership_reader",
     "app.my_events()": "gardenos_search",
     "app.is_open_conversation(uuid,uuid)": "gardenos_crm_writer",
+    **dict.fromkeys(CANDIDATES, "gardenos_search"),
     **dict.fromkeys(KEEPERS, "gardenos_crm_writer"),
     **dict.fromkeys(RECORDERS, "gardenos_audit_writer"),
 }
