@@ -740,6 +740,37 @@ ALTER FUNCTION app.agency_id() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.agency_id() IS 'The agency of the claim, proved against a live membership; null when there is none.';
 
+CREATE FUNCTION app.agency_profile() RETURNS TABLE(agency_id uuid, slug text, name text, logo_path text, locale text, timezone text, default_currency text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    if not app.may(
+        'tenancy.agencies:select',
+        'owner', 'admin', 'manager', 'member', 'viewer', 'client', 'ai_agent'
+    ) then
+        return;
+    end if;
+    return query
+        select
+            a.id,
+            a.slug::text,
+            a.name::text,
+            a.logo_path::text,
+            a.locale::text,
+            a.timezone::text,
+            a.default_currency::text
+          from tenancy.agencies as a
+         where a.id = proof.agency_id;
+end;
+$$;
+
+ALTER FUNCTION app.agency_profile() OWNER TO gardenos_membership_reader;
+
+COMMENT ON FUNCTION app.agency_profile() IS 'What everybody in the agency, clients included, sees of it; no row without a live membership.';
+
 CREATE FUNCTION app.agency_role() RETURNS app.agency_role
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -831,6 +862,53 @@ $$;
 ALTER FUNCTION app.can_import() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.can_import() IS 'May I start and change imports, as far as capabilities go? False when nothing is proved.';
+
+CREATE FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+begin
+    return case can_read.schema_name || '.' || can_read.table_name
+        when 'crm.companies' then exists (
+            select 1 from crm.companies as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.contacts' then exists (
+            select 1 from crm.contacts as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.contact_points' then exists (
+            select 1 from crm.contact_points as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.deals' then exists (
+            select 1 from crm.deals as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.deal_line_items' then exists (
+            select 1 from crm.deal_line_items as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.activities' then exists (
+            select 1 from crm.activities as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.conversations' then exists (
+            select 1 from crm.conversations as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.calendar_events' then exists (
+            select 1 from crm.calendar_events as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.files' then exists (
+            select 1 from crm.files as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.products' then exists (
+            select 1 from crm.products as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        else false
+    end;
+end;
+$$;
+
+ALTER FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) IS 'True when the caller can read this record of crm now; false for tables without a history for everybody.';
 
 CREATE FUNCTION app.check_active_agency() RETURNS trigger
     LANGUAGE plpgsql
@@ -3438,6 +3516,55 @@ ALTER FUNCTION app.place_deal() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.place_deal() IS 'Sets what a deal takes from its stage.';
 
+CREATE FUNCTION app.portal_profile() RETURNS TABLE(contact_id uuid, full_name text, first_name text, last_name text, job_title text, locale text, timezone text, points jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    mine uuid := app.contact_id();
+begin
+    if not app.may('crm.contacts:select', 'client') then
+        return;
+    end if;
+    return query
+        select
+            c.id,
+            c.full_name::text,
+            c.first_name::text,
+            c.last_name::text,
+            c.job_title::text,
+            c.locale::text,
+            c.timezone::text,
+            (
+                select coalesce(
+                    jsonb_agg(
+                        jsonb_build_object(
+                            'kind', p.kind,
+                            'label', p.label,
+                            'value', p.value,
+                            'is_primary', p.is_primary
+                        )
+                        order by p.kind, not p.is_primary, p.value
+                    ),
+                    '[]'
+                )
+                  from crm.contact_points as p
+                 where p.agency_id = c.agency_id
+                   and p.contact_id = c.id
+                   and p.deleted_at is null
+            )
+          from crm.contacts as c
+         where c.agency_id = proof.agency_id
+           and c.id = mine
+           and c.deleted_at is null;
+end;
+$$;
+
+ALTER FUNCTION app.portal_profile() OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.portal_profile() IS 'What the client who is asking sees of itself; no row for anybody else.';
+
 CREATE FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3570,6 +3697,129 @@ $$;
 ALTER FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) IS 'How far I may do this (schema.table:command): own, team or all rows; null for none. The lists name roles.';
+
+CREATE FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $_$
+declare
+    left_out constant text[] := array['search', 'participant_ids', 'last_message_at'];
+    its_agency uuid := app.agency_id();
+    its_schema text := split_part(in_table, '.', 1);
+    its_table text := split_part(in_table, '.', 2);
+    state jsonb;
+    change record;
+begin
+    if moment is null then
+        raise exception 'Say which moment: it is null.'
+            using errcode = '22004';
+    end if;
+    if not app.can_read(its_schema, its_table, record_as_of.record_id)
+        or not app.may('audit.log:select', 'owner', 'admin', 'manager', 'member', 'viewer') then
+        return null;
+    end if;
+    execute format('select to_jsonb(r) from %I.%I as r where r.agency_id = $1 and r.id = $2', its_schema, its_table)
+       into state
+      using its_agency, record_as_of.record_id;
+    for change in
+        select e.op, e.at, e.changed, e.old_values, e.is_before, e.is_redacted
+          from audit.record_entries as e
+         where e.agency_id = its_agency
+           and e.schema_name = its_schema
+           and e.table_name = its_table
+           and e.record_id = record_as_of.record_id
+           and e.op <> 'redact'
+         order by e.epoch desc, e.timeline desc, e.seq desc
+    loop
+        exit when change.at <= moment;
+        if change.op = 'insert' then
+            return null;
+        end if;
+        if change.is_before then
+            raise exception 'This record was shared otherwise at that time, so it is not shown as it was.'
+                using errcode = '22023',
+                hint = 'Ask for a later time, or an owner or admin of the agency.';
+        end if;
+        state := state - change.changed || coalesce(change.old_values, '{}');
+    end loop;
+    if (state ->> 'created_at')::timestamptz > moment then
+        return null;
+    end if;
+    return state - left_out;
+end;
+$_$;
+
+ALTER FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) IS 'A record (in_table: schema.table) that the caller can read now, as it was then; null when it was not there.';
+
+CREATE FUNCTION app.record_history(in_table text, record_id uuid, before uuid DEFAULT NULL::uuid, page_size integer DEFAULT 100) RETURNS TABLE(id uuid, at timestamp with time zone, actor_kind app.actor_kind, actor_membership_id uuid, actor_name text, on_behalf_of_name text, op app.audit_op, changes jsonb, summary text, is_redacted boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    its_agency uuid := app.agency_id();
+    its_schema text := split_part(in_table, '.', 1);
+    its_table text := split_part(in_table, '.', 2);
+    page_limit integer := audit.page_limit(page_size);
+    from_epoch integer := 2147483647;
+    from_timeline integer := 2147483647;
+    from_seq bigint := 9223372036854775807;
+begin
+    if not app.can_read(its_schema, its_table, record_history.record_id) then
+        return;
+    end if;
+    if before is not null then
+        select e.epoch, e.timeline, e.seq
+          into from_epoch, from_timeline, from_seq
+          from audit.record_entries as e
+         where e.agency_id = its_agency
+           and e.schema_name = its_schema
+           and e.table_name = its_table
+           and e.record_id = record_history.record_id
+           and e.id = record_history.before;
+        if not found then
+            raise exception 'before is %, which is no row of the history of this record.', before
+                using errcode = '22023';
+        end if;
+    end if;
+    return query
+        select
+            e.id,
+            e.at,
+            e.actor_kind,
+            e.actor_membership_id,
+            a.display_name::text,
+            b.display_name::text,
+            e.op,
+            c.changes,
+            audit.summary(e.op, c.changes, e.is_redacted),
+            e.is_redacted
+          from audit.record_entries as e
+         cross join lateral (
+             select audit.changes(e.old_values, e.new_values)
+         ) as c (changes)
+          left join tenancy.memberships as a
+            on a.agency_id = its_agency
+           and a.user_id = e.actor_user_id
+          left join tenancy.memberships as b
+            on b.agency_id = its_agency
+           and b.user_id = e.on_behalf_of_id
+         where e.agency_id = its_agency
+           and e.schema_name = its_schema
+           and e.table_name = its_table
+           and e.record_id = record_history.record_id
+           and (e.epoch, e.timeline, e.seq) < (from_epoch, from_timeline, from_seq)
+         order by e.epoch desc, e.timeline desc, e.seq desc
+         limit page_limit;
+end;
+$$;
+
+ALTER FUNCTION app.record_history(in_table text, record_id uuid, before uuid, page_size integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.record_history(in_table text, record_id uuid, before uuid, page_size integer) IS 'The changes of a record (in_table: schema.table) that the caller can read now, newest first.';
 
 CREATE FUNCTION app.record_scope() RETURNS app.record_scope
     LANGUAGE plpgsql STABLE
@@ -5095,6 +5345,111 @@ $$;
 ALTER FUNCTION app.total_deals() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.total_deals() IS 'Sums the lines of deals.';
+
+CREATE TABLE tenancy.memberships (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    role app.agency_role NOT NULL,
+    record_scope app.record_scope DEFAULT 'own'::app.record_scope NOT NULL,
+    capabilities text[] DEFAULT '{}'::text[] NOT NULL,
+    status app.member_status DEFAULT 'active'::app.member_status NOT NULL,
+    display_name app.label NOT NULL,
+    job_title app.label,
+    work_email app.email,
+    avatar_path app.line,
+    default_team_id uuid,
+    contact_id uuid,
+    suspended_at timestamp with time zone,
+    removed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT memberships_capabilities_known CHECK ((capabilities <@ ARRAY['import'::text, 'export'::text, 'merge'::text])),
+    CONSTRAINT memberships_client_has_contact CHECK (((role <> 'client'::app.agency_role) OR (status = 'removed'::app.member_status) OR (contact_id IS NOT NULL))),
+    CONSTRAINT memberships_contact_only_for_client CHECK (((role = 'client'::app.agency_role) OR (contact_id IS NULL))),
+    CONSTRAINT memberships_scope_of_manager CHECK (((role <> 'manager'::app.agency_role) OR (record_scope <> 'own'::app.record_scope))),
+    CONSTRAINT memberships_scope_of_owner_and_admin CHECK (((role <> ALL (ARRAY['owner'::app.agency_role, 'admin'::app.agency_role])) OR (record_scope = 'all'::app.record_scope)))
+);
+
+ALTER TABLE ONLY tenancy.memberships FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE tenancy.memberships OWNER TO gardenos_owner;
+
+COMMENT ON TABLE tenancy.memberships IS 'A user in an agency: the proof of every claim, and the directory of colleagues. Never deleted.';
+
+COMMENT ON COLUMN tenancy.memberships.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN tenancy.memberships.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN tenancy.memberships.user_id IS 'The user; never changes.';
+
+COMMENT ON COLUMN tenancy.memberships.role IS 'What the member is in the agency.';
+
+COMMENT ON COLUMN tenancy.memberships.record_scope IS 'How far the member sees where the matrix says "scope".';
+
+COMMENT ON COLUMN tenancy.memberships.capabilities IS 'Extra rights: import, export, merge.';
+
+COMMENT ON COLUMN tenancy.memberships.status IS 'Only an active membership gives any rights.';
+
+COMMENT ON COLUMN tenancy.memberships.display_name IS 'personal: The name colleagues see.';
+
+COMMENT ON COLUMN tenancy.memberships.job_title IS 'personal: The position colleagues see.';
+
+COMMENT ON COLUMN tenancy.memberships.work_email IS 'personal: The address colleagues see.';
+
+COMMENT ON COLUMN tenancy.memberships.avatar_path IS 'personal: Path of the picture in storage.';
+
+COMMENT ON COLUMN tenancy.memberships.default_team_id IS 'Team of new records when none is given.';
+
+COMMENT ON COLUMN tenancy.memberships.contact_id IS 'The contact behind a client.';
+
+COMMENT ON COLUMN tenancy.memberships.suspended_at IS 'When it was suspended.';
+
+COMMENT ON COLUMN tenancy.memberships.removed_at IS 'When it ended.';
+
+COMMENT ON COLUMN tenancy.memberships.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN tenancy.memberships.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN tenancy.memberships.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN tenancy.memberships.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN tenancy.memberships.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE FUNCTION app.update_my_profile(display_name text DEFAULT NULL::text, job_title text DEFAULT NULL::text, avatar_path text DEFAULT NULL::text) RETURNS tenancy.memberships
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    mine tenancy.memberships;
+begin
+    if proof.membership_id is null or not app.may_as_myself('tenancy.memberships:update') then
+        raise exception 'You have no profile here: you are not signed in to an agency as a person.'
+            using errcode = '42501';
+    end if;
+    if btrim(update_my_profile.display_name) = '' then
+        raise exception 'A display name cannot be empty: colleagues know you by it.'
+            using errcode = '22023';
+    end if;
+    update tenancy.memberships as m
+       set display_name = coalesce(btrim(update_my_profile.display_name), m.display_name),
+           job_title = nullif(btrim(coalesce(update_my_profile.job_title, m.job_title)), ''),
+           avatar_path = nullif(btrim(coalesce(update_my_profile.avatar_path, m.avatar_path)), '')
+     where m.agency_id = proof.agency_id
+       and m.id = proof.membership_id
+    returning m.* into mine;
+    return mine;
+end;
+$$;
+
+ALTER FUNCTION app.update_my_profile(display_name text, job_title text, avatar_path text) OWNER TO gardenos_tenancy_writer;
+
+COMMENT ON FUNCTION app.update_my_profile(display_name text, job_title text, avatar_path text) IS 'Changes the caller''s own display name, job title and avatar; null leaves a value, empty removes it.';
 
 CREATE FUNCTION app.user_id() RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -15507,6 +15862,65 @@ ALTER TABLE audit.log ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE VIEW audit.record_entries WITH (security_barrier='true') AS
+ SELECT agency_id,
+    schema_name,
+    table_name,
+    record_id,
+    id,
+    epoch,
+    timeline,
+    seq,
+    at,
+    actor_kind,
+    actor_membership_id,
+    actor_user_id,
+    on_behalf_of_id,
+    op,
+    changed,
+    is_before,
+        CASE
+            WHEN (NOT is_before) THEN old_values
+            ELSE NULL::jsonb
+        END AS old_values,
+        CASE
+            WHEN (NOT is_before) THEN new_values
+            ELSE NULL::jsonb
+        END AS new_values,
+    ((salt IS NULL) AND (values_hash IS NOT NULL)) AS is_redacted
+   FROM ( SELECT l.agency_id,
+            l.id,
+            l.seq,
+            l.at,
+            l.schema_name,
+            l.table_name,
+            l.record_id,
+            l.op,
+            l.changed,
+            l.old_values,
+            l.new_values,
+            l.salt,
+            l.values_hash,
+            l.actor_kind,
+            l.actor_user_id,
+            l.actor_membership_id,
+            l.on_behalf_of_id,
+            l.api_key_id,
+            l.agency_role,
+            l.db_role,
+            l.request_id,
+            l.ip,
+            l.xid,
+            l.epoch,
+            l.timeline,
+            bool_or((('visibility'::text = ANY (l.changed)) OR ((l.op = ANY (ARRAY['insert'::app.audit_op, 'update'::app.audit_op])) AND (l.salt IS NULL) AND (l.values_hash IS NULL)))) OVER (PARTITION BY l.agency_id, l.schema_name, l.table_name, l.record_id ORDER BY l.epoch DESC, l.timeline DESC, l.seq DESC) AS is_before
+           FROM audit.log l) e
+  WHERE ((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.log:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role]) AS may) AND app.can_read(schema_name, table_name, record_id));
+
+ALTER VIEW audit.record_entries OWNER TO gardenos_owner;
+
+COMMENT ON VIEW audit.record_entries IS 'What became of the records that the caller can read now.';
+
 CREATE TABLE audit.retired (
     agency_id uuid NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -17148,80 +17562,6 @@ COMMENT ON COLUMN tenancy.issuers.kind IS 'What it is: gotrue, kratos, authentik
 COMMENT ON COLUMN tenancy.issuers.may_assert_user_id IS 'Whether its claim user_id is believed; otherwise (iss, sub) is looked up.';
 
 COMMENT ON COLUMN tenancy.issuers.active IS 'False: its tokens give no claims.';
-
-CREATE TABLE tenancy.memberships (
-    agency_id uuid DEFAULT app.agency_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    user_id uuid NOT NULL,
-    role app.agency_role NOT NULL,
-    record_scope app.record_scope DEFAULT 'own'::app.record_scope NOT NULL,
-    capabilities text[] DEFAULT '{}'::text[] NOT NULL,
-    status app.member_status DEFAULT 'active'::app.member_status NOT NULL,
-    display_name app.label NOT NULL,
-    job_title app.label,
-    work_email app.email,
-    avatar_path app.line,
-    default_team_id uuid,
-    contact_id uuid,
-    suspended_at timestamp with time zone,
-    removed_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by uuid,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_by uuid,
-    row_version integer DEFAULT 1 NOT NULL,
-    CONSTRAINT memberships_capabilities_known CHECK ((capabilities <@ ARRAY['import'::text, 'export'::text, 'merge'::text])),
-    CONSTRAINT memberships_client_has_contact CHECK (((role <> 'client'::app.agency_role) OR (status = 'removed'::app.member_status) OR (contact_id IS NOT NULL))),
-    CONSTRAINT memberships_contact_only_for_client CHECK (((role = 'client'::app.agency_role) OR (contact_id IS NULL))),
-    CONSTRAINT memberships_scope_of_manager CHECK (((role <> 'manager'::app.agency_role) OR (record_scope <> 'own'::app.record_scope))),
-    CONSTRAINT memberships_scope_of_owner_and_admin CHECK (((role <> ALL (ARRAY['owner'::app.agency_role, 'admin'::app.agency_role])) OR (record_scope = 'all'::app.record_scope)))
-);
-
-ALTER TABLE ONLY tenancy.memberships FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE tenancy.memberships OWNER TO gardenos_owner;
-
-COMMENT ON TABLE tenancy.memberships IS 'A user in an agency: the proof of every claim, and the directory of colleagues. Never deleted.';
-
-COMMENT ON COLUMN tenancy.memberships.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN tenancy.memberships.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
-
-COMMENT ON COLUMN tenancy.memberships.user_id IS 'The user; never changes.';
-
-COMMENT ON COLUMN tenancy.memberships.role IS 'What the member is in the agency.';
-
-COMMENT ON COLUMN tenancy.memberships.record_scope IS 'How far the member sees where the matrix says "scope".';
-
-COMMENT ON COLUMN tenancy.memberships.capabilities IS 'Extra rights: import, export, merge.';
-
-COMMENT ON COLUMN tenancy.memberships.status IS 'Only an active membership gives any rights.';
-
-COMMENT ON COLUMN tenancy.memberships.display_name IS 'personal: The name colleagues see.';
-
-COMMENT ON COLUMN tenancy.memberships.job_title IS 'personal: The position colleagues see.';
-
-COMMENT ON COLUMN tenancy.memberships.work_email IS 'personal: The address colleagues see.';
-
-COMMENT ON COLUMN tenancy.memberships.avatar_path IS 'personal: Path of the picture in storage.';
-
-COMMENT ON COLUMN tenancy.memberships.default_team_id IS 'Team of new records when none is given.';
-
-COMMENT ON COLUMN tenancy.memberships.contact_id IS 'The contact behind a client.';
-
-COMMENT ON COLUMN tenancy.memberships.suspended_at IS 'When it was suspended.';
-
-COMMENT ON COLUMN tenancy.memberships.removed_at IS 'When it ended.';
-
-COMMENT ON COLUMN tenancy.memberships.created_at IS 'When the row was made.';
-
-COMMENT ON COLUMN tenancy.memberships.created_by IS 'The membership that made the row; null for a service.';
-
-COMMENT ON COLUMN tenancy.memberships.updated_at IS 'When the row was last changed.';
-
-COMMENT ON COLUMN tenancy.memberships.updated_by IS 'The membership that last changed the row; null for a service.';
-
-COMMENT ON COLUMN tenancy.memberships.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
 
 CREATE TABLE tenancy.team_members (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
@@ -20092,6 +20432,9 @@ GRANT ALL ON FUNCTION app.agency_id() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.agency_id() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.agency_id() TO gardenos_tenancy_writer;
 
+REVOKE ALL ON FUNCTION app.agency_profile() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.agency_profile() TO authenticated;
+
 REVOKE ALL ON FUNCTION app.agency_role() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.agency_role() TO authenticated;
 GRANT ALL ON FUNCTION app.agency_role() TO service_role;
@@ -20109,6 +20452,9 @@ REVOKE ALL ON FUNCTION app.can_import() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.can_import() TO authenticated;
 GRANT ALL ON FUNCTION app.can_import() TO service_role;
 GRANT ALL ON FUNCTION app.can_import() TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.check_active_agency() FROM PUBLIC;
 
@@ -20326,6 +20672,9 @@ GRANT ALL ON FUNCTION app.padded_key(key bytea, pad integer) TO gardenos_sealer;
 REVOKE ALL ON FUNCTION app.place_deal() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.place_deal() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.portal_profile() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.portal_profile() TO authenticated;
+
 REVOKE ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO authenticated;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO service_role;
@@ -20340,6 +20689,12 @@ GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.ag
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO service_role;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_worker;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_search;
+
+REVOKE ALL ON FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.record_history(in_table text, record_id uuid, before uuid, page_size integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.record_history(in_table text, record_id uuid, before uuid, page_size integer) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.record_scope() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.record_scope() TO authenticated;
@@ -20838,6 +21193,45 @@ GRANT ALL ON FUNCTION app.token_hash(token text) TO gardenos_tenancy_writer;
 REVOKE ALL ON FUNCTION app.total_deals() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.total_deals() TO gardenos_owner;
 
+GRANT SELECT ON TABLE tenancy.memberships TO authenticated;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.memberships TO service_role;
+GRANT SELECT ON TABLE tenancy.memberships TO gardenos_membership_reader;
+GRANT SELECT ON TABLE tenancy.memberships TO gardenos_auditor;
+GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.memberships TO gardenos_tenancy_writer;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(role),UPDATE(role) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(record_scope),UPDATE(record_scope) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(capabilities),UPDATE(capabilities) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(status),UPDATE(status) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(display_name),UPDATE(display_name) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(job_title),UPDATE(job_title) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(work_email),UPDATE(work_email) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(avatar_path),UPDATE(avatar_path) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(default_team_id),UPDATE(default_team_id) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE tenancy.memberships TO authenticated;
+
+REVOKE ALL ON FUNCTION app.update_my_profile(display_name text, job_title text, avatar_path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.update_my_profile(display_name text, job_title text, avatar_path text) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.user_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.user_id() TO authenticated;
 GRANT ALL ON FUNCTION app.user_id() TO service_role;
@@ -21160,6 +21554,9 @@ GRANT UPDATE(new_values) ON TABLE audit.log TO gardenos_audit_redactor;
 GRANT UPDATE(salt) ON TABLE audit.log TO gardenos_audit_redactor;
 
 GRANT UPDATE(values_hash) ON TABLE audit.log TO gardenos_audit_redactor;
+
+GRANT SELECT ON TABLE audit.record_entries TO authenticated;
+GRANT SELECT,INSERT,REFERENCES,DELETE,TRIGGER,TRUNCATE,UPDATE ON TABLE audit.record_entries TO gardenos_audit_sealer;
 
 GRANT SELECT ON TABLE audit.retired TO authenticated;
 GRANT SELECT ON TABLE audit.retired TO service_role;
@@ -21744,42 +22141,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.issuers TO service_role;
 GRANT SELECT ON TABLE tenancy.issuers TO gardenos_membership_reader;
 GRANT SELECT ON TABLE tenancy.issuers TO gardenos_tenancy_writer;
 GRANT SELECT ON TABLE tenancy.issuers TO gardenos_auditor;
-
-GRANT SELECT ON TABLE tenancy.memberships TO authenticated;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.memberships TO service_role;
-GRANT SELECT ON TABLE tenancy.memberships TO gardenos_membership_reader;
-GRANT SELECT ON TABLE tenancy.memberships TO gardenos_auditor;
-GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.memberships TO gardenos_tenancy_writer;
-
-GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(id),UPDATE(id) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(user_id),UPDATE(user_id) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(role),UPDATE(role) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(record_scope),UPDATE(record_scope) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(capabilities),UPDATE(capabilities) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(status),UPDATE(status) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(display_name),UPDATE(display_name) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(job_title),UPDATE(job_title) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(work_email),UPDATE(work_email) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(avatar_path),UPDATE(avatar_path) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(default_team_id),UPDATE(default_team_id) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(created_by),UPDATE(created_by) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(row_version),UPDATE(row_version) ON TABLE tenancy.memberships TO authenticated;
 
 GRANT SELECT,INSERT,DELETE ON TABLE tenancy.team_members TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.team_members TO service_role;
