@@ -15917,9 +15917,47 @@ CREATE VIEW audit.record_entries WITH (security_barrier='true') AS
            FROM audit.log l) e
   WHERE ((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.log:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role]) AS may) AND app.can_read(schema_name, table_name, record_id));
 
-ALTER VIEW audit.record_entries OWNER TO gardenos_owner;
+ALTER VIEW audit.record_entries OWNER TO gardenos_audit_sealer;
 
 COMMENT ON VIEW audit.record_entries IS 'What became of the records that the caller can read now.';
+
+COMMENT ON COLUMN audit.record_entries.agency_id IS 'Of the record.';
+
+COMMENT ON COLUMN audit.record_entries.schema_name IS 'Of the table of the record.';
+
+COMMENT ON COLUMN audit.record_entries.table_name IS 'The table of the record.';
+
+COMMENT ON COLUMN audit.record_entries.record_id IS 'The record.';
+
+COMMENT ON COLUMN audit.record_entries.id IS 'Of the entry.';
+
+COMMENT ON COLUMN audit.record_entries.epoch IS 'First part of the order.';
+
+COMMENT ON COLUMN audit.record_entries.timeline IS 'Second part of the order.';
+
+COMMENT ON COLUMN audit.record_entries.seq IS 'Third part of the order.';
+
+COMMENT ON COLUMN audit.record_entries.at IS 'When the statement began; for people, never an order.';
+
+COMMENT ON COLUMN audit.record_entries.actor_kind IS 'A user, an agent, a key or the system.';
+
+COMMENT ON COLUMN audit.record_entries.actor_membership_id IS 'Who did it, as a member.';
+
+COMMENT ON COLUMN audit.record_entries.actor_user_id IS 'Who did it.';
+
+COMMENT ON COLUMN audit.record_entries.on_behalf_of_id IS 'For whom an agent did it.';
+
+COMMENT ON COLUMN audit.record_entries.op IS 'What was done.';
+
+COMMENT ON COLUMN audit.record_entries.changed IS 'Which columns changed.';
+
+COMMENT ON COLUMN audit.record_entries.is_before IS 'True when the record was shared otherwise after this.';
+
+COMMENT ON COLUMN audit.record_entries.old_values IS 'Values before; null when they are not for the caller.';
+
+COMMENT ON COLUMN audit.record_entries.new_values IS 'Values after; null when they are not for the caller.';
+
+COMMENT ON COLUMN audit.record_entries.is_redacted IS 'True when the values were erased.';
 
 CREATE TABLE audit.retired (
     agency_id uuid NOT NULL,
@@ -21556,7 +21594,6 @@ GRANT UPDATE(salt) ON TABLE audit.log TO gardenos_audit_redactor;
 GRANT UPDATE(values_hash) ON TABLE audit.log TO gardenos_audit_redactor;
 
 GRANT SELECT ON TABLE audit.record_entries TO authenticated;
-GRANT SELECT,INSERT,REFERENCES,DELETE,TRIGGER,TRUNCATE,UPDATE ON TABLE audit.record_entries TO gardenos_audit_sealer;
 
 GRANT SELECT ON TABLE audit.retired TO authenticated;
 GRANT SELECT ON TABLE audit.retired TO service_role;

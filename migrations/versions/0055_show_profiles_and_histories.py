@@ -436,6 +436,8 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        set local role gardenos_audit_sealer;
+
         create or replace view audit.record_entries
         with (security_barrier = true)
         as
@@ -478,10 +480,30 @@ def upgrade() -> None:
 
         grant select on table audit.record_entries to authenticated;
 
-        grant select, insert, update, delete, truncate, references, trigger on table audit.record_entries to gardenos_audit_sealer;
-
         comment on view audit.record_entries is
         'What became of the records that the caller can read now.';
+
+        comment on column audit.record_entries.agency_id is 'Of the record.';
+        comment on column audit.record_entries.schema_name is 'Of the table of the record.';
+        comment on column audit.record_entries.table_name is 'The table of the record.';
+        comment on column audit.record_entries.record_id is 'The record.';
+        comment on column audit.record_entries.id is 'Of the entry.';
+        comment on column audit.record_entries.epoch is 'First part of the order.';
+        comment on column audit.record_entries.timeline is 'Second part of the order.';
+        comment on column audit.record_entries.seq is 'Third part of the order.';
+        comment on column audit.record_entries.at is 'When the statement began; for people, never an order.';
+        comment on column audit.record_entries.actor_kind is 'A user, an agent, a key or the system.';
+        comment on column audit.record_entries.actor_membership_id is 'Who did it, as a member.';
+        comment on column audit.record_entries.actor_user_id is 'Who did it.';
+        comment on column audit.record_entries.on_behalf_of_id is 'For whom an agent did it.';
+        comment on column audit.record_entries.op is 'What was done.';
+        comment on column audit.record_entries.changed is 'Which columns changed.';
+        comment on column audit.record_entries.old_values is 'Values before; null when they are not for the caller.';
+        comment on column audit.record_entries.new_values is 'Values after; null when they are not for the caller.';
+        comment on column audit.record_entries.is_redacted is 'True when the values were erased.';
+        comment on column audit.record_entries.is_before is 'True when the record was shared otherwise after this.';
+
+        set local role gardenos_owner;
         """
     )
 
@@ -489,7 +511,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     execute(
         r"""
+        set local role gardenos_audit_sealer;
         drop view audit.record_entries;
+        set local role gardenos_owner;
         """
     )
     execute(
