@@ -1008,6 +1008,87 @@ ALTER FUNCTION app.check_field_options() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.check_field_options() IS 'Refuses options that cannot be chosen.';
 
+CREATE FUNCTION app.check_hand_over() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    left_behind text;
+begin
+    select string_agg(o.records, ', ' order by o.records)
+      into left_behind
+      from (
+          select 'companies' as records
+           where exists (
+               select 1
+                 from crm.companies as r
+                where r.agency_id = new.agency_id
+                  and r.owner_id = new.id
+                  and r.deleted_at is null
+           )
+          union all
+          select 'contacts'
+           where exists (
+               select 1
+                 from crm.contacts as r
+                where r.agency_id = new.agency_id
+                  and r.owner_id = new.id
+                  and r.deleted_at is null
+                  and r.anonymised_at is null
+           )
+          union all
+          select 'deals'
+           where exists (
+               select 1
+                 from crm.deals as r
+                where r.agency_id = new.agency_id
+                  and r.owner_id = new.id
+                  and r.deleted_at is null
+           )
+          union all
+          select 'activities'
+           where exists (
+               select 1
+                 from crm.activities as r
+                where r.agency_id = new.agency_id
+                  and (r.owner_id = new.id or r.assignee_id = new.id)
+                  and r.visibility <> 'private'
+                  and r.deleted_at is null
+           )
+          union all
+          select 'conversations'
+           where exists (
+               select 1
+                 from crm.conversations as r
+                where r.agency_id = new.agency_id
+                  and (r.owner_id = new.id or r.assignee_id = new.id)
+                  and r.visibility <> 'private'
+                  and r.deleted_at is null
+           )
+          union all
+          select 'calendar events'
+           where exists (
+               select 1
+                 from crm.calendar_events as r
+                where r.agency_id = new.agency_id
+                  and r.owner_id = new.id
+                  and r.visibility <> 'private'
+                  and r.deleted_at is null
+           )
+      ) as o;
+    if left_behind is not null then
+        raise exception 'Member % would leave records behind: %.', new.id, left_behind
+            using errcode = '23514',
+            hint = 'Call app.remove_member with an heir, or app.hand_over first.';
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.check_hand_over() OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.check_hand_over() IS 'Refuses, at COMMIT, to remove a member who still owns records or has some to do.';
+
 CREATE FUNCTION app.check_last_owner() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1306,6 +1387,27 @@ $$;
 ALTER FUNCTION app.claims() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.claims() IS 'The claims of this transaction as a JSON object, or null. Never raises.';
+
+CREATE FUNCTION app.close_agency() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    if not app.may('tenancy.agencies:update', 'owner') or not proof.is_person then
+        raise exception 'You may not close this agency: only an owner of it may, in person.'
+            using errcode = '42501';
+    end if;
+    update tenancy.agencies as a
+       set status = 'closing'
+     where a.id = proof.agency_id;
+end;
+$$;
+
+ALTER FUNCTION app.close_agency() OWNER TO gardenos_tenancy_writer;
+
+COMMENT ON FUNCTION app.close_agency() IS 'Closes the agency of the token: every claim in it stops at once. For an owner, in person.';
 
 CREATE FUNCTION app.company_candidates(query text, page_limit integer, after uuid) RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -2461,6 +2563,109 @@ $$;
 ALTER FUNCTION app.guard_stage() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.guard_stage() IS 'Refuses to move a stage, or to change what it means for the deals in it.';
+
+CREATE FUNCTION app.hand_over(from_member uuid, to_member uuid DEFAULT NULL::uuid) RETURNS TABLE(table_name text, moved bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    heir record;
+begin
+    if not app.may('crm.contacts:update', 'owner', 'admin', 'manager')
+        and not (app.may('crm.contacts:update', 'member') and from_member = app.membership_id()) then
+        raise exception 'You may not hand over the records of this member.'
+            using errcode = '42501',
+            hint = 'Owners, admins and managers may, and members what is theirs; in person.';
+    end if;
+    if from_member is null or from_member = to_member or not exists (
+        select 1 from tenancy.memberships as m where m.agency_id = agency and m.id = from_member
+    ) then
+        raise exception 'from_member is %: name another member of the agency.', coalesce(from_member::text, 'null')
+            using errcode = '22023';
+    end if;
+    if to_member is not null then
+        select m.status, m.role
+          into heir
+          from tenancy.memberships as m
+         where m.agency_id = agency
+           and m.id = to_member;
+        if heir.status is distinct from 'active' or heir.role in ('client', 'viewer') then
+            raise exception 'Records cannot be handed over to %: that is no active member who could work on them.',
+                to_member
+                using errcode = '22023';
+        end if;
+    end if;
+
+    table_name := 'crm.companies';
+    update crm.companies as r
+       set owner_id = to_member
+     where r.agency_id = agency
+       and r.owner_id = from_member;
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.contacts';
+    update crm.contacts as r
+       set owner_id = to_member
+     where r.agency_id = agency
+       and r.owner_id = from_member
+       and r.anonymised_at is null;
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.deals';
+    update crm.deals as r
+       set owner_id = to_member
+     where r.agency_id = agency
+       and r.owner_id = from_member;
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.activities';
+    update crm.activities as r
+       set owner_id = case when r.owner_id = from_member then to_member else r.owner_id end,
+           assignee_id = case when r.assignee_id = from_member then to_member else r.assignee_id end
+     where r.agency_id = agency
+       and from_member in (r.owner_id, r.assignee_id)
+       and r.visibility <> 'private';
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.conversations';
+    update crm.conversations as r
+       set owner_id = case when r.owner_id = from_member then to_member else r.owner_id end,
+           assignee_id = case when r.assignee_id = from_member then to_member else r.assignee_id end
+     where r.agency_id = agency
+       and from_member in (r.owner_id, r.assignee_id)
+       and r.visibility <> 'private';
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.calendar_events';
+    update crm.calendar_events as r
+       set owner_id = to_member
+     where r.agency_id = agency
+       and r.owner_id = from_member
+       and r.visibility <> 'private';
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.files';
+    update crm.files as r
+       set owner_id = to_member
+     where r.agency_id = agency
+       and r.owner_id = from_member
+       and r.purpose = 'attachment'
+       and r.visibility <> 'private';
+    get diagnostics moved = row_count;
+    return next;
+end;
+$$;
+
+ALTER FUNCTION app.hand_over(from_member uuid, to_member uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.hand_over(from_member uuid, to_member uuid) IS 'Moves what a member owns or has to do to another member, or to nobody; answers how many of each table.';
 
 CREATE FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -3835,6 +4040,55 @@ $$;
 ALTER FUNCTION app.record_scope() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.record_scope() IS 'How far "scope" of the matrix reaches for me; the narrower of both for an agent acting for a user.';
+
+CREATE FUNCTION app.remove_member(member uuid, heir uuid DEFAULT NULL::uuid) RETURNS TABLE(table_name text, moved bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+begin
+    if not app.may('tenancy.memberships:update', 'owner', 'admin') then
+        raise exception 'You may not remove a member: only an owner or admin of the agency may, in person.'
+            using errcode = '42501';
+    end if;
+    if not exists (
+        select 1
+          from tenancy.memberships as m
+         where m.agency_id = agency
+           and m.id = remove_member.member
+           and m.status <> 'removed'
+    ) then
+        raise exception 'There is no member % in this agency.', coalesce(remove_member.member::text, 'null')
+            using errcode = '22023';
+    end if;
+    return query
+        select h.table_name, h.moved
+          from app.hand_over(remove_member.member, remove_member.heir) as h;
+    delete from tenancy.team_members as t
+     where t.agency_id = agency
+       and t.membership_id = remove_member.member;
+    update tenancy.api_keys as k
+       set revoked_at = now()
+     where k.agency_id = agency
+       and k.acts_as_id = remove_member.member
+       and k.revoked_at is null;
+    update tenancy.invitations as i
+       set revoked_at = now()
+     where i.agency_id = agency
+       and i.invited_by_id = remove_member.member
+       and i.accepted_at is null
+       and i.revoked_at is null;
+    update tenancy.memberships as m
+       set status = 'removed'
+     where m.agency_id = agency
+       and m.id = remove_member.member;
+end;
+$$;
+
+ALTER FUNCTION app.remove_member(member uuid, heir uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.remove_member(member uuid, heir uuid) IS 'Removes a member and hands its records over to an heir, or to nobody; answers how many of each table.';
 
 CREATE FUNCTION app.restore_record(table_name text, record_id uuid) RETURNS boolean
     LANGUAGE plpgsql
@@ -18944,6 +19198,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.users REFERENCING OLD TABLE 
 
 CREATE TRIGGER check_active_agency BEFORE INSERT OR UPDATE OF active_agency_id ON tenancy.users FOR EACH ROW WHEN ((new.active_agency_id IS NOT NULL)) EXECUTE FUNCTION app.check_active_agency();
 
+CREATE CONSTRAINT TRIGGER check_hand_over AFTER UPDATE ON tenancy.memberships DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.status <> 'removed'::app.member_status) AND (new.status = 'removed'::app.member_status))) EXECUTE FUNCTION app.check_hand_over();
+
 CREATE CONSTRAINT TRIGGER check_last_owner AFTER DELETE OR UPDATE ON tenancy.memberships DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.role = 'owner'::app.agency_role) AND (old.status = 'active'::app.member_status))) EXECUTE FUNCTION app.check_last_owner();
 
 CREATE CONSTRAINT TRIGGER check_last_owner AFTER UPDATE ON tenancy.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.status = 'active'::app.user_status) AND (new.status <> 'active'::app.user_status))) EXECUTE FUNCTION app.check_last_owner();
@@ -20501,6 +20757,9 @@ GRANT ALL ON FUNCTION app.check_custom() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.check_field_options() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.check_hand_over() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_hand_over() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.check_last_owner() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_last_owner() TO gardenos_owner;
 
@@ -20528,6 +20787,9 @@ GRANT ALL ON FUNCTION app.claims() TO gardenos_app;
 GRANT ALL ON FUNCTION app.claims() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.claims() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.claims() TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.close_agency() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.close_agency() TO authenticated;
 
 REVOKE ALL ON FUNCTION app.company_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.company_candidates(query text, page_limit integer, after uuid) TO authenticated;
@@ -20599,6 +20861,9 @@ REVOKE ALL ON FUNCTION app.guard_message() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_stage() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.guard_stage() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.hand_over(from_member uuid, to_member uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.hand_over(from_member uuid, to_member uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) TO gardenos_sealer;
@@ -20740,6 +21005,9 @@ GRANT ALL ON FUNCTION app.record_scope() TO service_role;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.remove_member(member uuid, heir uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.remove_member(member uuid, heir uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) TO authenticated;
