@@ -65,20 +65,23 @@ def upgrade() -> None:
                  where t.agency_id = proof.agency_id
                    and t.search @@ words
                    and t.deleted_at is null
-                   and case reach
-                       when 'all' then
-                           t.visibility <> 'private' or proof.membership_id in (t.owner_id, t.assignee_id)
-                       when 'team' then
-                           proof.membership_id in (t.owner_id, t.assignee_id)
-                           or (
-                               t.visibility <> 'private'
-                               and (
-                                   t.team_id = any(teams)
-                                   or (t.owner_id is null and t.assignee_id is null and t.team_id is null)
+                   -- "is true" keeps the planner from looking for the few words among all that somebody owns
+                   and (
+                       case reach
+                           when 'all' then
+                               t.visibility <> 'private' or proof.membership_id in (t.owner_id, t.assignee_id)
+                           when 'team' then
+                               proof.membership_id in (t.owner_id, t.assignee_id)
+                               or (
+                                   t.visibility <> 'private'
+                                   and (
+                                       t.team_id = any(teams)
+                                       or (t.owner_id is null and t.assignee_id is null and t.team_id is null)
+                                   )
                                )
-                           )
-                       when 'own' then proof.membership_id in (t.owner_id, t.assignee_id)
-                   end
+                           when 'own' then proof.membership_id in (t.owner_id, t.assignee_id)
+                       end
+                   ) is true
                    and (
                        proof.agency_role <> 'client'
                        or proof.membership_id in (t.owner_id, t.assignee_id)
@@ -194,14 +197,17 @@ def upgrade() -> None:
                        or t.name like '% ' || beginning
                    )
                    and t.deleted_at is null
-                   and case reach
-                       when 'all' then true
-                       when 'team' then
-                           t.owner_id = proof.membership_id
-                           or t.team_id = any(teams)
-                           or (t.owner_id is null and t.team_id is null)
-                       when 'own' then t.owner_id = proof.membership_id
-                   end
+                   -- "is true" keeps the planner from looking for the few words among all that somebody owns
+                   and (
+                       case reach
+                           when 'all' then true
+                           when 'team' then
+                               t.owner_id = proof.membership_id
+                               or t.team_id = any(teams)
+                               or (t.owner_id is null and t.team_id is null)
+                           when 'own' then t.owner_id = proof.membership_id
+                       end
+                   ) is true
             )
             select
                 array(
@@ -334,14 +340,17 @@ def upgrade() -> None:
                        or t.id = any(reached)
                    )
                    and t.deleted_at is null
-                   and case reach
-                       when 'all' then true
-                       when 'team' then
-                           t.owner_id = proof.membership_id
-                           or t.team_id = any(teams)
-                           or (t.owner_id is null and t.team_id is null)
-                       when 'own' then t.owner_id = proof.membership_id
-                   end
+                   -- "is true" keeps the planner from looking for the few words among all that somebody owns
+                   and (
+                       case reach
+                           when 'all' then true
+                           when 'team' then
+                               t.owner_id = proof.membership_id
+                               or t.team_id = any(teams)
+                               or (t.owner_id is null and t.team_id is null)
+                           when 'own' then t.owner_id = proof.membership_id
+                       end
+                   ) is true
             )
             select
                 array(
@@ -432,19 +441,22 @@ def upgrade() -> None:
                  where c.agency_id = proof.agency_id
                    and to_tsvector('pg_catalog.simple', coalesce(c.subject, '')) @@ words
                    and c.deleted_at is null
-                   and case reach
-                       when 'all' then c.visibility <> 'private' or takes_part.yes
-                       when 'team' then
-                           takes_part.yes
-                           or (
-                               c.visibility <> 'private'
-                               and (
-                                   c.team_id = any(teams)
-                                   or (c.owner_id is null and c.assignee_id is null and c.team_id is null)
+                   -- "is true" keeps the planner from looking for the few words among all that somebody owns
+                   and (
+                       case reach
+                           when 'all' then c.visibility <> 'private' or takes_part.yes
+                           when 'team' then
+                               takes_part.yes
+                               or (
+                                   c.visibility <> 'private'
+                                   and (
+                                       c.team_id = any(teams)
+                                       or (c.owner_id is null and c.assignee_id is null and c.team_id is null)
+                                   )
                                )
-                           )
-                       when 'own' then takes_part.yes
-                   end
+                           when 'own' then takes_part.yes
+                       end
+                   ) is true
                    and (
                        proof.agency_role <> 'client'
                        or (
@@ -557,14 +569,17 @@ def upgrade() -> None:
                        or t.name like '% ' || beginning
                    )
                    and t.deleted_at is null
-                   and case reach
-                       when 'all' then true
-                       when 'team' then
-                           t.owner_id = proof.membership_id
-                           or t.team_id = any(teams)
-                           or (t.owner_id is null and t.team_id is null)
-                       when 'own' then t.owner_id = proof.membership_id
-                   end
+                   -- "is true" keeps the planner from looking for the few words among all that somebody owns
+                   and (
+                       case reach
+                           when 'all' then true
+                           when 'team' then
+                               t.owner_id = proof.membership_id
+                               or t.team_id = any(teams)
+                               or (t.owner_id is null and t.team_id is null)
+                           when 'own' then t.owner_id = proof.membership_id
+                       end
+                   ) is true
             )
             select
                 array(
@@ -649,19 +664,22 @@ def upgrade() -> None:
                  where t.agency_id = proof.agency_id
                    and t.search @@ words
                    and t.deleted_at is null
-                   and case reach
-                       when 'all' then t.visibility <> 'private' or takes_part.yes
-                       when 'team' then
-                           takes_part.yes
-                           or (
-                               t.visibility <> 'private'
-                               and (
-                                   t.team_id = any(teams)
-                                   or (t.owner_id is null and t.team_id is null)
+                   -- "is true" keeps the planner from looking for the few words among all that somebody owns
+                   and (
+                       case reach
+                           when 'all' then t.visibility <> 'private' or takes_part.yes
+                           when 'team' then
+                               takes_part.yes
+                               or (
+                                   t.visibility <> 'private'
+                                   and (
+                                       t.team_id = any(teams)
+                                       or (t.owner_id is null and t.team_id is null)
+                                   )
                                )
-                           )
-                       when 'own' then t.owner_id = proof.membership_id
-                   end
+                           when 'own' then t.owner_id = proof.membership_id
+                       end
+                   ) is true
                    and (
                        proof.agency_role <> 'client'
                        or t.owner_id = proof.membership_id
@@ -757,9 +775,14 @@ def upgrade() -> None:
                     t.id,
                     t.sent_at as rank
                   from crm.messages as t
-                  join crm.conversations as c
-                    on c.agency_id = t.agency_id
-                   and c.id = t.conversation_id
+                 -- offset 0: the conversation of each message that is found, never all of them
+                 cross join lateral (
+                     select v.*
+                       from crm.conversations as v
+                      where v.agency_id = t.agency_id
+                        and v.id = t.conversation_id
+                     offset 0
+                 ) as c
                  cross join lateral (
                      select proof.membership_id in (c.owner_id, c.assignee_id)
                          or proof.membership_id = any(c.participant_ids)

@@ -45,20 +45,23 @@ begin
          where t.agency_id = proof.agency_id
            and t.search @@ words
            and t.deleted_at is null
-           and case reach
-               when 'all' then
-                   t.visibility <> 'private' or proof.membership_id in (t.owner_id, t.assignee_id)
-               when 'team' then
-                   proof.membership_id in (t.owner_id, t.assignee_id)
-                   or (
-                       t.visibility <> 'private'
-                       and (
-                           t.team_id = any(teams)
-                           or (t.owner_id is null and t.assignee_id is null and t.team_id is null)
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case reach
+                   when 'all' then
+                       t.visibility <> 'private' or proof.membership_id in (t.owner_id, t.assignee_id)
+                   when 'team' then
+                       proof.membership_id in (t.owner_id, t.assignee_id)
+                       or (
+                           t.visibility <> 'private'
+                           and (
+                               t.team_id = any(teams)
+                               or (t.owner_id is null and t.assignee_id is null and t.team_id is null)
+                           )
                        )
-                   )
-               when 'own' then proof.membership_id in (t.owner_id, t.assignee_id)
-           end
+                   when 'own' then proof.membership_id in (t.owner_id, t.assignee_id)
+               end
+           ) is true
            and (
                proof.agency_role <> 'client'
                or proof.membership_id in (t.owner_id, t.assignee_id)

@@ -71,14 +71,17 @@ begin
                or t.name like '% ' || beginning
            )
            and t.deleted_at is null
-           and case reach
-               when 'all' then true
-               when 'team' then
-                   t.owner_id = proof.membership_id
-                   or t.team_id = any(teams)
-                   or (t.owner_id is null and t.team_id is null)
-               when 'own' then t.owner_id = proof.membership_id
-           end
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case reach
+                   when 'all' then true
+                   when 'team' then
+                       t.owner_id = proof.membership_id
+                       or t.team_id = any(teams)
+                       or (t.owner_id is null and t.team_id is null)
+                   when 'own' then t.owner_id = proof.membership_id
+               end
+           ) is true
     )
     select
         array(

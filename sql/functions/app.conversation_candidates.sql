@@ -54,19 +54,22 @@ begin
          where c.agency_id = proof.agency_id
            and to_tsvector('pg_catalog.simple', coalesce(c.subject, '')) @@ words
            and c.deleted_at is null
-           and case reach
-               when 'all' then c.visibility <> 'private' or takes_part.yes
-               when 'team' then
-                   takes_part.yes
-                   or (
-                       c.visibility <> 'private'
-                       and (
-                           c.team_id = any(teams)
-                           or (c.owner_id is null and c.assignee_id is null and c.team_id is null)
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case reach
+                   when 'all' then c.visibility <> 'private' or takes_part.yes
+                   when 'team' then
+                       takes_part.yes
+                       or (
+                           c.visibility <> 'private'
+                           and (
+                               c.team_id = any(teams)
+                               or (c.owner_id is null and c.assignee_id is null and c.team_id is null)
+                           )
                        )
-                   )
-               when 'own' then takes_part.yes
-           end
+                   when 'own' then takes_part.yes
+               end
+           ) is true
            and (
                proof.agency_role <> 'client'
                or (

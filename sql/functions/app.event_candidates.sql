@@ -48,19 +48,22 @@ begin
          where t.agency_id = proof.agency_id
            and t.search @@ words
            and t.deleted_at is null
-           and case reach
-               when 'all' then t.visibility <> 'private' or takes_part.yes
-               when 'team' then
-                   takes_part.yes
-                   or (
-                       t.visibility <> 'private'
-                       and (
-                           t.team_id = any(teams)
-                           or (t.owner_id is null and t.team_id is null)
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case reach
+                   when 'all' then t.visibility <> 'private' or takes_part.yes
+                   when 'team' then
+                       takes_part.yes
+                       or (
+                           t.visibility <> 'private'
+                           and (
+                               t.team_id = any(teams)
+                               or (t.owner_id is null and t.team_id is null)
+                           )
                        )
-                   )
-               when 'own' then t.owner_id = proof.membership_id
-           end
+                   when 'own' then t.owner_id = proof.membership_id
+               end
+           ) is true
            and (
                proof.agency_role <> 'client'
                or t.owner_id = proof.membership_id

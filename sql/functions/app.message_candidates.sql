@@ -46,9 +46,14 @@ begin
             t.id,
             t.sent_at as rank
           from crm.messages as t
-          join crm.conversations as c
-            on c.agency_id = t.agency_id
-           and c.id = t.conversation_id
+         -- offset 0: the conversation of each message that is found, never all of them
+         cross join lateral (
+             select v.*
+               from crm.conversations as v
+              where v.agency_id = t.agency_id
+                and v.id = t.conversation_id
+             offset 0
+         ) as c
          cross join lateral (
              select proof.membership_id in (c.owner_id, c.assignee_id)
                  or proof.membership_id = any(c.participant_ids)
