@@ -1,7 +1,7 @@
 """How long a search takes, as a ratio to the same search without row-level security.
 
-`python -m tests.bench.search [ROWS]`: so many contacts, addresses and messages (100 000 unless told)
-in each of two agencies, in a server of its own. Three ways are asked in turn, as each person:
+`python -m tests.bench.search [ROWS]`: so many contacts, addresses and messages (100 000 unless
+told) in each of two agencies, in a server of its own. Three ways are asked in turn, as each person:
 the function; the same condition as plain SQL by a superuser, with the agency as a constant; and as
 plain SQL through the policies, which cannot use the indexes. Printed are the medians of the ratios
 to the superuser's, with their quartiles, and the superuser's time to know what 1 means.
@@ -25,7 +25,7 @@ LAST = "{Müller,Schmidt,Ferrari,Nowak,Garcia,Silva,Jansen,Dubois,Kowalski,Nová
 FILL = (
     """
     insert into crm.contacts (agency_id, id, full_name, job_title, owner_id)
-    select %(agency)s, md5(%(agency)s || i::text)::uuid,
+    select %(agency)s::uuid, md5(%(agency)s::text || i)::uuid,
            (%(first)s::text[])[1 + i %% 16] || ' ' || (%(last)s::text[])[1 + i / 16 %% 11] || ' '
            || left(md5(i::text), 6),
            case when i %% 1000 = 0 then 'Head of Gardens' end,
@@ -34,18 +34,18 @@ FILL = (
     """,
     """
     insert into crm.contact_points (agency_id, contact_id, kind, value)
-    select %(agency)s, md5(%(agency)s || i::text)::uuid, 'email', left(md5(i::text), 8) || '@x.test'
+    select %(agency)s::uuid, md5(%(agency)s::text || i)::uuid, 'email', left(md5(i::text), 8) || '@x.test'
       from generate_series(1, %(rows)s) as i
     """,
     """
     insert into crm.conversations (agency_id, id, channel, visibility, owner_id)
-    select %(agency)s, md5('talk' || %(agency)s || i::text)::uuid, 'email', 'agency',
+    select %(agency)s::uuid, md5('talk' || %(agency)s::text || i)::uuid, 'email', 'agency',
            (%(members)s::uuid[])[1 + i %% 7]
       from generate_series(1, %(rows)s / 10) as i
     """,
     """
     insert into crm.messages (agency_id, conversation_id, direction, status, body_text)
-    select %(agency)s, md5('talk' || %(agency)s || (1 + i %% (%(rows)s / 10))::text)::uuid,
+    select %(agency)s::uuid, md5('talk' || %(agency)s::text || (1 + i %% (%(rows)s / 10))::text)::uuid,
            'inbound', 'received', 'about ' || md5(i::text) || ' and ' || md5((i %% 500)::text)
       from generate_series(1, %(rows)s) as i
     """,
