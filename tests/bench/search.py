@@ -34,7 +34,8 @@ FILL = (
     """,
     """
     insert into crm.contact_points (agency_id, contact_id, kind, value)
-    select %(agency)s::uuid, md5(%(agency)s::text || i)::uuid, 'email', left(md5(i::text), 8) || '@x.test'
+    select %(agency)s::uuid, md5(%(agency)s::text || i)::uuid, 'email',
+           left(md5(i::text), 12) || '@x.test'
       from generate_series(1, %(rows)s) as i
     """,
     """
@@ -45,7 +46,8 @@ FILL = (
     """,
     """
     insert into crm.messages (agency_id, conversation_id, direction, status, body_text)
-    select %(agency)s::uuid, md5('talk' || %(agency)s::text || (1 + i %% (%(rows)s / 10))::text)::uuid,
+    select %(agency)s::uuid,
+           md5('talk' || %(agency)s::text || (1 + i %% (%(rows)s / 10))::text)::uuid,
            'inbound', 'received', 'about ' || md5(i::text) || ' and ' || md5((i %% 500)::text)
       from generate_series(1, %(rows)s) as i
     """,
@@ -87,7 +89,7 @@ MESSAGES = """
 # what -> the function, what is typed, the same as plain SQL
 SEARCHES = {
     "one in all": ("search_contacts", "c4ca42", CONTACTS),
-    "an address": ("search_contacts", "c4ca4238@", CONTACTS),
+    "an address": ("search_contacts", "c4ca4238a0b9@", CONTACTS),
     "first and last name": ("search_contacts", "zoe muller", CONTACTS),
     "a job title": ("search_contacts", "head of gard", CONTACTS),
     "a common last name": ("search_contacts", "schmidt", CONTACTS),
