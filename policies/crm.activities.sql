@@ -181,6 +181,15 @@ with check (
     true
 );
 
+create policy "search finds by words"
+on crm.activities
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.activities
 as permissive
@@ -249,3 +258,5 @@ grant update (
     contact_id,
     company_id
 ) on table crm.activities to gardenos_merger;
+
+grant select on table crm.activities to gardenos_search;

@@ -214,6 +214,15 @@ with check (
     true
 );
 
+create policy "search finds by words"
+on crm.calendar_events
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.calendar_events
 as permissive
@@ -277,6 +286,8 @@ grant update (
 grant select, insert, update, delete on table crm.calendar_events to service_role;
 
 grant select on table crm.calendar_events to gardenos_auditor;
+
+grant select on table crm.calendar_events to gardenos_search;
 
 grant select on table crm.calendar_events to gardenos_crm_writer;
 

@@ -160,6 +160,15 @@ with check (
     true
 );
 
+create policy "search finds by words"
+on crm.companies
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.companies
 as permissive
@@ -242,3 +251,5 @@ grant update (
     custom,
     deleted_at
 ) on table crm.companies to gardenos_merger;
+
+grant select on table crm.companies to gardenos_search;

@@ -189,6 +189,15 @@ with check (
     true
 );
 
+create policy "search finds by words"
+on crm.contact_points
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.contact_points
 as permissive
@@ -238,6 +247,8 @@ grant update (
 grant select, insert, update, delete on table crm.contact_points to service_role;
 
 grant select on table crm.contact_points to gardenos_auditor;
+
+grant select on table crm.contact_points to gardenos_search;
 
 grant select on table crm.contact_points to gardenos_crm_writer;
 

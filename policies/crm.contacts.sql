@@ -160,6 +160,15 @@ with check (
     true
 );
 
+create policy "search finds by words"
+on crm.contacts
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.contacts
 as permissive
@@ -236,3 +245,5 @@ grant update (
     custom,
     deleted_at
 ) on table crm.contacts to gardenos_merger;
+
+grant select on table crm.contacts to gardenos_search;

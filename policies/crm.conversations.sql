@@ -283,6 +283,15 @@ with check (
     true
 );
 
+create policy "search finds by words"
+on crm.conversations
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.conversations
 as permissive
@@ -335,6 +344,8 @@ grant update (
 grant select, insert, update, delete on table crm.conversations to service_role;
 
 grant select on table crm.conversations to gardenos_auditor;
+
+grant select on table crm.conversations to gardenos_search;
 
 grant select on table crm.conversations to gardenos_crm_writer;
 

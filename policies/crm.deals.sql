@@ -172,6 +172,15 @@ with check (
     true
 );
 
+create policy "search finds by words"
+on crm.deals
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.deals
 as permissive
@@ -229,6 +238,8 @@ grant update (
 grant select, insert, update, delete on table crm.deals to service_role;
 
 grant select on table crm.deals to gardenos_auditor;
+
+grant select on table crm.deals to gardenos_search;
 
 grant select on table crm.deals to gardenos_crm_writer;
 

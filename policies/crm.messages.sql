@@ -180,6 +180,15 @@ with check (
     true
 );
 
+create policy "search finds by words"
+on crm.messages
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.messages
 as permissive
@@ -244,3 +253,5 @@ grant select on table crm.messages to gardenos_merger;
 grant update (
     sender_contact_id
 ) on table crm.messages to gardenos_merger;
+
+grant select on table crm.messages to gardenos_search;

@@ -595,6 +595,87 @@ ALTER FUNCTION app.accept_invitation(token text) OWNER TO gardenos_tenancy_write
 
 COMMENT ON FUNCTION app.accept_invitation(token text) IS 'Accepts an invitation by its token; answers the agency that the caller is now a member of.';
 
+CREATE FUNCTION app.activity_candidates(query text, page_limit integer, after uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    proof record := app.proof();
+    teams uuid[] := app.my_teams();
+    contact uuid := app.contact_id();
+    reach app.record_scope := app.reach(
+        'crm.activities:select',
+        agency => '{owner,admin,client}',
+        team => '{manager}',
+        scope => '{member,viewer,ai_agent}'
+    );
+    words tsquery := app.search_words(query);
+    hits uuid[];
+    is_known boolean;
+begin
+    if reach is null then
+        return '{}';
+    end if;
+    with found as materialized (
+        select
+            t.id,
+            t.occurred_at as rank
+          from crm.activities as t
+         where t.agency_id = proof.agency_id
+           and t.search @@ words
+           and t.deleted_at is null
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case reach
+                   when 'all' then
+                       t.visibility <> 'private' or proof.membership_id in (t.owner_id, t.assignee_id)
+                   when 'team' then
+                       proof.membership_id in (t.owner_id, t.assignee_id)
+                       or (
+                           t.visibility <> 'private'
+                           and (
+                               t.team_id = any(teams)
+                               or (t.owner_id is null and t.assignee_id is null and t.team_id is null)
+                           )
+                       )
+                   when 'own' then proof.membership_id in (t.owner_id, t.assignee_id)
+               end
+           ) is true
+           and (
+               proof.agency_role <> 'client'
+               or proof.membership_id in (t.owner_id, t.assignee_id)
+               or (
+                   t.visibility = 'client'
+                   and t.contact_id = contact
+               )
+           )
+    )
+    select
+        array(
+            select f.id
+              from found as f
+             where page.after is null
+                or (f.rank, f.id) < (select s.rank, s.id from found as s where s.id = page.after)
+             order by f.rank desc, f.id desc
+             limit page.size
+        ),
+        page.after is null or exists (select 1 from found as f where f.id = page.after)
+      into hits, is_known
+      from (select activity_candidates.after, activity_candidates.page_limit as size) as page;
+    if not is_known then
+        raise exception 'after is %, which this search does not find.', after
+            using errcode = '22023',
+            hint = 'Begin again without it: the record may have changed since.';
+    end if;
+    return hits;
+end;
+$$;
+
+ALTER FUNCTION app.activity_candidates(query text, page_limit integer, after uuid) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.activity_candidates(query text, page_limit integer, after uuid) IS 'The live activities that the caller may read and that hold the words; use app.search_activities.';
+
 CREATE FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -661,6 +742,37 @@ $$;
 ALTER FUNCTION app.agency_id() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.agency_id() IS 'The agency of the claim, proved against a live membership; null when there is none.';
+
+CREATE FUNCTION app.agency_profile() RETURNS TABLE(agency_id uuid, slug text, name text, logo_path text, locale text, timezone text, default_currency text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    if not app.may(
+        'tenancy.agencies:select',
+        'owner', 'admin', 'manager', 'member', 'viewer', 'client', 'ai_agent'
+    ) then
+        return;
+    end if;
+    return query
+        select
+            a.id,
+            a.slug::text,
+            a.name::text,
+            a.logo_path::text,
+            a.locale::text,
+            a.timezone::text,
+            a.default_currency::text
+          from tenancy.agencies as a
+         where a.id = proof.agency_id;
+end;
+$$;
+
+ALTER FUNCTION app.agency_profile() OWNER TO gardenos_membership_reader;
+
+COMMENT ON FUNCTION app.agency_profile() IS 'What everybody in the agency, clients included, sees of it; no row without a live membership.';
 
 CREATE FUNCTION app.agency_role() RETURNS app.agency_role
     LANGUAGE plpgsql STABLE
@@ -796,6 +908,53 @@ ALTER FUNCTION app.can_merge() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.can_merge() IS 'May I merge records and undo merges, as far as role and capabilities go? False when nothing is proved.';
 
+CREATE FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+begin
+    return case can_read.schema_name || '.' || can_read.table_name
+        when 'crm.companies' then exists (
+            select 1 from crm.companies as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.contacts' then exists (
+            select 1 from crm.contacts as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.contact_points' then exists (
+            select 1 from crm.contact_points as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.deals' then exists (
+            select 1 from crm.deals as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.deal_line_items' then exists (
+            select 1 from crm.deal_line_items as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.activities' then exists (
+            select 1 from crm.activities as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.conversations' then exists (
+            select 1 from crm.conversations as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.calendar_events' then exists (
+            select 1 from crm.calendar_events as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.files' then exists (
+            select 1 from crm.files as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        when 'crm.products' then exists (
+            select 1 from crm.products as r where r.agency_id = agency and r.id = can_read.record_id
+        )
+        else false
+    end;
+end;
+$$;
+
+ALTER FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) IS 'True when the caller can read this record of crm now; false for tables without a history for everybody.';
+
 CREATE FUNCTION app.check_active_agency() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -893,6 +1052,87 @@ $$;
 ALTER FUNCTION app.check_field_options() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.check_field_options() IS 'Refuses options that cannot be chosen.';
+
+CREATE FUNCTION app.check_hand_over() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    left_behind text;
+begin
+    select string_agg(o.records, ', ' order by o.records)
+      into left_behind
+      from (
+          select 'companies' as records
+           where exists (
+               select 1
+                 from crm.companies as r
+                where r.agency_id = new.agency_id
+                  and r.owner_id = new.id
+                  and r.deleted_at is null
+           )
+          union all
+          select 'contacts'
+           where exists (
+               select 1
+                 from crm.contacts as r
+                where r.agency_id = new.agency_id
+                  and r.owner_id = new.id
+                  and r.deleted_at is null
+                  and r.anonymised_at is null
+           )
+          union all
+          select 'deals'
+           where exists (
+               select 1
+                 from crm.deals as r
+                where r.agency_id = new.agency_id
+                  and r.owner_id = new.id
+                  and r.deleted_at is null
+           )
+          union all
+          select 'activities'
+           where exists (
+               select 1
+                 from crm.activities as r
+                where r.agency_id = new.agency_id
+                  and (r.owner_id = new.id or r.assignee_id = new.id)
+                  and r.visibility <> 'private'
+                  and r.deleted_at is null
+           )
+          union all
+          select 'conversations'
+           where exists (
+               select 1
+                 from crm.conversations as r
+                where r.agency_id = new.agency_id
+                  and (r.owner_id = new.id or r.assignee_id = new.id)
+                  and r.visibility <> 'private'
+                  and r.deleted_at is null
+           )
+          union all
+          select 'calendar events'
+           where exists (
+               select 1
+                 from crm.calendar_events as r
+                where r.agency_id = new.agency_id
+                  and r.owner_id = new.id
+                  and r.visibility <> 'private'
+                  and r.deleted_at is null
+           )
+      ) as o;
+    if left_behind is not null then
+        raise exception 'Member % would leave records behind: %.', new.id, left_behind
+            using errcode = '23514',
+            hint = 'Call app.remove_member with an heir, or app.hand_over first.';
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.check_hand_over() OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.check_hand_over() IS 'Refuses, at COMMIT, to remove a member who still owns records or has some to do.';
 
 CREATE FUNCTION app.check_keys(record_table text, data jsonb, known text[], required text[]) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
@@ -1255,6 +1495,235 @@ ALTER FUNCTION app.claims() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.claims() IS 'The claims of this transaction as a JSON object, or null. Never raises.';
 
+CREATE FUNCTION app.close_agency() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    if not app.may('tenancy.agencies:update', 'owner') or not proof.is_person then
+        raise exception 'You may not close this agency: only an owner of it may, in person.'
+            using errcode = '42501';
+    end if;
+    update tenancy.agencies as a
+       set status = 'closing'
+     where a.id = proof.agency_id;
+end;
+$$;
+
+ALTER FUNCTION app.close_agency() OWNER TO gardenos_tenancy_writer;
+
+COMMENT ON FUNCTION app.close_agency() IS 'Closes the agency of the token: every claim in it stops at once. For an owner, in person.';
+
+CREATE FUNCTION app.company_candidates(query text, page_limit integer, after uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    proof record := app.proof();
+    teams uuid[] := app.my_teams();
+    reach app.record_scope := app.reach(
+        'crm.companies:select',
+        agency => '{owner,admin}',
+        scope => '{manager,member,viewer,ai_agent}'
+    );
+    wanted text := app.search_text(query);
+    words tsquery := app.search_words(query);
+    anywhere text := app.search_pattern(wanted);
+    fuzzy text := case when anywhere is not null then wanted end;
+    beginning text := case
+        when anywhere is null then regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
+    end;
+    hits uuid[];
+    is_known boolean;
+begin
+    if reach is null then
+        return '{}';
+    end if;
+    with found as materialized (
+        select
+            t.id,
+            extensions.similarity(wanted, t.name) as rank
+          from (
+              select
+                  r.id,
+                  r.agency_id,
+                  r.owner_id,
+                  r.team_id,
+                  r.deleted_at,
+                  r.search,
+                  lower(regexp_replace(
+                      normalize(r.name || ' ' || coalesce(r.domain, ''), nfd),
+                      '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]',
+                      '',
+                      'g'
+                  )) as name
+                from crm.companies as r
+          ) as t
+         where t.agency_id = proof.agency_id
+           and (
+               t.search @@ words
+               or t.name like anywhere
+               or fuzzy operator(extensions.<%) t.name
+               or t.name like beginning
+               or t.name like '% ' || beginning
+           )
+           and t.deleted_at is null
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case reach
+                   when 'all' then true
+                   when 'team' then
+                       t.owner_id = proof.membership_id
+                       or t.team_id = any(teams)
+                       or (t.owner_id is null and t.team_id is null)
+                   when 'own' then t.owner_id = proof.membership_id
+               end
+           ) is true
+    )
+    select
+        array(
+            select f.id
+              from found as f
+             where page.after is null
+                or (f.rank, f.id) < (select s.rank, s.id from found as s where s.id = page.after)
+             order by f.rank desc, f.id desc
+             limit page.size
+        ),
+        page.after is null or exists (select 1 from found as f where f.id = page.after)
+      into hits, is_known
+      from (select company_candidates.after, company_candidates.page_limit as size) as page;
+    if not is_known then
+        raise exception 'after is %, which this search does not find.', after
+            using errcode = '22023',
+            hint = 'Begin again without it: the record may have changed since.';
+    end if;
+    return hits;
+end;
+$$;
+
+ALTER FUNCTION app.company_candidates(query text, page_limit integer, after uuid) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.company_candidates(query text, page_limit integer, after uuid) IS 'The live companies that the caller may read and a search text means, best first; use app.search_companies.';
+
+CREATE FUNCTION app.contact_candidates(query text, page_limit integer, after uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $_$
+declare
+    proof record := app.proof();
+    teams uuid[] := app.my_teams();
+    reach app.record_scope := app.reach(
+        'crm.contacts:select',
+        agency => '{owner,admin}',
+        scope => '{manager,member,viewer,ai_agent}'
+    );
+    wanted text := app.search_text(query);
+    words tsquery := app.search_words(query);
+    anywhere text := app.search_pattern(wanted);
+    fuzzy text := case when anywhere is not null then wanted end;
+    beginning text := case
+        when anywhere is null then regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
+    end;
+    address text := app.search_pattern(lower(btrim(query)));
+    number text := case
+        when query ~ '^[-0-9+()./ ]+$'
+            then app.search_pattern(ltrim(regexp_replace(query, '[^0-9]', '', 'g'), '0'))
+    end;
+    reached uuid[] := '{}';
+    owners uuid[] := '{}';
+    hits uuid[];
+    is_known boolean;
+begin
+    if reach is null then
+        return '{}';
+    end if;
+    if app.may('crm.contact_points:select', 'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent') then
+        select
+            coalesce(array_agg(distinct p.contact_id), '{}'),
+            coalesce(array_agg(distinct p.contact_id) filter (where p.value_norm = lower(btrim(query))), '{}')
+          into reached, owners
+          from crm.contact_points as p
+         where p.agency_id = proof.agency_id
+           and p.deleted_at is null
+           and (
+               p.value_norm like address
+               or (
+                   p.kind = 'phone'
+                   and p.value_norm like number
+               )
+           );
+    end if;
+    with found as materialized (
+        select
+            t.id,
+            (t.id = any(owners))::integer + extensions.similarity(wanted, t.name) as rank
+          from (
+              select
+                  r.id,
+                  r.agency_id,
+                  r.owner_id,
+                  r.team_id,
+                  r.deleted_at,
+                  r.search,
+                  lower(regexp_replace(
+                      normalize(r.full_name, nfd),
+                      '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]',
+                      '',
+                      'g'
+                  )) as name
+                from crm.contacts as r
+          ) as t
+         where t.agency_id = proof.agency_id
+           and (
+               t.search @@ words
+               or t.name like anywhere
+               or fuzzy operator(extensions.<%) t.name
+               or t.name like beginning
+               or t.name like '% ' || beginning
+               or t.id = any(reached)
+           )
+           and t.deleted_at is null
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case reach
+                   when 'all' then true
+                   when 'team' then
+                       t.owner_id = proof.membership_id
+                       or t.team_id = any(teams)
+                       or (t.owner_id is null and t.team_id is null)
+                   when 'own' then t.owner_id = proof.membership_id
+               end
+           ) is true
+    )
+    select
+        array(
+            select f.id
+              from found as f
+             where page.after is null
+                or (f.rank, f.id) < (select s.rank, s.id from found as s where s.id = page.after)
+             order by f.rank desc, f.id desc
+             limit page.size
+        ),
+        page.after is null or exists (select 1 from found as f where f.id = page.after)
+      into hits, is_known
+      from (select contact_candidates.after, contact_candidates.page_limit as size) as page;
+    if not is_known then
+        raise exception 'after is %, which this search does not find.', after
+            using errcode = '22023',
+            hint = 'Begin again without it: the record may have changed since.';
+    end if;
+    return hits;
+end;
+$_$;
+
+ALTER FUNCTION app.contact_candidates(query text, page_limit integer, after uuid) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.contact_candidates(query text, page_limit integer, after uuid) IS 'The live contacts that the caller may read and a search text means, best first; use app.search_contacts.';
+
 CREATE FUNCTION app.contact_id() RETURNS uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1274,6 +1743,94 @@ $$;
 ALTER FUNCTION app.contact_id() OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.contact_id() IS 'The contact behind the client who is asking; null for everybody else.';
+
+CREATE FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    proof record := app.proof();
+    teams uuid[] := app.my_teams();
+    contact uuid := app.contact_id();
+    reach app.record_scope := app.reach(
+        'crm.conversations:select',
+        agency => '{owner,admin,client}',
+        team => '{manager}',
+        scope => '{ai_agent}',
+        own => '{member}'
+    );
+    words tsquery := app.search_words(query);
+    hits uuid[];
+    is_known boolean;
+begin
+    if reach is null then
+        return '{}';
+    end if;
+    with found as materialized (
+        select
+            c.id,
+            coalesce(c.last_message_at, c.created_at) as rank
+          from crm.conversations as c
+         cross join lateral (
+             select proof.membership_id in (c.owner_id, c.assignee_id)
+                 or proof.membership_id = any(c.participant_ids)
+                 or (
+                     c.visibility = 'client'
+                     and c.contact_id = contact
+                 )
+         ) as takes_part (yes)
+         where c.agency_id = proof.agency_id
+           and to_tsvector('pg_catalog.simple', coalesce(c.subject, '')) @@ words
+           and c.deleted_at is null
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case reach
+                   when 'all' then c.visibility <> 'private' or takes_part.yes
+                   when 'team' then
+                       takes_part.yes
+                       or (
+                           c.visibility <> 'private'
+                           and (
+                               c.team_id = any(teams)
+                               or (c.owner_id is null and c.assignee_id is null and c.team_id is null)
+                           )
+                       )
+                   when 'own' then takes_part.yes
+               end
+           ) is true
+           and (
+               proof.agency_role <> 'client'
+               or (
+                   c.visibility = 'client'
+                   and c.contact_id = contact
+               )
+           )
+    )
+    select
+        array(
+            select f.id
+              from found as f
+             where page.after is null
+                or (f.rank, f.id) < (select s.rank, s.id from found as s where s.id = page.after)
+             order by f.rank desc, f.id desc
+             limit page.size
+        ),
+        page.after is null or exists (select 1 from found as f where f.id = page.after)
+      into hits, is_known
+      from (select conversation_candidates.after, conversation_candidates.page_limit as size) as page;
+    if not is_known then
+        raise exception 'after is %, which this search does not find.', after
+            using errcode = '22023',
+            hint = 'Begin again without it: the record may have changed since.';
+    end if;
+    return hits;
+end;
+$$;
+
+ALTER FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) IS 'The live conversations that the caller may read with the words as subject; use app.search_conversations.';
 
 CREATE FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text DEFAULT NULL::text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1427,6 +1984,98 @@ $$;
 ALTER FUNCTION app.custom_access_token(event jsonb) OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.custom_access_token(event jsonb) IS 'gotrue''s token hook: puts user_id, agency_id and agency_role into the token. Never aborts a login.';
+
+CREATE FUNCTION app.deal_candidates(query text, page_limit integer, after uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    proof record := app.proof();
+    teams uuid[] := app.my_teams();
+    reach app.record_scope := app.reach(
+        'crm.deals:select',
+        agency => '{owner,admin}',
+        scope => '{manager,member,viewer,ai_agent}'
+    );
+    wanted text := app.search_text(query);
+    words tsquery := app.search_words(query);
+    anywhere text := app.search_pattern(wanted);
+    fuzzy text := case when anywhere is not null then wanted end;
+    beginning text := case
+        when anywhere is null then regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
+    end;
+    hits uuid[];
+    is_known boolean;
+begin
+    if reach is null then
+        return '{}';
+    end if;
+    with found as materialized (
+        select
+            t.id,
+            extensions.similarity(wanted, t.name) as rank
+          from (
+              select
+                  r.id,
+                  r.agency_id,
+                  r.owner_id,
+                  r.team_id,
+                  r.deleted_at,
+                  r.search,
+                  lower(regexp_replace(
+                      normalize(r.title, nfd),
+                      '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]',
+                      '',
+                      'g'
+                  )) as name
+                from crm.deals as r
+          ) as t
+         where t.agency_id = proof.agency_id
+           and (
+               t.search @@ words
+               or t.name like anywhere
+               or fuzzy operator(extensions.<%) t.name
+               or t.name like beginning
+               or t.name like '% ' || beginning
+           )
+           and t.deleted_at is null
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case reach
+                   when 'all' then true
+                   when 'team' then
+                       t.owner_id = proof.membership_id
+                       or t.team_id = any(teams)
+                       or (t.owner_id is null and t.team_id is null)
+                   when 'own' then t.owner_id = proof.membership_id
+               end
+           ) is true
+    )
+    select
+        array(
+            select f.id
+              from found as f
+             where page.after is null
+                or (f.rank, f.id) < (select s.rank, s.id from found as s where s.id = page.after)
+             order by f.rank desc, f.id desc
+             limit page.size
+        ),
+        page.after is null or exists (select 1 from found as f where f.id = page.after)
+      into hits, is_known
+      from (select deal_candidates.after, deal_candidates.page_limit as size) as page;
+    if not is_known then
+        raise exception 'after is %, which this search does not find.', after
+            using errcode = '22023',
+            hint = 'Begin again without it: the record may have changed since.';
+    end if;
+    return hits;
+end;
+$$;
+
+ALTER FUNCTION app.deal_candidates(query text, page_limit integer, after uuid) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.deal_candidates(query text, page_limit integer, after uuid) IS 'The live deals that the caller may read and a search text means, best first; use app.search_deals.';
 
 CREATE FUNCTION app.default_owner() RETURNS trigger
     LANGUAGE plpgsql
@@ -1606,6 +2255,90 @@ $$;
 ALTER FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) IS 'Live records that I see which may be the same as this one: what they share, and how alike their names are.';
+
+CREATE FUNCTION app.event_candidates(query text, page_limit integer, after uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    proof record := app.proof();
+    teams uuid[] := app.my_teams();
+    invited uuid[] := app.my_events();
+    reach app.record_scope := app.reach(
+        'crm.calendar_events:select',
+        agency => '{owner,admin,client}',
+        team => '{manager}',
+        scope => '{member,viewer,ai_agent}'
+    );
+    words tsquery := app.search_words(query);
+    hits uuid[];
+    is_known boolean;
+begin
+    if reach is null then
+        return '{}';
+    end if;
+    with found as materialized (
+        select
+            t.id,
+            t.starts_at as rank
+          from crm.calendar_events as t
+         cross join lateral (
+             select t.owner_id = proof.membership_id
+                 or proof.membership_id = any(t.participant_ids)
+         ) as takes_part (yes)
+         where t.agency_id = proof.agency_id
+           and t.search @@ words
+           and t.deleted_at is null
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case reach
+                   when 'all' then t.visibility <> 'private' or takes_part.yes
+                   when 'team' then
+                       takes_part.yes
+                       or (
+                           t.visibility <> 'private'
+                           and (
+                               t.team_id = any(teams)
+                               or (t.owner_id is null and t.team_id is null)
+                           )
+                       )
+                   when 'own' then t.owner_id = proof.membership_id
+               end
+           ) is true
+           and (
+               proof.agency_role <> 'client'
+               or t.owner_id = proof.membership_id
+               or (
+                   t.visibility = 'client'
+                   and t.id = any(invited)
+               )
+           )
+    )
+    select
+        array(
+            select f.id
+              from found as f
+             where page.after is null
+                or (f.rank, f.id) < (select s.rank, s.id from found as s where s.id = page.after)
+             order by f.rank desc, f.id desc
+             limit page.size
+        ),
+        page.after is null or exists (select 1 from found as f where f.id = page.after)
+      into hits, is_known
+      from (select event_candidates.after, event_candidates.page_limit as size) as page;
+    if not is_known then
+        raise exception 'after is %, which this search does not find.', after
+            using errcode = '22023',
+            hint = 'Begin again without it: the record may have changed since.';
+    end if;
+    return hits;
+end;
+$$;
+
+ALTER FUNCTION app.event_candidates(query text, page_limit integer, after uuid) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.event_candidates(query text, page_limit integer, after uuid) IS 'The live events that the caller may read and that hold the words, latest first; use app.search_events.';
 
 CREATE FUNCTION app.forbid_agency_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -2058,6 +2791,109 @@ $$;
 ALTER FUNCTION app.guard_stage() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.guard_stage() IS 'Refuses to move a stage, or to change what it means for the deals in it.';
+
+CREATE FUNCTION app.hand_over(from_member uuid, to_member uuid DEFAULT NULL::uuid) RETURNS TABLE(table_name text, moved bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    heir record;
+begin
+    if not app.may('crm.contacts:update', 'owner', 'admin', 'manager')
+        and not (app.may('crm.contacts:update', 'member') and from_member = app.membership_id()) then
+        raise exception 'You may not hand over the records of this member.'
+            using errcode = '42501',
+            hint = 'Owners, admins and managers may, and members what is theirs; in person.';
+    end if;
+    if from_member is null or from_member = to_member or not exists (
+        select 1 from tenancy.memberships as m where m.agency_id = agency and m.id = from_member
+    ) then
+        raise exception 'from_member is %: name another member of the agency.', coalesce(from_member::text, 'null')
+            using errcode = '22023';
+    end if;
+    if to_member is not null then
+        select m.status, m.role
+          into heir
+          from tenancy.memberships as m
+         where m.agency_id = agency
+           and m.id = to_member;
+        if heir.status is distinct from 'active' or heir.role in ('client', 'viewer') then
+            raise exception 'Records cannot be handed over to %: that is no active member who could work on them.',
+                to_member
+                using errcode = '22023';
+        end if;
+    end if;
+
+    table_name := 'crm.companies';
+    update crm.companies as r
+       set owner_id = to_member
+     where r.agency_id = agency
+       and r.owner_id = from_member;
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.contacts';
+    update crm.contacts as r
+       set owner_id = to_member
+     where r.agency_id = agency
+       and r.owner_id = from_member
+       and r.anonymised_at is null;
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.deals';
+    update crm.deals as r
+       set owner_id = to_member
+     where r.agency_id = agency
+       and r.owner_id = from_member;
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.activities';
+    update crm.activities as r
+       set owner_id = case when r.owner_id = from_member then to_member else r.owner_id end,
+           assignee_id = case when r.assignee_id = from_member then to_member else r.assignee_id end
+     where r.agency_id = agency
+       and from_member in (r.owner_id, r.assignee_id)
+       and r.visibility <> 'private';
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.conversations';
+    update crm.conversations as r
+       set owner_id = case when r.owner_id = from_member then to_member else r.owner_id end,
+           assignee_id = case when r.assignee_id = from_member then to_member else r.assignee_id end
+     where r.agency_id = agency
+       and from_member in (r.owner_id, r.assignee_id)
+       and r.visibility <> 'private';
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.calendar_events';
+    update crm.calendar_events as r
+       set owner_id = to_member
+     where r.agency_id = agency
+       and r.owner_id = from_member
+       and r.visibility <> 'private';
+    get diagnostics moved = row_count;
+    return next;
+
+    table_name := 'crm.files';
+    update crm.files as r
+       set owner_id = to_member
+     where r.agency_id = agency
+       and r.owner_id = from_member
+       and r.purpose = 'attachment'
+       and r.visibility <> 'private';
+    get diagnostics moved = row_count;
+    return next;
+end;
+$$;
+
+ALTER FUNCTION app.hand_over(from_member uuid, to_member uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.hand_over(from_member uuid, to_member uuid) IS 'Moves what a member owns or has to do to another member, or to nobody; answers how many of each table.';
 
 CREATE FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -3411,6 +4247,110 @@ ALTER FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb, choice
 
 COMMENT ON FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb, choices jsonb) IS 'The columns of the winner that a merge changes, with their new values. 22023 for an unknown choice.';
 
+CREATE FUNCTION app.message_candidates(query text, page_limit integer, after uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    proof record := app.proof();
+    teams uuid[] := app.my_teams();
+    contact uuid := app.contact_id();
+    reach app.record_scope := app.reach(
+        'crm.conversations:select',
+        agency => '{owner,admin,client}',
+        team => '{manager}',
+        scope => '{ai_agent}',
+        own => '{member}'
+    );
+    words tsquery := app.search_words(query);
+    hits uuid[];
+    is_known boolean;
+begin
+    if reach is null or not app.may(
+        'crm.messages:select',
+        'owner', 'admin', 'manager', 'member', 'client', 'ai_agent'
+    ) then
+        return '{}';
+    end if;
+    with found as materialized (
+        select
+            t.id,
+            t.sent_at as rank
+          from crm.messages as t
+         -- offset 0: the conversation of each message that is found, never all of them
+         cross join lateral (
+             select v.*
+               from crm.conversations as v
+              where v.agency_id = t.agency_id
+                and v.id = t.conversation_id
+             offset 0
+         ) as c
+         cross join lateral (
+             select proof.membership_id in (c.owner_id, c.assignee_id)
+                 or proof.membership_id = any(c.participant_ids)
+                 or (
+                     c.visibility = 'client'
+                     and c.contact_id = contact
+                 )
+         ) as takes_part (yes)
+         where t.agency_id = proof.agency_id
+           and t.search @@ words
+           and t.deleted_at is null
+           and (
+               proof.agency_role <> 'client'
+               or (
+                   t.direction <> 'internal'
+                   and t.status <> 'draft'
+               )
+           )
+           and c.deleted_at is null
+           and case reach
+               when 'all' then c.visibility <> 'private' or takes_part.yes
+               when 'team' then
+                   takes_part.yes
+                   or (
+                       c.visibility <> 'private'
+                       and (
+                           c.team_id = any(teams)
+                           or (c.owner_id is null and c.assignee_id is null and c.team_id is null)
+                       )
+                   )
+               when 'own' then takes_part.yes
+           end
+           and (
+               proof.agency_role <> 'client'
+               or (
+                   c.visibility = 'client'
+                   and c.contact_id = contact
+               )
+           )
+    )
+    select
+        array(
+            select f.id
+              from found as f
+             where page.after is null
+                or (f.rank, f.id) < (select s.rank, s.id from found as s where s.id = page.after)
+             order by f.rank desc, f.id desc
+             limit page.size
+        ),
+        page.after is null or exists (select 1 from found as f where f.id = page.after)
+      into hits, is_known
+      from (select message_candidates.after, message_candidates.page_limit as size) as page;
+    if not is_known then
+        raise exception 'after is %, which this search does not find.', after
+            using errcode = '22023',
+            hint = 'Begin again without it: the record may have changed since.';
+    end if;
+    return hits;
+end;
+$$;
+
+ALTER FUNCTION app.message_candidates(query text, page_limit integer, after uuid) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) IS 'The live messages that the caller may read and that hold the words, latest first; use app.search_messages.';
+
 CREATE FUNCTION app.my_agencies() RETURNS TABLE(agency_id uuid, slug app.slug, name app.label, role app.agency_role, is_current boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3781,6 +4721,55 @@ ALTER FUNCTION app.point_children(agency uuid, record_table regclass, from_id uu
 
 COMMENT ON FUNCTION app.point_children(agency uuid, record_table regclass, from_id uuid, to_id uuid, stay uuid[], ids jsonb) IS 'Points children from one record to another and answers which: {"schema.table.column": [ids]}.';
 
+CREATE FUNCTION app.portal_profile() RETURNS TABLE(contact_id uuid, full_name text, first_name text, last_name text, job_title text, locale text, timezone text, points jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    mine uuid := app.contact_id();
+begin
+    if not app.may('crm.contacts:select', 'client') then
+        return;
+    end if;
+    return query
+        select
+            c.id,
+            c.full_name::text,
+            c.first_name::text,
+            c.last_name::text,
+            c.job_title::text,
+            c.locale::text,
+            c.timezone::text,
+            (
+                select coalesce(
+                    jsonb_agg(
+                        jsonb_build_object(
+                            'kind', p.kind,
+                            'label', p.label,
+                            'value', p.value,
+                            'is_primary', p.is_primary
+                        )
+                        order by p.kind, not p.is_primary, p.value
+                    ),
+                    '[]'
+                )
+                  from crm.contact_points as p
+                 where p.agency_id = c.agency_id
+                   and p.contact_id = c.id
+                   and p.deleted_at is null
+            )
+          from crm.contacts as c
+         where c.agency_id = proof.agency_id
+           and c.id = mine
+           and c.deleted_at is null;
+end;
+$$;
+
+ALTER FUNCTION app.portal_profile() OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.portal_profile() IS 'What the client who is asking sees of itself; no row for anybody else.';
+
 CREATE FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3923,6 +4912,129 @@ ALTER FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_ro
 
 COMMENT ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) IS 'How far I may do this (schema.table:command): own, team or all rows; null for none. The lists name roles.';
 
+CREATE FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $_$
+declare
+    left_out constant text[] := array['search', 'participant_ids', 'last_message_at'];
+    its_agency uuid := app.agency_id();
+    its_schema text := split_part(in_table, '.', 1);
+    its_table text := split_part(in_table, '.', 2);
+    state jsonb;
+    change record;
+begin
+    if moment is null then
+        raise exception 'Say which moment: it is null.'
+            using errcode = '22004';
+    end if;
+    if not app.can_read(its_schema, its_table, record_as_of.record_id)
+        or not app.may('audit.log:select', 'owner', 'admin', 'manager', 'member', 'viewer') then
+        return null;
+    end if;
+    execute format('select to_jsonb(r) from %I.%I as r where r.agency_id = $1 and r.id = $2', its_schema, its_table)
+       into state
+      using its_agency, record_as_of.record_id;
+    for change in
+        select e.op, e.at, e.changed, e.old_values, e.is_before, e.is_redacted
+          from audit.record_entries as e
+         where e.agency_id = its_agency
+           and e.schema_name = its_schema
+           and e.table_name = its_table
+           and e.record_id = record_as_of.record_id
+           and e.op <> 'redact'
+         order by e.epoch desc, e.timeline desc, e.seq desc
+    loop
+        exit when change.at <= moment;
+        if change.op = 'insert' then
+            return null;
+        end if;
+        if change.is_before then
+            raise exception 'This record was shared otherwise at that time, so it is not shown as it was.'
+                using errcode = '22023',
+                hint = 'Ask for a later time, or an owner or admin of the agency.';
+        end if;
+        state := state - change.changed || coalesce(change.old_values, '{}');
+    end loop;
+    if (state ->> 'created_at')::timestamptz > moment then
+        return null;
+    end if;
+    return state - left_out;
+end;
+$_$;
+
+ALTER FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) IS 'A record (in_table: schema.table) that the caller can read now, as it was then; null when it was not there.';
+
+CREATE FUNCTION app.record_history(in_table text, record_id uuid, before uuid DEFAULT NULL::uuid, page_size integer DEFAULT 100) RETURNS TABLE(id uuid, at timestamp with time zone, actor_kind app.actor_kind, actor_membership_id uuid, actor_name text, on_behalf_of_name text, op app.audit_op, changes jsonb, summary text, is_redacted boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    its_agency uuid := app.agency_id();
+    its_schema text := split_part(in_table, '.', 1);
+    its_table text := split_part(in_table, '.', 2);
+    page_limit integer := audit.page_limit(page_size);
+    from_epoch integer := 2147483647;
+    from_timeline integer := 2147483647;
+    from_seq bigint := 9223372036854775807;
+begin
+    if not app.can_read(its_schema, its_table, record_history.record_id) then
+        return;
+    end if;
+    if before is not null then
+        select e.epoch, e.timeline, e.seq
+          into from_epoch, from_timeline, from_seq
+          from audit.record_entries as e
+         where e.agency_id = its_agency
+           and e.schema_name = its_schema
+           and e.table_name = its_table
+           and e.record_id = record_history.record_id
+           and e.id = record_history.before;
+        if not found then
+            raise exception 'before is %, which is no row of the history of this record.', before
+                using errcode = '22023';
+        end if;
+    end if;
+    return query
+        select
+            e.id,
+            e.at,
+            e.actor_kind,
+            e.actor_membership_id,
+            a.display_name::text,
+            b.display_name::text,
+            e.op,
+            c.changes,
+            audit.summary(e.op, c.changes, e.is_redacted),
+            e.is_redacted
+          from audit.record_entries as e
+         cross join lateral (
+             select audit.changes(e.old_values, e.new_values)
+         ) as c (changes)
+          left join tenancy.memberships as a
+            on a.agency_id = its_agency
+           and a.user_id = e.actor_user_id
+          left join tenancy.memberships as b
+            on b.agency_id = its_agency
+           and b.user_id = e.on_behalf_of_id
+         where e.agency_id = its_agency
+           and e.schema_name = its_schema
+           and e.table_name = its_table
+           and e.record_id = record_history.record_id
+           and (e.epoch, e.timeline, e.seq) < (from_epoch, from_timeline, from_seq)
+         order by e.epoch desc, e.timeline desc, e.seq desc
+         limit page_limit;
+end;
+$$;
+
+ALTER FUNCTION app.record_history(in_table text, record_id uuid, before uuid, page_size integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.record_history(in_table text, record_id uuid, before uuid, page_size integer) IS 'The changes of a record (in_table: schema.table) that the caller can read now, newest first.';
+
 CREATE FUNCTION app.record_scope() RETURNS app.record_scope
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3937,6 +5049,55 @@ $$;
 ALTER FUNCTION app.record_scope() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.record_scope() IS 'How far "scope" of the matrix reaches for me; the narrower of both for an agent acting for a user.';
+
+CREATE FUNCTION app.remove_member(member uuid, heir uuid DEFAULT NULL::uuid) RETURNS TABLE(table_name text, moved bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+begin
+    if not app.may('tenancy.memberships:update', 'owner', 'admin') then
+        raise exception 'You may not remove a member: only an owner or admin of the agency may, in person.'
+            using errcode = '42501';
+    end if;
+    if not exists (
+        select 1
+          from tenancy.memberships as m
+         where m.agency_id = agency
+           and m.id = remove_member.member
+           and m.status <> 'removed'
+    ) then
+        raise exception 'There is no member % in this agency.', coalesce(remove_member.member::text, 'null')
+            using errcode = '22023';
+    end if;
+    return query
+        select h.table_name, h.moved
+          from app.hand_over(remove_member.member, remove_member.heir) as h;
+    delete from tenancy.team_members as t
+     where t.agency_id = agency
+       and t.membership_id = remove_member.member;
+    update tenancy.api_keys as k
+       set revoked_at = now()
+     where k.agency_id = agency
+       and k.acts_as_id = remove_member.member
+       and k.revoked_at is null;
+    update tenancy.invitations as i
+       set revoked_at = now()
+     where i.agency_id = agency
+       and i.invited_by_id = remove_member.member
+       and i.accepted_at is null
+       and i.revoked_at is null;
+    update tenancy.memberships as m
+       set status = 'removed'
+     where m.agency_id = agency
+       and m.id = remove_member.member;
+end;
+$$;
+
+ALTER FUNCTION app.remove_member(member uuid, heir uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.remove_member(member uuid, heir uuid) IS 'Removes a member and hands its records over to an heir, or to nobody; answers how many of each table.';
 
 CREATE FUNCTION app.restore_record(table_name text, record_id uuid) RETURNS boolean
     LANGUAGE plpgsql
@@ -4110,6 +5271,1135 @@ $$;
 ALTER FUNCTION app.sealed_text(claims text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.sealed_text(claims text) IS 'Backend, transaction and claims as one text: the message of a seal.';
+
+CREATE FUNCTION app.uuid_v7() RETURNS uuid
+    LANGUAGE plpgsql PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    microseconds bigint;
+    bytes bytea;
+begin
+    if current_setting('server_version_num')::integer >= 180000 then
+        return uuidv7();
+    end if;
+    microseconds := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+    bytes := uuid_send(gen_random_uuid());
+    bytes := overlay(
+        bytes placing substring(int8send(microseconds / 1000) from 3)
+        || substring(int4send(28672 + ((microseconds % 1000) * 4096 / 1000)::integer) from 3)
+        from 1 for 8
+    );
+    return encode(bytes, 'hex')::uuid;
+end;
+$$;
+
+ALTER FUNCTION app.uuid_v7() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.uuid_v7() IS 'A new row id: uuid version 7, ordered by time.';
+
+CREATE TABLE crm.activities (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    kind app.activity_kind NOT NULL,
+    type_id uuid,
+    subject app.label NOT NULL,
+    body app.body,
+    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
+    due_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    owner_id uuid,
+    assignee_id uuid,
+    team_id uuid,
+    contact_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    visibility app.visibility DEFAULT 'agency'::app.visibility NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((subject)::text || ' '::text) || COALESCE((body)::text, ''::text)))) STORED,
+    CONSTRAINT activities_client_sees_own_contact CHECK (((visibility <> 'client'::app.visibility) OR (contact_id IS NOT NULL)))
+);
+
+ALTER TABLE ONLY crm.activities FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.activities OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.activities IS 'Notes, calls, meetings and tasks: the timeline.';
+
+COMMENT ON COLUMN crm.activities.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.activities.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.activities.kind IS 'What it is.';
+
+COMMENT ON COLUMN crm.activities.type_id IS 'What the agency calls it, of the list "activity_type".';
+
+COMMENT ON COLUMN crm.activities.subject IS 'free text: What it is about.';
+
+COMMENT ON COLUMN crm.activities.body IS 'free text: The text.';
+
+COMMENT ON COLUMN crm.activities.occurred_at IS 'When it happened.';
+
+COMMENT ON COLUMN crm.activities.due_at IS 'When a task is due.';
+
+COMMENT ON COLUMN crm.activities.completed_at IS 'When a task was done.';
+
+COMMENT ON COLUMN crm.activities.owner_id IS 'The member who owns it.';
+
+COMMENT ON COLUMN crm.activities.assignee_id IS 'The member who is to do it.';
+
+COMMENT ON COLUMN crm.activities.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.activities.contact_id IS 'The person it is about.';
+
+COMMENT ON COLUMN crm.activities.company_id IS 'The company it is about.';
+
+COMMENT ON COLUMN crm.activities.deal_id IS 'The deal it is about.';
+
+COMMENT ON COLUMN crm.activities.visibility IS 'Who sees it.';
+
+COMMENT ON COLUMN crm.activities.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.activities.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.activities.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.activities.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.activities.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.activities.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.activities.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.activities.search IS 'What full text search looks at; made by the database.';
+
+CREATE FUNCTION app.search_activities(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.activities
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    hits uuid[] := app.activity_candidates(query, audit.page_limit(page_size), after);
+begin
+    return query
+        select r.*
+          from unnest(hits) with ordinality as h (id, place)
+          join crm.activities as r
+            on r.agency_id = agency
+           and r.id = h.id
+         order by h.place;
+end;
+$$;
+
+ALTER FUNCTION app.search_activities(query text, page_size integer, after uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_activities(query text, page_size integer, after uuid) IS 'Activities whose subject or body holds words that begin like those of the text, latest first.';
+
+CREATE TABLE crm.companies (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name app.label NOT NULL,
+    domain app.hostname,
+    industry_id uuid,
+    employees integer,
+    annual_revenue app.money,
+    currency app.currency,
+    street app.label,
+    city app.label,
+    region app.label,
+    postal_code app.label,
+    country app.country,
+    owner_id uuid,
+    team_id uuid,
+    merged_into_id uuid,
+    custom app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((name)::text || ' '::text) || COALESCE((domain)::text, ''::text)))) STORED,
+    CONSTRAINT companies_employees_not_negative CHECK ((employees >= 0)),
+    CONSTRAINT companies_merged_is_deleted CHECK (((merged_into_id IS NULL) OR ((deleted_at IS NOT NULL) AND (merged_into_id <> id)))),
+    CONSTRAINT companies_revenue_has_currency CHECK (((annual_revenue IS NULL) OR (currency IS NOT NULL)))
+);
+
+ALTER TABLE ONLY crm.companies FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.companies OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.companies IS 'Companies that the agency deals with.';
+
+COMMENT ON COLUMN crm.companies.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.companies.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.companies.name IS 'The name.';
+
+COMMENT ON COLUMN crm.companies.domain IS 'Its domain, unique among live companies: key of import and of duplicate search.';
+
+COMMENT ON COLUMN crm.companies.industry_id IS 'Its industry, of the list "industry".';
+
+COMMENT ON COLUMN crm.companies.employees IS 'How many people work there.';
+
+COMMENT ON COLUMN crm.companies.annual_revenue IS 'What it turns over in a year.';
+
+COMMENT ON COLUMN crm.companies.currency IS 'Currency of annual_revenue.';
+
+COMMENT ON COLUMN crm.companies.street IS 'Street and number.';
+
+COMMENT ON COLUMN crm.companies.city IS 'City.';
+
+COMMENT ON COLUMN crm.companies.region IS 'Region or state.';
+
+COMMENT ON COLUMN crm.companies.postal_code IS 'Postal code.';
+
+COMMENT ON COLUMN crm.companies.country IS 'Country, two letters.';
+
+COMMENT ON COLUMN crm.companies.owner_id IS 'The member who owns it; with team_id null too it is unassigned.';
+
+COMMENT ON COLUMN crm.companies.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.companies.merged_into_id IS 'The company it was merged into; only undoing the merge brings it back.';
+
+COMMENT ON COLUMN crm.companies.custom IS 'free text: Custom fields, as custom_field_defs has them.';
+
+COMMENT ON COLUMN crm.companies.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.companies.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.companies.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.companies.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.companies.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.companies.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.companies.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.companies.search IS 'What full text search looks at; made by the database.';
+
+CREATE FUNCTION app.search_companies(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.companies
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    hits uuid[] := app.company_candidates(query, audit.page_limit(page_size), after);
+begin
+    return query
+        select r.*
+          from unnest(hits) with ordinality as h (id, place)
+          join crm.companies as r
+            on r.agency_id = agency
+           and r.id = h.id
+         order by h.place;
+end;
+$$;
+
+ALTER FUNCTION app.search_companies(query text, page_size integer, after uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_companies(query text, page_size integer, after uuid) IS 'Companies by name, similar name or domain, best first.';
+
+CREATE TABLE crm.contacts (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    full_name app.label NOT NULL,
+    first_name app.label,
+    last_name app.label,
+    job_title app.label,
+    lifecycle_id uuid,
+    source_id uuid,
+    locale app.label,
+    timezone app.label,
+    owner_id uuid,
+    team_id uuid,
+    do_not_contact boolean DEFAULT false NOT NULL,
+    merged_into_id uuid,
+    anonymised_at timestamp with time zone,
+    custom app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((full_name)::text || ' '::text) || COALESCE((job_title)::text, ''::text)))) STORED,
+    CONSTRAINT contacts_merged_is_deleted CHECK (((merged_into_id IS NULL) OR ((deleted_at IS NOT NULL) AND (merged_into_id <> id))))
+);
+
+ALTER TABLE ONLY crm.contacts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.contacts OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.contacts IS 'People: one row for each.';
+
+COMMENT ON COLUMN crm.contacts.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.contacts.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.contacts.full_name IS 'personal: The name as the person writes it; not built from parts.';
+
+COMMENT ON COLUMN crm.contacts.first_name IS 'personal: First name.';
+
+COMMENT ON COLUMN crm.contacts.last_name IS 'personal: Last name.';
+
+COMMENT ON COLUMN crm.contacts.job_title IS 'personal: Position.';
+
+COMMENT ON COLUMN crm.contacts.lifecycle_id IS 'How far the person has come, of the list "lifecycle_stage".';
+
+COMMENT ON COLUMN crm.contacts.source_id IS 'Where the person came from, of the list "source".';
+
+COMMENT ON COLUMN crm.contacts.locale IS 'Language of the person.';
+
+COMMENT ON COLUMN crm.contacts.timezone IS 'Time zone of the person.';
+
+COMMENT ON COLUMN crm.contacts.owner_id IS 'The member who owns it; with team_id null too it is unassigned.';
+
+COMMENT ON COLUMN crm.contacts.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.contacts.do_not_contact IS 'The hand brake; consent is crm.consents.';
+
+COMMENT ON COLUMN crm.contacts.merged_into_id IS 'The contact it was merged into; only undoing the merge brings it back.';
+
+COMMENT ON COLUMN crm.contacts.anonymised_at IS 'When the person was erased; since then the row is frozen.';
+
+COMMENT ON COLUMN crm.contacts.custom IS 'personal: Custom fields, as custom_field_defs has them.';
+
+COMMENT ON COLUMN crm.contacts.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.contacts.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.contacts.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.contacts.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.contacts.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.contacts.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.contacts.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.contacts.search IS 'What full text search looks at; made by the database.';
+
+CREATE FUNCTION app.search_contacts(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.contacts
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    hits uuid[] := app.contact_candidates(query, audit.page_limit(page_size), after);
+begin
+    return query
+        select r.*
+          from unnest(hits) with ordinality as h (id, place)
+          join crm.contacts as r
+            on r.agency_id = agency
+           and r.id = h.id
+         order by h.place;
+end;
+$$;
+
+ALTER FUNCTION app.search_contacts(query text, page_size integer, after uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_contacts(query text, page_size integer, after uuid) IS 'Contacts by name, similar name, job title, e-mail address or phone number, best first.';
+
+CREATE TABLE crm.conversations (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    channel app.channel NOT NULL,
+    subject app.line,
+    status app.conversation_status DEFAULT 'open'::app.conversation_status NOT NULL,
+    contact_id uuid,
+    deal_id uuid,
+    owner_id uuid,
+    assignee_id uuid,
+    team_id uuid,
+    visibility app.visibility DEFAULT 'team'::app.visibility NOT NULL,
+    external_thread_id app.line,
+    participant_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    last_message_at timestamp with time zone,
+    snoozed_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid
+);
+
+ALTER TABLE ONLY crm.conversations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.conversations OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.conversations IS 'A thread on any channel; that of an agent is one too, so that it has an owner and can be erased.';
+
+COMMENT ON COLUMN crm.conversations.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.conversations.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN crm.conversations.channel IS 'Where it takes place.';
+
+COMMENT ON COLUMN crm.conversations.subject IS 'free text: What it is about.';
+
+COMMENT ON COLUMN crm.conversations.status IS 'Whether somebody has to act.';
+
+COMMENT ON COLUMN crm.conversations.contact_id IS 'The person it is with.';
+
+COMMENT ON COLUMN crm.conversations.deal_id IS 'The deal it is about.';
+
+COMMENT ON COLUMN crm.conversations.owner_id IS 'The member who owns it.';
+
+COMMENT ON COLUMN crm.conversations.assignee_id IS 'The member who is to answer.';
+
+COMMENT ON COLUMN crm.conversations.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.conversations.visibility IS 'Who sees it.';
+
+COMMENT ON COLUMN crm.conversations.external_thread_id IS 'Its id at the provider.';
+
+COMMENT ON COLUMN crm.conversations.participant_ids IS 'The members among its participants; kept by trigger.';
+
+COMMENT ON COLUMN crm.conversations.last_message_at IS 'When the last message was sent.';
+
+COMMENT ON COLUMN crm.conversations.snoozed_until IS 'When it comes back.';
+
+COMMENT ON COLUMN crm.conversations.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.conversations.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.conversations.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.conversations.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.conversations.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.conversations.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.conversations.deleted_by IS 'The membership that deleted the row.';
+
+CREATE FUNCTION app.search_conversations(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.conversations
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    hits uuid[] := app.conversation_candidates(query, audit.page_limit(page_size), after);
+begin
+    return query
+        select r.*
+          from unnest(hits) with ordinality as h (id, place)
+          join crm.conversations as r
+            on r.agency_id = agency
+           and r.id = h.id
+         order by h.place;
+end;
+$$;
+
+ALTER FUNCTION app.search_conversations(query text, page_size integer, after uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_conversations(query text, page_size integer, after uuid) IS 'Conversations whose subject holds words that begin like those of the text, latest first.';
+
+CREATE TABLE crm.deals (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    title app.label NOT NULL,
+    pipeline_id uuid NOT NULL,
+    stage_id uuid NOT NULL,
+    status app.deal_status DEFAULT 'open'::app.deal_status NOT NULL,
+    stage_entered_at timestamp with time zone DEFAULT now() NOT NULL,
+    company_id uuid,
+    primary_contact_id uuid,
+    amount app.money,
+    currency app.currency NOT NULL,
+    expected_close_on date,
+    closed_at timestamp with time zone,
+    lost_reason_id uuid,
+    source_id uuid,
+    owner_id uuid,
+    team_id uuid,
+    custom app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (title)::text)) STORED,
+    CONSTRAINT deals_amount_not_negative CHECK (((amount)::numeric >= (0)::numeric)),
+    CONSTRAINT deals_closed_has_time CHECK (((status = 'open'::app.deal_status) = (closed_at IS NULL))),
+    CONSTRAINT deals_reason_only_when_lost CHECK (((lost_reason_id IS NULL) OR (status = 'lost'::app.deal_status)))
+);
+
+ALTER TABLE ONLY crm.deals FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.deals OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.deals IS 'Sales that may come. A stage of another pipeline cannot be set.';
+
+COMMENT ON COLUMN crm.deals.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.deals.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.deals.title IS 'free text: What it is about.';
+
+COMMENT ON COLUMN crm.deals.pipeline_id IS 'The pipeline.';
+
+COMMENT ON COLUMN crm.deals.stage_id IS 'The stage, one of the pipeline.';
+
+COMMENT ON COLUMN crm.deals.status IS 'The outcome of its stage; kept by trigger.';
+
+COMMENT ON COLUMN crm.deals.stage_entered_at IS 'Since when it is in its stage; kept by trigger.';
+
+COMMENT ON COLUMN crm.deals.company_id IS 'The company that buys.';
+
+COMMENT ON COLUMN crm.deals.primary_contact_id IS 'The person to talk to; others are deal_contacts.';
+
+COMMENT ON COLUMN crm.deals.amount IS 'What it is worth; the sum of its lines when it has any, kept by trigger.';
+
+COMMENT ON COLUMN crm.deals.currency IS 'Currency of the amount and of its lines.';
+
+COMMENT ON COLUMN crm.deals.expected_close_on IS 'When it is expected to close.';
+
+COMMENT ON COLUMN crm.deals.closed_at IS 'When it closed; kept by trigger.';
+
+COMMENT ON COLUMN crm.deals.lost_reason_id IS 'Why it was lost, of the list "lost_reason".';
+
+COMMENT ON COLUMN crm.deals.source_id IS 'Where it came from, of the list "source".';
+
+COMMENT ON COLUMN crm.deals.owner_id IS 'The member who owns it; with team_id null too it is unassigned.';
+
+COMMENT ON COLUMN crm.deals.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.deals.custom IS 'free text: Custom fields, as custom_field_defs has them.';
+
+COMMENT ON COLUMN crm.deals.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.deals.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.deals.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.deals.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.deals.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.deals.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.deals.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.deals.search IS 'What full text search looks at; made by the database.';
+
+CREATE FUNCTION app.search_deals(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.deals
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    hits uuid[] := app.deal_candidates(query, audit.page_limit(page_size), after);
+begin
+    return query
+        select r.*
+          from unnest(hits) with ordinality as h (id, place)
+          join crm.deals as r
+            on r.agency_id = agency
+           and r.id = h.id
+         order by h.place;
+end;
+$$;
+
+ALTER FUNCTION app.search_deals(query text, page_size integer, after uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_deals(query text, page_size integer, after uuid) IS 'Deals by title or similar title, best first.';
+
+CREATE TABLE crm.calendar_events (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    title app.label NOT NULL,
+    description app.body,
+    location app.line,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    all_day boolean DEFAULT false NOT NULL,
+    timezone app.label,
+    calendar_key app.label DEFAULT 'default'::text NOT NULL,
+    external_uid app.line,
+    recurrence_id app.label DEFAULT '-'::text NOT NULL,
+    recurrence_rule app.line,
+    owner_id uuid,
+    team_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    visibility app.visibility DEFAULT 'agency'::app.visibility NOT NULL,
+    participant_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((title)::text || ' '::text) || COALESCE((description)::text, ''::text)))) STORED,
+    CONSTRAINT calendar_events_ends_after_start CHECK ((ends_at >= starts_at))
+);
+
+ALTER TABLE ONLY crm.calendar_events FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.calendar_events OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.calendar_events IS 'Appointments. Contacts are participants.';
+
+COMMENT ON COLUMN crm.calendar_events.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.calendar_events.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.calendar_events.title IS 'free text: What it is.';
+
+COMMENT ON COLUMN crm.calendar_events.description IS 'free text: The text.';
+
+COMMENT ON COLUMN crm.calendar_events.location IS 'free text: Where it is.';
+
+COMMENT ON COLUMN crm.calendar_events.starts_at IS 'When it begins.';
+
+COMMENT ON COLUMN crm.calendar_events.ends_at IS 'When it ends.';
+
+COMMENT ON COLUMN crm.calendar_events.all_day IS 'Whether the whole day is meant.';
+
+COMMENT ON COLUMN crm.calendar_events.timezone IS 'Time zone in which it was made.';
+
+COMMENT ON COLUMN crm.calendar_events.calendar_key IS 'Which calendar of the owner.';
+
+COMMENT ON COLUMN crm.calendar_events.external_uid IS 'The UID of iCalendar.';
+
+COMMENT ON COLUMN crm.calendar_events.recurrence_id IS 'Which event of a series.';
+
+COMMENT ON COLUMN crm.calendar_events.recurrence_rule IS 'How a series goes on.';
+
+COMMENT ON COLUMN crm.calendar_events.owner_id IS 'The member who owns it.';
+
+COMMENT ON COLUMN crm.calendar_events.team_id IS 'The team it belongs to.';
+
+COMMENT ON COLUMN crm.calendar_events.company_id IS 'The company it is about.';
+
+COMMENT ON COLUMN crm.calendar_events.deal_id IS 'The deal it is about.';
+
+COMMENT ON COLUMN crm.calendar_events.visibility IS 'Who sees it.';
+
+COMMENT ON COLUMN crm.calendar_events.participant_ids IS 'The members among its participants; kept by trigger.';
+
+COMMENT ON COLUMN crm.calendar_events.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.calendar_events.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.calendar_events.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.calendar_events.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.calendar_events.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.calendar_events.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.calendar_events.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.calendar_events.search IS 'What full text search looks at; made by the database.';
+
+CREATE FUNCTION app.search_events(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.calendar_events
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    hits uuid[] := app.event_candidates(query, audit.page_limit(page_size), after);
+begin
+    return query
+        select r.*
+          from unnest(hits) with ordinality as h (id, place)
+          join crm.calendar_events as r
+            on r.agency_id = agency
+           and r.id = h.id
+         order by h.place;
+end;
+$$;
+
+ALTER FUNCTION app.search_events(query text, page_size integer, after uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_events(query text, page_size integer, after uuid) IS 'Events whose title or description holds words that begin like those of the text, latest first.';
+
+CREATE TABLE crm.files (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    purpose app.file_purpose DEFAULT 'attachment'::app.file_purpose NOT NULL,
+    provider app.storage_provider NOT NULL,
+    bucket app.label NOT NULL,
+    object_path app.line NOT NULL,
+    file_name app.label NOT NULL,
+    mime app.label NOT NULL,
+    byte_size bigint NOT NULL,
+    sha256 app.sha256,
+    scan_status app.scan_status DEFAULT 'pending'::app.scan_status NOT NULL,
+    owner_id uuid,
+    visibility app.visibility DEFAULT 'team'::app.visibility NOT NULL,
+    contact_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    activity_id uuid,
+    calendar_event_id uuid,
+    message_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT files_attachment_has_one_target CHECK ((num_nonnulls(contact_id, company_id, deal_id, activity_id, calendar_event_id, message_id) = ((purpose = 'attachment'::app.file_purpose))::integer)),
+    CONSTRAINT files_path_begins_with_agency CHECK (starts_with((object_path)::text, ((agency_id)::text || '/'::text))),
+    CONSTRAINT files_size_not_negative CHECK ((byte_size >= 0))
+);
+
+ALTER TABLE ONLY crm.files FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.files OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.files IS 'The catalogue of objects; the bytes are in object storage.';
+
+COMMENT ON COLUMN crm.files.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.files.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.files.purpose IS 'What it is for; an attachment has one target, the others none.';
+
+COMMENT ON COLUMN crm.files.provider IS 'Where it is stored.';
+
+COMMENT ON COLUMN crm.files.bucket IS 'The bucket.';
+
+COMMENT ON COLUMN crm.files.object_path IS 'personal: The path in it; begins with the agency''s id.';
+
+COMMENT ON COLUMN crm.files.file_name IS 'personal: The name as people see it.';
+
+COMMENT ON COLUMN crm.files.mime IS 'The type of the content.';
+
+COMMENT ON COLUMN crm.files.byte_size IS 'The size, in bytes.';
+
+COMMENT ON COLUMN crm.files.sha256 IS 'The hash of the content.';
+
+COMMENT ON COLUMN crm.files.scan_status IS 'What the search for viruses found; written by the worker.';
+
+COMMENT ON COLUMN crm.files.owner_id IS 'The member who owns it.';
+
+COMMENT ON COLUMN crm.files.visibility IS 'Who sees it; client: the portal shows it.';
+
+COMMENT ON COLUMN crm.files.contact_id IS 'The contact it belongs to.';
+
+COMMENT ON COLUMN crm.files.company_id IS 'The company it belongs to.';
+
+COMMENT ON COLUMN crm.files.deal_id IS 'The deal it belongs to.';
+
+COMMENT ON COLUMN crm.files.activity_id IS 'The activity it belongs to.';
+
+COMMENT ON COLUMN crm.files.calendar_event_id IS 'The event it belongs to.';
+
+COMMENT ON COLUMN crm.files.message_id IS 'The message it belongs to.';
+
+COMMENT ON COLUMN crm.files.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.files.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.files.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.files.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.files.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.files.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.files.deleted_by IS 'The membership that deleted the row.';
+
+CREATE FUNCTION app.search_files(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.files
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    page_limit integer := audit.page_limit(page_size);
+    wanted text := app.search_text(query);
+    anywhere text := app.search_pattern(wanted);
+    fuzzy text := case when anywhere is not null then wanted end;
+    beginning text := case
+        when anywhere is null then regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
+    end;
+    hits uuid[];
+    is_known boolean;
+begin
+    with found as materialized (
+        select
+            t.id,
+            t.created_at as rank
+          from (
+              select
+                  r.*,
+                  lower(regexp_replace(
+                      normalize(r.file_name, nfd),
+                      '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]',
+                      '',
+                      'g'
+                  )) as folded
+                from crm.files as r
+          ) as t
+         where t.agency_id = agency
+           and (
+               t.folded like anywhere
+               or fuzzy operator(extensions.<%) t.folded
+               or t.folded like beginning
+               or t.folded like '% ' || beginning
+           )
+           and t.deleted_at is null
+    )
+    select
+        array(
+            select f.id
+              from found as f
+             where page.after is null
+                or (f.rank, f.id) < (select s.rank, s.id from found as s where s.id = page.after)
+             order by f.rank desc, f.id desc
+             limit page.size
+        ),
+        page.after is null or exists (select 1 from found as f where f.id = page.after)
+      into hits, is_known
+      from (select search_files.after, page_limit as size) as page;
+    if not is_known then
+        raise exception 'after is %, which this search does not find.', after
+            using errcode = '22023',
+            hint = 'Begin again without it: the record may have changed since.';
+    end if;
+    return query
+        select r.*
+          from unnest(hits) with ordinality as h (id, place)
+          join crm.files as r
+            on r.agency_id = agency
+           and r.id = h.id
+         order by h.place;
+end;
+$$;
+
+ALTER FUNCTION app.search_files(query text, page_size integer, after uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_files(query text, page_size integer, after uuid) IS 'Files by name or similar name, latest first.';
+
+CREATE TABLE crm.messages (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    direction app.message_direction NOT NULL,
+    status app.message_status DEFAULT 'draft'::app.message_status NOT NULL,
+    sender_membership_id uuid,
+    sender_contact_id uuid,
+    sender_label app.line,
+    body_text app.body,
+    body_html_path app.line,
+    sent_at timestamp with time zone DEFAULT now() NOT NULL,
+    external_id app.line,
+    in_reply_to app.line,
+    agent_run_id uuid,
+    error app.line,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, COALESCE((body_text)::text, ''::text))) STORED,
+    CONSTRAINT messages_one_sender CHECK ((num_nonnulls(sender_membership_id, sender_contact_id) <= 1))
+);
+
+ALTER TABLE ONLY crm.messages FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.messages OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.messages IS 'The messages of a conversation.';
+
+COMMENT ON COLUMN crm.messages.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.messages.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.messages.conversation_id IS 'The conversation; never changes.';
+
+COMMENT ON COLUMN crm.messages.direction IS 'Which way it goes; internal: a note among colleagues.';
+
+COMMENT ON COLUMN crm.messages.status IS 'How far it has come; after draft only workers change it.';
+
+COMMENT ON COLUMN crm.messages.sender_membership_id IS 'The member who wrote it; kept by trigger.';
+
+COMMENT ON COLUMN crm.messages.sender_contact_id IS 'The contact who wrote it; kept by trigger.';
+
+COMMENT ON COLUMN crm.messages.sender_label IS 'personal: The name as shown.';
+
+COMMENT ON COLUMN crm.messages.body_text IS 'free text: The text, plain, cut at the limit.';
+
+COMMENT ON COLUMN crm.messages.body_html_path IS 'The full original in object storage.';
+
+COMMENT ON COLUMN crm.messages.sent_at IS 'When it was sent, as the provider says.';
+
+COMMENT ON COLUMN crm.messages.external_id IS 'Its id at the provider: a webhook that comes twice is one row.';
+
+COMMENT ON COLUMN crm.messages.in_reply_to IS 'The id of the message it answers.';
+
+COMMENT ON COLUMN crm.messages.agent_run_id IS 'The run that wrote the draft.';
+
+COMMENT ON COLUMN crm.messages.error IS 'Why it could not be sent.';
+
+COMMENT ON COLUMN crm.messages.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.messages.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.messages.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.messages.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.messages.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.messages.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.messages.deleted_by IS 'The membership that deleted the row.';
+
+COMMENT ON COLUMN crm.messages.search IS 'What full text search looks at; made by the database.';
+
+CREATE FUNCTION app.search_messages(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.messages
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    hits uuid[] := app.message_candidates(query, audit.page_limit(page_size), after);
+begin
+    return query
+        select r.*
+          from unnest(hits) with ordinality as h (id, place)
+          join crm.messages as r
+            on r.agency_id = agency
+           and r.id = h.id
+         order by h.place;
+end;
+$$;
+
+ALTER FUNCTION app.search_messages(query text, page_size integer, after uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_messages(query text, page_size integer, after uuid) IS 'Messages whose text holds words that begin like those of the text, latest first.';
+
+CREATE FUNCTION app.search_pattern(wanted text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if length(wanted) < 3 then
+        return null;
+    end if;
+    return '%' || regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%';
+end;
+$$;
+
+ALTER FUNCTION app.search_pattern(wanted text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_pattern(wanted text) IS 'The LIKE pattern for a text anywhere in another one; null under three characters.';
+
+CREATE TABLE crm.products (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    sku app.label NOT NULL,
+    name app.label NOT NULL,
+    description app.line,
+    unit_price app.money NOT NULL,
+    currency app.currency NOT NULL,
+    tax_rate app.percent DEFAULT 0 NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT products_unit_price_not_negative CHECK (((unit_price)::numeric >= (0)::numeric))
+);
+
+ALTER TABLE ONLY crm.products FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE crm.products OWNER TO gardenos_owner;
+
+COMMENT ON TABLE crm.products IS 'What the agency sells.';
+
+COMMENT ON COLUMN crm.products.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN crm.products.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN crm.products.sku IS 'The number of the article, unique among live products.';
+
+COMMENT ON COLUMN crm.products.name IS 'The name.';
+
+COMMENT ON COLUMN crm.products.description IS 'What it is.';
+
+COMMENT ON COLUMN crm.products.unit_price IS 'What one costs.';
+
+COMMENT ON COLUMN crm.products.currency IS 'Currency of the price.';
+
+COMMENT ON COLUMN crm.products.tax_rate IS 'Tax, in per cent.';
+
+COMMENT ON COLUMN crm.products.is_active IS 'Whether it is sold now.';
+
+COMMENT ON COLUMN crm.products.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN crm.products.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN crm.products.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN crm.products.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN crm.products.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN crm.products.deleted_at IS 'When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN crm.products.deleted_by IS 'The membership that deleted the row.';
+
+CREATE FUNCTION app.search_products(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.products
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    page_limit integer := audit.page_limit(page_size);
+    wanted text := app.search_text(query);
+    anywhere text := app.search_pattern(wanted);
+    fuzzy text := case when anywhere is not null then wanted end;
+    beginning text := case
+        when anywhere is null then regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
+    end;
+    hits uuid[];
+    is_known boolean;
+begin
+    with found as materialized (
+        select
+            t.id,
+            extensions.similarity(wanted, t.folded) as rank
+          from (
+              select
+                  r.*,
+                  lower(regexp_replace(
+                      normalize(r.name || ' ' || r.sku, nfd),
+                      '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]',
+                      '',
+                      'g'
+                  )) as folded
+                from crm.products as r
+          ) as t
+         where t.agency_id = agency
+           and (
+               t.folded like anywhere
+               or fuzzy operator(extensions.<%) t.folded
+               or t.folded like beginning
+               or t.folded like '% ' || beginning
+           )
+           and t.deleted_at is null
+    )
+    select
+        array(
+            select f.id
+              from found as f
+             where page.after is null
+                or (f.rank, f.id) < (select s.rank, s.id from found as s where s.id = page.after)
+             order by f.rank desc, f.id desc
+             limit page.size
+        ),
+        page.after is null or exists (select 1 from found as f where f.id = page.after)
+      into hits, is_known
+      from (select search_products.after, page_limit as size) as page;
+    if not is_known then
+        raise exception 'after is %, which this search does not find.', after
+            using errcode = '22023',
+            hint = 'Begin again without it: the record may have changed since.';
+    end if;
+    return query
+        select r.*
+          from unnest(hits) with ordinality as h (id, place)
+          join crm.products as r
+            on r.agency_id = agency
+           and r.id = h.id
+         order by h.place;
+end;
+$$;
+
+ALTER FUNCTION app.search_products(query text, page_size integer, after uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_products(query text, page_size integer, after uuid) IS 'Products by name, similar name or sku, best first.';
+
+CREATE FUNCTION app.search_text(query text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if length(query) > 200 then
+        raise exception 'The search text has % characters; 200 are the most.', length(query)
+            using errcode = '22023';
+    end if;
+    return nullif(btrim(regexp_replace(
+        lower(regexp_replace(
+            normalize(query, nfd),
+            '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]',
+            '',
+            'g'
+        )),
+        '\s+',
+        ' ',
+        'g'
+    )), '');
+end;
+$$;
+
+ALTER FUNCTION app.search_text(query text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_text(query text) IS 'A search text as names are compared: lower case, no accents, single blanks; null when empty.';
+
+CREATE FUNCTION app.search_words(query text) RETURNS tsquery
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    -- refuses a text that is too long
+    perform app.search_text(query);
+    return (
+        select string_agg(
+            '''' || replace(replace(w.lexeme, '\', '\\'), '''', '''''') || ''':*',
+            ' & '
+        )::tsquery
+          from unnest(to_tsvector('pg_catalog.simple', query)) as w
+    );
+end;
+$$;
+
+ALTER FUNCTION app.search_words(query text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_words(query text) IS 'Full text search for records in which each word of a text begins a word; null without a word.';
 
 CREATE FUNCTION app.similar_names(entity app.entity, name text, at_most integer DEFAULT 50) RETURNS TABLE(id uuid, similarity real)
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50
@@ -4714,6 +7004,111 @@ $$;
 ALTER FUNCTION app.unmerged_values(winner jsonb, before_merge jsonb, merged jsonb, fields jsonb, OUT back jsonb, OUT changed_since text[]) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.unmerged_values(winner jsonb, before_merge jsonb, merged jsonb, fields jsonb, OUT back jsonb, OUT changed_since text[]) IS 'The columns of the winner that go back when a merge is undone, and the fields that somebody changed since.';
+
+CREATE TABLE tenancy.memberships (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    role app.agency_role NOT NULL,
+    record_scope app.record_scope DEFAULT 'own'::app.record_scope NOT NULL,
+    capabilities text[] DEFAULT '{}'::text[] NOT NULL,
+    status app.member_status DEFAULT 'active'::app.member_status NOT NULL,
+    display_name app.label NOT NULL,
+    job_title app.label,
+    work_email app.email,
+    avatar_path app.line,
+    default_team_id uuid,
+    contact_id uuid,
+    suspended_at timestamp with time zone,
+    removed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT memberships_capabilities_known CHECK ((capabilities <@ ARRAY['import'::text, 'export'::text, 'merge'::text])),
+    CONSTRAINT memberships_client_has_contact CHECK (((role <> 'client'::app.agency_role) OR (status = 'removed'::app.member_status) OR (contact_id IS NOT NULL))),
+    CONSTRAINT memberships_contact_only_for_client CHECK (((role = 'client'::app.agency_role) OR (contact_id IS NULL))),
+    CONSTRAINT memberships_scope_of_manager CHECK (((role <> 'manager'::app.agency_role) OR (record_scope <> 'own'::app.record_scope))),
+    CONSTRAINT memberships_scope_of_owner_and_admin CHECK (((role <> ALL (ARRAY['owner'::app.agency_role, 'admin'::app.agency_role])) OR (record_scope = 'all'::app.record_scope)))
+);
+
+ALTER TABLE ONLY tenancy.memberships FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE tenancy.memberships OWNER TO gardenos_owner;
+
+COMMENT ON TABLE tenancy.memberships IS 'A user in an agency: the proof of every claim, and the directory of colleagues. Never deleted.';
+
+COMMENT ON COLUMN tenancy.memberships.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN tenancy.memberships.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN tenancy.memberships.user_id IS 'The user; never changes.';
+
+COMMENT ON COLUMN tenancy.memberships.role IS 'What the member is in the agency.';
+
+COMMENT ON COLUMN tenancy.memberships.record_scope IS 'How far the member sees where the matrix says "scope".';
+
+COMMENT ON COLUMN tenancy.memberships.capabilities IS 'Extra rights: import, export, merge.';
+
+COMMENT ON COLUMN tenancy.memberships.status IS 'Only an active membership gives any rights.';
+
+COMMENT ON COLUMN tenancy.memberships.display_name IS 'personal: The name colleagues see.';
+
+COMMENT ON COLUMN tenancy.memberships.job_title IS 'personal: The position colleagues see.';
+
+COMMENT ON COLUMN tenancy.memberships.work_email IS 'personal: The address colleagues see.';
+
+COMMENT ON COLUMN tenancy.memberships.avatar_path IS 'personal: Path of the picture in storage.';
+
+COMMENT ON COLUMN tenancy.memberships.default_team_id IS 'Team of new records when none is given.';
+
+COMMENT ON COLUMN tenancy.memberships.contact_id IS 'The contact behind a client.';
+
+COMMENT ON COLUMN tenancy.memberships.suspended_at IS 'When it was suspended.';
+
+COMMENT ON COLUMN tenancy.memberships.removed_at IS 'When it ended.';
+
+COMMENT ON COLUMN tenancy.memberships.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN tenancy.memberships.created_by IS 'The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN tenancy.memberships.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN tenancy.memberships.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN tenancy.memberships.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE FUNCTION app.update_my_profile(display_name text DEFAULT NULL::text, job_title text DEFAULT NULL::text, avatar_path text DEFAULT NULL::text) RETURNS tenancy.memberships
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    mine tenancy.memberships;
+begin
+    if proof.membership_id is null or not app.may_as_myself('tenancy.memberships:update') then
+        raise exception 'You have no profile here: you are not signed in to an agency as a person.'
+            using errcode = '42501';
+    end if;
+    if btrim(update_my_profile.display_name) = '' then
+        raise exception 'A display name cannot be empty: colleagues know you by it.'
+            using errcode = '22023';
+    end if;
+    update tenancy.memberships as m
+       set display_name = coalesce(btrim(update_my_profile.display_name), m.display_name),
+           job_title = nullif(btrim(coalesce(update_my_profile.job_title, m.job_title)), ''),
+           avatar_path = nullif(btrim(coalesce(update_my_profile.avatar_path, m.avatar_path)), '')
+     where m.agency_id = proof.agency_id
+       and m.id = proof.membership_id
+    returning m.* into mine;
+    return mine;
+end;
+$$;
+
+ALTER FUNCTION app.update_my_profile(display_name text, job_title text, avatar_path text) OWNER TO gardenos_tenancy_writer;
+
+COMMENT ON FUNCTION app.update_my_profile(display_name text, job_title text, avatar_path text) IS 'Changes the caller''s own display name, job title and avatar; null leaves a value, empty removes it.';
 
 CREATE FUNCTION app.upsert_calendar_event(data jsonb) RETURNS uuid
     LANGUAGE plpgsql
@@ -5402,32 +7797,6 @@ $$;
 ALTER FUNCTION app.user_id() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.user_id() IS 'The user who is asking, proved live; null when nobody is.';
-
-CREATE FUNCTION app.uuid_v7() RETURNS uuid
-    LANGUAGE plpgsql PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-    microseconds bigint;
-    bytes bytea;
-begin
-    if current_setting('server_version_num')::integer >= 180000 then
-        return uuidv7();
-    end if;
-    microseconds := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
-    bytes := uuid_send(gen_random_uuid());
-    bytes := overlay(
-        bytes placing substring(int8send(microseconds / 1000) from 3)
-        || substring(int4send(28672 + ((microseconds % 1000) * 4096 / 1000)::integer) from 3)
-        from 1 for 8
-    );
-    return encode(bytes, 'hex')::uuid;
-end;
-$$;
-
-ALTER FUNCTION app.uuid_v7() OWNER TO gardenos_owner;
-
-COMMENT ON FUNCTION app.uuid_v7() IS 'A new row id: uuid version 7, ordered by time.';
 
 CREATE FUNCTION app.uuid_v7_floor(at timestamp with time zone) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -15825,6 +18194,103 @@ ALTER TABLE audit.log ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE VIEW audit.record_entries WITH (security_barrier='true') AS
+ SELECT agency_id,
+    schema_name,
+    table_name,
+    record_id,
+    id,
+    epoch,
+    timeline,
+    seq,
+    at,
+    actor_kind,
+    actor_membership_id,
+    actor_user_id,
+    on_behalf_of_id,
+    op,
+    changed,
+    is_before,
+        CASE
+            WHEN (NOT is_before) THEN old_values
+            ELSE NULL::jsonb
+        END AS old_values,
+        CASE
+            WHEN (NOT is_before) THEN new_values
+            ELSE NULL::jsonb
+        END AS new_values,
+    ((salt IS NULL) AND (values_hash IS NOT NULL)) AS is_redacted
+   FROM ( SELECT l.agency_id,
+            l.id,
+            l.seq,
+            l.at,
+            l.schema_name,
+            l.table_name,
+            l.record_id,
+            l.op,
+            l.changed,
+            l.old_values,
+            l.new_values,
+            l.salt,
+            l.values_hash,
+            l.actor_kind,
+            l.actor_user_id,
+            l.actor_membership_id,
+            l.on_behalf_of_id,
+            l.api_key_id,
+            l.agency_role,
+            l.db_role,
+            l.request_id,
+            l.ip,
+            l.xid,
+            l.epoch,
+            l.timeline,
+            bool_or((('visibility'::text = ANY (l.changed)) OR ((l.op = ANY (ARRAY['insert'::app.audit_op, 'update'::app.audit_op])) AND (l.salt IS NULL) AND (l.values_hash IS NULL)))) OVER (PARTITION BY l.agency_id, l.schema_name, l.table_name, l.record_id ORDER BY l.epoch DESC, l.timeline DESC, l.seq DESC) AS is_before
+           FROM audit.log l) e
+  WHERE ((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.log:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role]) AS may) AND app.can_read(schema_name, table_name, record_id));
+
+ALTER VIEW audit.record_entries OWNER TO gardenos_audit_sealer;
+
+COMMENT ON VIEW audit.record_entries IS 'What became of the records that the caller can read now.';
+
+COMMENT ON COLUMN audit.record_entries.agency_id IS 'Of the record.';
+
+COMMENT ON COLUMN audit.record_entries.schema_name IS 'Of the table of the record.';
+
+COMMENT ON COLUMN audit.record_entries.table_name IS 'The table of the record.';
+
+COMMENT ON COLUMN audit.record_entries.record_id IS 'The record.';
+
+COMMENT ON COLUMN audit.record_entries.id IS 'Of the entry.';
+
+COMMENT ON COLUMN audit.record_entries.epoch IS 'First part of the order.';
+
+COMMENT ON COLUMN audit.record_entries.timeline IS 'Second part of the order.';
+
+COMMENT ON COLUMN audit.record_entries.seq IS 'Third part of the order.';
+
+COMMENT ON COLUMN audit.record_entries.at IS 'When the statement began; for people, never an order.';
+
+COMMENT ON COLUMN audit.record_entries.actor_kind IS 'A user, an agent, a key or the system.';
+
+COMMENT ON COLUMN audit.record_entries.actor_membership_id IS 'Who did it, as a member.';
+
+COMMENT ON COLUMN audit.record_entries.actor_user_id IS 'Who did it.';
+
+COMMENT ON COLUMN audit.record_entries.on_behalf_of_id IS 'For whom an agent did it.';
+
+COMMENT ON COLUMN audit.record_entries.op IS 'What was done.';
+
+COMMENT ON COLUMN audit.record_entries.changed IS 'Which columns changed.';
+
+COMMENT ON COLUMN audit.record_entries.is_before IS 'True when the record was shared otherwise after this.';
+
+COMMENT ON COLUMN audit.record_entries.old_values IS 'Values before; null when they are not for the caller.';
+
+COMMENT ON COLUMN audit.record_entries.new_values IS 'Values after; null when they are not for the caller.';
+
+COMMENT ON COLUMN audit.record_entries.is_redacted IS 'True when the values were erased.';
+
 CREATE TABLE audit.retired (
     agency_id uuid NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -15939,266 +18405,6 @@ COMMENT ON COLUMN audit.verifications.head_hash IS 'The hash of that seal: compa
 COMMENT ON COLUMN audit.verifications.problems IS 'How many places do not verify.';
 
 COMMENT ON COLUMN audit.verifications.first_problem IS 'The first of these, as audit.verify names it.';
-
-CREATE TABLE crm.activities (
-    agency_id uuid DEFAULT app.agency_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    kind app.activity_kind NOT NULL,
-    type_id uuid,
-    subject app.label NOT NULL,
-    body app.body,
-    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
-    due_at timestamp with time zone,
-    completed_at timestamp with time zone,
-    owner_id uuid,
-    assignee_id uuid,
-    team_id uuid,
-    contact_id uuid,
-    company_id uuid,
-    deal_id uuid,
-    visibility app.visibility DEFAULT 'agency'::app.visibility NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by uuid,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_by uuid,
-    row_version integer DEFAULT 1 NOT NULL,
-    deleted_at timestamp with time zone,
-    deleted_by uuid,
-    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((subject)::text || ' '::text) || COALESCE((body)::text, ''::text)))) STORED,
-    CONSTRAINT activities_client_sees_own_contact CHECK (((visibility <> 'client'::app.visibility) OR (contact_id IS NOT NULL)))
-);
-
-ALTER TABLE ONLY crm.activities FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE crm.activities OWNER TO gardenos_owner;
-
-COMMENT ON TABLE crm.activities IS 'Notes, calls, meetings and tasks: the timeline.';
-
-COMMENT ON COLUMN crm.activities.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN crm.activities.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
-
-COMMENT ON COLUMN crm.activities.kind IS 'What it is.';
-
-COMMENT ON COLUMN crm.activities.type_id IS 'What the agency calls it, of the list "activity_type".';
-
-COMMENT ON COLUMN crm.activities.subject IS 'free text: What it is about.';
-
-COMMENT ON COLUMN crm.activities.body IS 'free text: The text.';
-
-COMMENT ON COLUMN crm.activities.occurred_at IS 'When it happened.';
-
-COMMENT ON COLUMN crm.activities.due_at IS 'When a task is due.';
-
-COMMENT ON COLUMN crm.activities.completed_at IS 'When a task was done.';
-
-COMMENT ON COLUMN crm.activities.owner_id IS 'The member who owns it.';
-
-COMMENT ON COLUMN crm.activities.assignee_id IS 'The member who is to do it.';
-
-COMMENT ON COLUMN crm.activities.team_id IS 'The team it belongs to.';
-
-COMMENT ON COLUMN crm.activities.contact_id IS 'The person it is about.';
-
-COMMENT ON COLUMN crm.activities.company_id IS 'The company it is about.';
-
-COMMENT ON COLUMN crm.activities.deal_id IS 'The deal it is about.';
-
-COMMENT ON COLUMN crm.activities.visibility IS 'Who sees it.';
-
-COMMENT ON COLUMN crm.activities.created_at IS 'When the row was made.';
-
-COMMENT ON COLUMN crm.activities.created_by IS 'The membership that made the row; null for a service.';
-
-COMMENT ON COLUMN crm.activities.updated_at IS 'When the row was last changed.';
-
-COMMENT ON COLUMN crm.activities.updated_by IS 'The membership that last changed the row; null for a service.';
-
-COMMENT ON COLUMN crm.activities.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
-
-COMMENT ON COLUMN crm.activities.deleted_at IS 'When the row was deleted; null while it is live.';
-
-COMMENT ON COLUMN crm.activities.deleted_by IS 'The membership that deleted the row.';
-
-COMMENT ON COLUMN crm.activities.search IS 'What full text search looks at; made by the database.';
-
-CREATE TABLE crm.calendar_events (
-    agency_id uuid DEFAULT app.agency_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    title app.label NOT NULL,
-    description app.body,
-    location app.line,
-    starts_at timestamp with time zone NOT NULL,
-    ends_at timestamp with time zone NOT NULL,
-    all_day boolean DEFAULT false NOT NULL,
-    timezone app.label,
-    calendar_key app.label DEFAULT 'default'::text NOT NULL,
-    external_uid app.line,
-    recurrence_id app.label DEFAULT '-'::text NOT NULL,
-    recurrence_rule app.line,
-    owner_id uuid,
-    team_id uuid,
-    company_id uuid,
-    deal_id uuid,
-    visibility app.visibility DEFAULT 'agency'::app.visibility NOT NULL,
-    participant_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by uuid,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_by uuid,
-    row_version integer DEFAULT 1 NOT NULL,
-    deleted_at timestamp with time zone,
-    deleted_by uuid,
-    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((title)::text || ' '::text) || COALESCE((description)::text, ''::text)))) STORED,
-    CONSTRAINT calendar_events_ends_after_start CHECK ((ends_at >= starts_at))
-);
-
-ALTER TABLE ONLY crm.calendar_events FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE crm.calendar_events OWNER TO gardenos_owner;
-
-COMMENT ON TABLE crm.calendar_events IS 'Appointments. Contacts are participants.';
-
-COMMENT ON COLUMN crm.calendar_events.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN crm.calendar_events.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
-
-COMMENT ON COLUMN crm.calendar_events.title IS 'free text: What it is.';
-
-COMMENT ON COLUMN crm.calendar_events.description IS 'free text: The text.';
-
-COMMENT ON COLUMN crm.calendar_events.location IS 'free text: Where it is.';
-
-COMMENT ON COLUMN crm.calendar_events.starts_at IS 'When it begins.';
-
-COMMENT ON COLUMN crm.calendar_events.ends_at IS 'When it ends.';
-
-COMMENT ON COLUMN crm.calendar_events.all_day IS 'Whether the whole day is meant.';
-
-COMMENT ON COLUMN crm.calendar_events.timezone IS 'Time zone in which it was made.';
-
-COMMENT ON COLUMN crm.calendar_events.calendar_key IS 'Which calendar of the owner.';
-
-COMMENT ON COLUMN crm.calendar_events.external_uid IS 'The UID of iCalendar.';
-
-COMMENT ON COLUMN crm.calendar_events.recurrence_id IS 'Which event of a series.';
-
-COMMENT ON COLUMN crm.calendar_events.recurrence_rule IS 'How a series goes on.';
-
-COMMENT ON COLUMN crm.calendar_events.owner_id IS 'The member who owns it.';
-
-COMMENT ON COLUMN crm.calendar_events.team_id IS 'The team it belongs to.';
-
-COMMENT ON COLUMN crm.calendar_events.company_id IS 'The company it is about.';
-
-COMMENT ON COLUMN crm.calendar_events.deal_id IS 'The deal it is about.';
-
-COMMENT ON COLUMN crm.calendar_events.visibility IS 'Who sees it.';
-
-COMMENT ON COLUMN crm.calendar_events.participant_ids IS 'The members among its participants; kept by trigger.';
-
-COMMENT ON COLUMN crm.calendar_events.created_at IS 'When the row was made.';
-
-COMMENT ON COLUMN crm.calendar_events.created_by IS 'The membership that made the row; null for a service.';
-
-COMMENT ON COLUMN crm.calendar_events.updated_at IS 'When the row was last changed.';
-
-COMMENT ON COLUMN crm.calendar_events.updated_by IS 'The membership that last changed the row; null for a service.';
-
-COMMENT ON COLUMN crm.calendar_events.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
-
-COMMENT ON COLUMN crm.calendar_events.deleted_at IS 'When the row was deleted; null while it is live.';
-
-COMMENT ON COLUMN crm.calendar_events.deleted_by IS 'The membership that deleted the row.';
-
-COMMENT ON COLUMN crm.calendar_events.search IS 'What full text search looks at; made by the database.';
-
-CREATE TABLE crm.companies (
-    agency_id uuid DEFAULT app.agency_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    name app.label NOT NULL,
-    domain app.hostname,
-    industry_id uuid,
-    employees integer,
-    annual_revenue app.money,
-    currency app.currency,
-    street app.label,
-    city app.label,
-    region app.label,
-    postal_code app.label,
-    country app.country,
-    owner_id uuid,
-    team_id uuid,
-    merged_into_id uuid,
-    custom app."json_object" DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by uuid,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_by uuid,
-    row_version integer DEFAULT 1 NOT NULL,
-    deleted_at timestamp with time zone,
-    deleted_by uuid,
-    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((name)::text || ' '::text) || COALESCE((domain)::text, ''::text)))) STORED,
-    CONSTRAINT companies_employees_not_negative CHECK ((employees >= 0)),
-    CONSTRAINT companies_merged_is_deleted CHECK (((merged_into_id IS NULL) OR ((deleted_at IS NOT NULL) AND (merged_into_id <> id)))),
-    CONSTRAINT companies_revenue_has_currency CHECK (((annual_revenue IS NULL) OR (currency IS NOT NULL)))
-);
-
-ALTER TABLE ONLY crm.companies FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE crm.companies OWNER TO gardenos_owner;
-
-COMMENT ON TABLE crm.companies IS 'Companies that the agency deals with.';
-
-COMMENT ON COLUMN crm.companies.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN crm.companies.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
-
-COMMENT ON COLUMN crm.companies.name IS 'The name.';
-
-COMMENT ON COLUMN crm.companies.domain IS 'Its domain, unique among live companies: key of import and of duplicate search.';
-
-COMMENT ON COLUMN crm.companies.industry_id IS 'Its industry, of the list "industry".';
-
-COMMENT ON COLUMN crm.companies.employees IS 'How many people work there.';
-
-COMMENT ON COLUMN crm.companies.annual_revenue IS 'What it turns over in a year.';
-
-COMMENT ON COLUMN crm.companies.currency IS 'Currency of annual_revenue.';
-
-COMMENT ON COLUMN crm.companies.street IS 'Street and number.';
-
-COMMENT ON COLUMN crm.companies.city IS 'City.';
-
-COMMENT ON COLUMN crm.companies.region IS 'Region or state.';
-
-COMMENT ON COLUMN crm.companies.postal_code IS 'Postal code.';
-
-COMMENT ON COLUMN crm.companies.country IS 'Country, two letters.';
-
-COMMENT ON COLUMN crm.companies.owner_id IS 'The member who owns it; with team_id null too it is unassigned.';
-
-COMMENT ON COLUMN crm.companies.team_id IS 'The team it belongs to.';
-
-COMMENT ON COLUMN crm.companies.merged_into_id IS 'The company it was merged into; only undoing the merge brings it back.';
-
-COMMENT ON COLUMN crm.companies.custom IS 'free text: Custom fields, as custom_field_defs has them.';
-
-COMMENT ON COLUMN crm.companies.created_at IS 'When the row was made.';
-
-COMMENT ON COLUMN crm.companies.created_by IS 'The membership that made the row; null for a service.';
-
-COMMENT ON COLUMN crm.companies.updated_at IS 'When the row was last changed.';
-
-COMMENT ON COLUMN crm.companies.updated_by IS 'The membership that last changed the row; null for a service.';
-
-COMMENT ON COLUMN crm.companies.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
-
-COMMENT ON COLUMN crm.companies.deleted_at IS 'When the row was deleted; null while it is live.';
-
-COMMENT ON COLUMN crm.companies.deleted_by IS 'The membership that deleted the row.';
-
-COMMENT ON COLUMN crm.companies.search IS 'What full text search looks at; made by the database.';
 
 CREATE TABLE crm.consents (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
@@ -16363,163 +18569,6 @@ COMMENT ON COLUMN crm.contact_points.deleted_at IS 'When the row was deleted; nu
 COMMENT ON COLUMN crm.contact_points.deleted_by IS 'The membership that deleted the row.';
 
 COMMENT ON COLUMN crm.contact_points.value_norm IS 'personal: The form by which it is found; made by the database.';
-
-CREATE TABLE crm.contacts (
-    agency_id uuid DEFAULT app.agency_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    full_name app.label NOT NULL,
-    first_name app.label,
-    last_name app.label,
-    job_title app.label,
-    lifecycle_id uuid,
-    source_id uuid,
-    locale app.label,
-    timezone app.label,
-    owner_id uuid,
-    team_id uuid,
-    do_not_contact boolean DEFAULT false NOT NULL,
-    merged_into_id uuid,
-    anonymised_at timestamp with time zone,
-    custom app."json_object" DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by uuid,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_by uuid,
-    row_version integer DEFAULT 1 NOT NULL,
-    deleted_at timestamp with time zone,
-    deleted_by uuid,
-    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (((full_name)::text || ' '::text) || COALESCE((job_title)::text, ''::text)))) STORED,
-    CONSTRAINT contacts_merged_is_deleted CHECK (((merged_into_id IS NULL) OR ((deleted_at IS NOT NULL) AND (merged_into_id <> id))))
-);
-
-ALTER TABLE ONLY crm.contacts FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE crm.contacts OWNER TO gardenos_owner;
-
-COMMENT ON TABLE crm.contacts IS 'People: one row for each.';
-
-COMMENT ON COLUMN crm.contacts.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN crm.contacts.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
-
-COMMENT ON COLUMN crm.contacts.full_name IS 'personal: The name as the person writes it; not built from parts.';
-
-COMMENT ON COLUMN crm.contacts.first_name IS 'personal: First name.';
-
-COMMENT ON COLUMN crm.contacts.last_name IS 'personal: Last name.';
-
-COMMENT ON COLUMN crm.contacts.job_title IS 'personal: Position.';
-
-COMMENT ON COLUMN crm.contacts.lifecycle_id IS 'How far the person has come, of the list "lifecycle_stage".';
-
-COMMENT ON COLUMN crm.contacts.source_id IS 'Where the person came from, of the list "source".';
-
-COMMENT ON COLUMN crm.contacts.locale IS 'Language of the person.';
-
-COMMENT ON COLUMN crm.contacts.timezone IS 'Time zone of the person.';
-
-COMMENT ON COLUMN crm.contacts.owner_id IS 'The member who owns it; with team_id null too it is unassigned.';
-
-COMMENT ON COLUMN crm.contacts.team_id IS 'The team it belongs to.';
-
-COMMENT ON COLUMN crm.contacts.do_not_contact IS 'The hand brake; consent is crm.consents.';
-
-COMMENT ON COLUMN crm.contacts.merged_into_id IS 'The contact it was merged into; only undoing the merge brings it back.';
-
-COMMENT ON COLUMN crm.contacts.anonymised_at IS 'When the person was erased; since then the row is frozen.';
-
-COMMENT ON COLUMN crm.contacts.custom IS 'personal: Custom fields, as custom_field_defs has them.';
-
-COMMENT ON COLUMN crm.contacts.created_at IS 'When the row was made.';
-
-COMMENT ON COLUMN crm.contacts.created_by IS 'The membership that made the row; null for a service.';
-
-COMMENT ON COLUMN crm.contacts.updated_at IS 'When the row was last changed.';
-
-COMMENT ON COLUMN crm.contacts.updated_by IS 'The membership that last changed the row; null for a service.';
-
-COMMENT ON COLUMN crm.contacts.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
-
-COMMENT ON COLUMN crm.contacts.deleted_at IS 'When the row was deleted; null while it is live.';
-
-COMMENT ON COLUMN crm.contacts.deleted_by IS 'The membership that deleted the row.';
-
-COMMENT ON COLUMN crm.contacts.search IS 'What full text search looks at; made by the database.';
-
-CREATE TABLE crm.conversations (
-    agency_id uuid DEFAULT app.agency_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    channel app.channel NOT NULL,
-    subject app.line,
-    status app.conversation_status DEFAULT 'open'::app.conversation_status NOT NULL,
-    contact_id uuid,
-    deal_id uuid,
-    owner_id uuid,
-    assignee_id uuid,
-    team_id uuid,
-    visibility app.visibility DEFAULT 'team'::app.visibility NOT NULL,
-    external_thread_id app.line,
-    participant_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
-    last_message_at timestamp with time zone,
-    snoozed_until timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by uuid,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_by uuid,
-    row_version integer DEFAULT 1 NOT NULL,
-    deleted_at timestamp with time zone,
-    deleted_by uuid
-);
-
-ALTER TABLE ONLY crm.conversations FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE crm.conversations OWNER TO gardenos_owner;
-
-COMMENT ON TABLE crm.conversations IS 'A thread on any channel; that of an agent is one too, so that it has an owner and can be erased.';
-
-COMMENT ON COLUMN crm.conversations.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN crm.conversations.id IS 'The id of the row, a uuid v7.';
-
-COMMENT ON COLUMN crm.conversations.channel IS 'Where it takes place.';
-
-COMMENT ON COLUMN crm.conversations.subject IS 'free text: What it is about.';
-
-COMMENT ON COLUMN crm.conversations.status IS 'Whether somebody has to act.';
-
-COMMENT ON COLUMN crm.conversations.contact_id IS 'The person it is with.';
-
-COMMENT ON COLUMN crm.conversations.deal_id IS 'The deal it is about.';
-
-COMMENT ON COLUMN crm.conversations.owner_id IS 'The member who owns it.';
-
-COMMENT ON COLUMN crm.conversations.assignee_id IS 'The member who is to answer.';
-
-COMMENT ON COLUMN crm.conversations.team_id IS 'The team it belongs to.';
-
-COMMENT ON COLUMN crm.conversations.visibility IS 'Who sees it.';
-
-COMMENT ON COLUMN crm.conversations.external_thread_id IS 'Its id at the provider.';
-
-COMMENT ON COLUMN crm.conversations.participant_ids IS 'The members among its participants; kept by trigger.';
-
-COMMENT ON COLUMN crm.conversations.last_message_at IS 'When the last message was sent.';
-
-COMMENT ON COLUMN crm.conversations.snoozed_until IS 'When it comes back.';
-
-COMMENT ON COLUMN crm.conversations.created_at IS 'When the row was made.';
-
-COMMENT ON COLUMN crm.conversations.created_by IS 'The membership that made the row; null for a service.';
-
-COMMENT ON COLUMN crm.conversations.updated_at IS 'When the row was last changed.';
-
-COMMENT ON COLUMN crm.conversations.updated_by IS 'The membership that last changed the row; null for a service.';
-
-COMMENT ON COLUMN crm.conversations.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
-
-COMMENT ON COLUMN crm.conversations.deleted_at IS 'When the row was deleted; null while it is live.';
-
-COMMENT ON COLUMN crm.conversations.deleted_by IS 'The membership that deleted the row.';
 
 CREATE VIEW crm.current_consents WITH (security_invoker='true') AS
  SELECT DISTINCT ON (agency_id, contact_id, purpose) agency_id,
@@ -16776,186 +18825,6 @@ COMMENT ON COLUMN crm.deal_stage_history.left_at IS 'When it went; null: it is t
 
 COMMENT ON COLUMN crm.deal_stage_history.changed_by_id IS 'The member who moved it; null for a service.';
 
-CREATE TABLE crm.deals (
-    agency_id uuid DEFAULT app.agency_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    title app.label NOT NULL,
-    pipeline_id uuid NOT NULL,
-    stage_id uuid NOT NULL,
-    status app.deal_status DEFAULT 'open'::app.deal_status NOT NULL,
-    stage_entered_at timestamp with time zone DEFAULT now() NOT NULL,
-    company_id uuid,
-    primary_contact_id uuid,
-    amount app.money,
-    currency app.currency NOT NULL,
-    expected_close_on date,
-    closed_at timestamp with time zone,
-    lost_reason_id uuid,
-    source_id uuid,
-    owner_id uuid,
-    team_id uuid,
-    custom app."json_object" DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by uuid,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_by uuid,
-    row_version integer DEFAULT 1 NOT NULL,
-    deleted_at timestamp with time zone,
-    deleted_by uuid,
-    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (title)::text)) STORED,
-    CONSTRAINT deals_amount_not_negative CHECK (((amount)::numeric >= (0)::numeric)),
-    CONSTRAINT deals_closed_has_time CHECK (((status = 'open'::app.deal_status) = (closed_at IS NULL))),
-    CONSTRAINT deals_reason_only_when_lost CHECK (((lost_reason_id IS NULL) OR (status = 'lost'::app.deal_status)))
-);
-
-ALTER TABLE ONLY crm.deals FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE crm.deals OWNER TO gardenos_owner;
-
-COMMENT ON TABLE crm.deals IS 'Sales that may come. A stage of another pipeline cannot be set.';
-
-COMMENT ON COLUMN crm.deals.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN crm.deals.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
-
-COMMENT ON COLUMN crm.deals.title IS 'free text: What it is about.';
-
-COMMENT ON COLUMN crm.deals.pipeline_id IS 'The pipeline.';
-
-COMMENT ON COLUMN crm.deals.stage_id IS 'The stage, one of the pipeline.';
-
-COMMENT ON COLUMN crm.deals.status IS 'The outcome of its stage; kept by trigger.';
-
-COMMENT ON COLUMN crm.deals.stage_entered_at IS 'Since when it is in its stage; kept by trigger.';
-
-COMMENT ON COLUMN crm.deals.company_id IS 'The company that buys.';
-
-COMMENT ON COLUMN crm.deals.primary_contact_id IS 'The person to talk to; others are deal_contacts.';
-
-COMMENT ON COLUMN crm.deals.amount IS 'What it is worth; the sum of its lines when it has any, kept by trigger.';
-
-COMMENT ON COLUMN crm.deals.currency IS 'Currency of the amount and of its lines.';
-
-COMMENT ON COLUMN crm.deals.expected_close_on IS 'When it is expected to close.';
-
-COMMENT ON COLUMN crm.deals.closed_at IS 'When it closed; kept by trigger.';
-
-COMMENT ON COLUMN crm.deals.lost_reason_id IS 'Why it was lost, of the list "lost_reason".';
-
-COMMENT ON COLUMN crm.deals.source_id IS 'Where it came from, of the list "source".';
-
-COMMENT ON COLUMN crm.deals.owner_id IS 'The member who owns it; with team_id null too it is unassigned.';
-
-COMMENT ON COLUMN crm.deals.team_id IS 'The team it belongs to.';
-
-COMMENT ON COLUMN crm.deals.custom IS 'free text: Custom fields, as custom_field_defs has them.';
-
-COMMENT ON COLUMN crm.deals.created_at IS 'When the row was made.';
-
-COMMENT ON COLUMN crm.deals.created_by IS 'The membership that made the row; null for a service.';
-
-COMMENT ON COLUMN crm.deals.updated_at IS 'When the row was last changed.';
-
-COMMENT ON COLUMN crm.deals.updated_by IS 'The membership that last changed the row; null for a service.';
-
-COMMENT ON COLUMN crm.deals.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
-
-COMMENT ON COLUMN crm.deals.deleted_at IS 'When the row was deleted; null while it is live.';
-
-COMMENT ON COLUMN crm.deals.deleted_by IS 'The membership that deleted the row.';
-
-COMMENT ON COLUMN crm.deals.search IS 'What full text search looks at; made by the database.';
-
-CREATE TABLE crm.files (
-    agency_id uuid DEFAULT app.agency_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    purpose app.file_purpose DEFAULT 'attachment'::app.file_purpose NOT NULL,
-    provider app.storage_provider NOT NULL,
-    bucket app.label NOT NULL,
-    object_path app.line NOT NULL,
-    file_name app.label NOT NULL,
-    mime app.label NOT NULL,
-    byte_size bigint NOT NULL,
-    sha256 app.sha256,
-    scan_status app.scan_status DEFAULT 'pending'::app.scan_status NOT NULL,
-    owner_id uuid,
-    visibility app.visibility DEFAULT 'team'::app.visibility NOT NULL,
-    contact_id uuid,
-    company_id uuid,
-    deal_id uuid,
-    activity_id uuid,
-    calendar_event_id uuid,
-    message_id uuid,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by uuid,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_by uuid,
-    row_version integer DEFAULT 1 NOT NULL,
-    deleted_at timestamp with time zone,
-    deleted_by uuid,
-    CONSTRAINT files_attachment_has_one_target CHECK ((num_nonnulls(contact_id, company_id, deal_id, activity_id, calendar_event_id, message_id) = ((purpose = 'attachment'::app.file_purpose))::integer)),
-    CONSTRAINT files_path_begins_with_agency CHECK (starts_with((object_path)::text, ((agency_id)::text || '/'::text))),
-    CONSTRAINT files_size_not_negative CHECK ((byte_size >= 0))
-);
-
-ALTER TABLE ONLY crm.files FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE crm.files OWNER TO gardenos_owner;
-
-COMMENT ON TABLE crm.files IS 'The catalogue of objects; the bytes are in object storage.';
-
-COMMENT ON COLUMN crm.files.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN crm.files.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
-
-COMMENT ON COLUMN crm.files.purpose IS 'What it is for; an attachment has one target, the others none.';
-
-COMMENT ON COLUMN crm.files.provider IS 'Where it is stored.';
-
-COMMENT ON COLUMN crm.files.bucket IS 'The bucket.';
-
-COMMENT ON COLUMN crm.files.object_path IS 'personal: The path in it; begins with the agency''s id.';
-
-COMMENT ON COLUMN crm.files.file_name IS 'personal: The name as people see it.';
-
-COMMENT ON COLUMN crm.files.mime IS 'The type of the content.';
-
-COMMENT ON COLUMN crm.files.byte_size IS 'The size, in bytes.';
-
-COMMENT ON COLUMN crm.files.sha256 IS 'The hash of the content.';
-
-COMMENT ON COLUMN crm.files.scan_status IS 'What the search for viruses found; written by the worker.';
-
-COMMENT ON COLUMN crm.files.owner_id IS 'The member who owns it.';
-
-COMMENT ON COLUMN crm.files.visibility IS 'Who sees it; client: the portal shows it.';
-
-COMMENT ON COLUMN crm.files.contact_id IS 'The contact it belongs to.';
-
-COMMENT ON COLUMN crm.files.company_id IS 'The company it belongs to.';
-
-COMMENT ON COLUMN crm.files.deal_id IS 'The deal it belongs to.';
-
-COMMENT ON COLUMN crm.files.activity_id IS 'The activity it belongs to.';
-
-COMMENT ON COLUMN crm.files.calendar_event_id IS 'The event it belongs to.';
-
-COMMENT ON COLUMN crm.files.message_id IS 'The message it belongs to.';
-
-COMMENT ON COLUMN crm.files.created_at IS 'When the row was made.';
-
-COMMENT ON COLUMN crm.files.created_by IS 'The membership that made the row; null for a service.';
-
-COMMENT ON COLUMN crm.files.updated_at IS 'When the row was last changed.';
-
-COMMENT ON COLUMN crm.files.updated_by IS 'The membership that last changed the row; null for a service.';
-
-COMMENT ON COLUMN crm.files.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
-
-COMMENT ON COLUMN crm.files.deleted_at IS 'When the row was deleted; null while it is live.';
-
-COMMENT ON COLUMN crm.files.deleted_by IS 'The membership that deleted the row.';
-
 CREATE TABLE crm.lookup_values (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -17059,85 +18928,6 @@ COMMENT ON COLUMN crm.merge_records.undone_by_id IS 'The member who undid it.';
 COMMENT ON COLUMN crm.merge_records.created_at IS 'When the row was made.';
 
 COMMENT ON COLUMN crm.merge_records.created_by IS 'The membership that made the row; null for a service.';
-
-CREATE TABLE crm.messages (
-    agency_id uuid DEFAULT app.agency_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    conversation_id uuid NOT NULL,
-    direction app.message_direction NOT NULL,
-    status app.message_status DEFAULT 'draft'::app.message_status NOT NULL,
-    sender_membership_id uuid,
-    sender_contact_id uuid,
-    sender_label app.line,
-    body_text app.body,
-    body_html_path app.line,
-    sent_at timestamp with time zone DEFAULT now() NOT NULL,
-    external_id app.line,
-    in_reply_to app.line,
-    agent_run_id uuid,
-    error app.line,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by uuid,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_by uuid,
-    row_version integer DEFAULT 1 NOT NULL,
-    deleted_at timestamp with time zone,
-    deleted_by uuid,
-    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, COALESCE((body_text)::text, ''::text))) STORED,
-    CONSTRAINT messages_one_sender CHECK ((num_nonnulls(sender_membership_id, sender_contact_id) <= 1))
-);
-
-ALTER TABLE ONLY crm.messages FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE crm.messages OWNER TO gardenos_owner;
-
-COMMENT ON TABLE crm.messages IS 'The messages of a conversation.';
-
-COMMENT ON COLUMN crm.messages.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN crm.messages.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
-
-COMMENT ON COLUMN crm.messages.conversation_id IS 'The conversation; never changes.';
-
-COMMENT ON COLUMN crm.messages.direction IS 'Which way it goes; internal: a note among colleagues.';
-
-COMMENT ON COLUMN crm.messages.status IS 'How far it has come; after draft only workers change it.';
-
-COMMENT ON COLUMN crm.messages.sender_membership_id IS 'The member who wrote it; kept by trigger.';
-
-COMMENT ON COLUMN crm.messages.sender_contact_id IS 'The contact who wrote it; kept by trigger.';
-
-COMMENT ON COLUMN crm.messages.sender_label IS 'personal: The name as shown.';
-
-COMMENT ON COLUMN crm.messages.body_text IS 'free text: The text, plain, cut at the limit.';
-
-COMMENT ON COLUMN crm.messages.body_html_path IS 'The full original in object storage.';
-
-COMMENT ON COLUMN crm.messages.sent_at IS 'When it was sent, as the provider says.';
-
-COMMENT ON COLUMN crm.messages.external_id IS 'Its id at the provider: a webhook that comes twice is one row.';
-
-COMMENT ON COLUMN crm.messages.in_reply_to IS 'The id of the message it answers.';
-
-COMMENT ON COLUMN crm.messages.agent_run_id IS 'The run that wrote the draft.';
-
-COMMENT ON COLUMN crm.messages.error IS 'Why it could not be sent.';
-
-COMMENT ON COLUMN crm.messages.created_at IS 'When the row was made.';
-
-COMMENT ON COLUMN crm.messages.created_by IS 'The membership that made the row; null for a service.';
-
-COMMENT ON COLUMN crm.messages.updated_at IS 'When the row was last changed.';
-
-COMMENT ON COLUMN crm.messages.updated_by IS 'The membership that last changed the row; null for a service.';
-
-COMMENT ON COLUMN crm.messages.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
-
-COMMENT ON COLUMN crm.messages.deleted_at IS 'When the row was deleted; null while it is live.';
-
-COMMENT ON COLUMN crm.messages.deleted_by IS 'The membership that deleted the row.';
-
-COMMENT ON COLUMN crm.messages.search IS 'What full text search looks at; made by the database.';
 
 CREATE TABLE crm.participants (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
@@ -17285,64 +19075,6 @@ COMMENT ON COLUMN crm.pipelines.row_version IS 'Raised by every change; send the
 COMMENT ON COLUMN crm.pipelines.deleted_at IS 'When the row was deleted; null while it is live.';
 
 COMMENT ON COLUMN crm.pipelines.deleted_by IS 'The membership that deleted the row.';
-
-CREATE TABLE crm.products (
-    agency_id uuid DEFAULT app.agency_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    sku app.label NOT NULL,
-    name app.label NOT NULL,
-    description app.line,
-    unit_price app.money NOT NULL,
-    currency app.currency NOT NULL,
-    tax_rate app.percent DEFAULT 0 NOT NULL,
-    is_active boolean DEFAULT true NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by uuid,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_by uuid,
-    row_version integer DEFAULT 1 NOT NULL,
-    deleted_at timestamp with time zone,
-    deleted_by uuid,
-    CONSTRAINT products_unit_price_not_negative CHECK (((unit_price)::numeric >= (0)::numeric))
-);
-
-ALTER TABLE ONLY crm.products FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE crm.products OWNER TO gardenos_owner;
-
-COMMENT ON TABLE crm.products IS 'What the agency sells.';
-
-COMMENT ON COLUMN crm.products.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN crm.products.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
-
-COMMENT ON COLUMN crm.products.sku IS 'The number of the article, unique among live products.';
-
-COMMENT ON COLUMN crm.products.name IS 'The name.';
-
-COMMENT ON COLUMN crm.products.description IS 'What it is.';
-
-COMMENT ON COLUMN crm.products.unit_price IS 'What one costs.';
-
-COMMENT ON COLUMN crm.products.currency IS 'Currency of the price.';
-
-COMMENT ON COLUMN crm.products.tax_rate IS 'Tax, in per cent.';
-
-COMMENT ON COLUMN crm.products.is_active IS 'Whether it is sold now.';
-
-COMMENT ON COLUMN crm.products.created_at IS 'When the row was made.';
-
-COMMENT ON COLUMN crm.products.created_by IS 'The membership that made the row; null for a service.';
-
-COMMENT ON COLUMN crm.products.updated_at IS 'When the row was last changed.';
-
-COMMENT ON COLUMN crm.products.updated_by IS 'The membership that last changed the row; null for a service.';
-
-COMMENT ON COLUMN crm.products.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
-
-COMMENT ON COLUMN crm.products.deleted_at IS 'When the row was deleted; null while it is live.';
-
-COMMENT ON COLUMN crm.products.deleted_by IS 'The membership that deleted the row.';
 
 CREATE TABLE crm.record_tags (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
@@ -18263,80 +19995,6 @@ COMMENT ON COLUMN tenancy.issuers.may_assert_user_id IS 'Whether its claim user_
 
 COMMENT ON COLUMN tenancy.issuers.active IS 'False: its tokens give no claims.';
 
-CREATE TABLE tenancy.memberships (
-    agency_id uuid DEFAULT app.agency_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    user_id uuid NOT NULL,
-    role app.agency_role NOT NULL,
-    record_scope app.record_scope DEFAULT 'own'::app.record_scope NOT NULL,
-    capabilities text[] DEFAULT '{}'::text[] NOT NULL,
-    status app.member_status DEFAULT 'active'::app.member_status NOT NULL,
-    display_name app.label NOT NULL,
-    job_title app.label,
-    work_email app.email,
-    avatar_path app.line,
-    default_team_id uuid,
-    contact_id uuid,
-    suspended_at timestamp with time zone,
-    removed_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by uuid,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_by uuid,
-    row_version integer DEFAULT 1 NOT NULL,
-    CONSTRAINT memberships_capabilities_known CHECK ((capabilities <@ ARRAY['import'::text, 'export'::text, 'merge'::text])),
-    CONSTRAINT memberships_client_has_contact CHECK (((role <> 'client'::app.agency_role) OR (status = 'removed'::app.member_status) OR (contact_id IS NOT NULL))),
-    CONSTRAINT memberships_contact_only_for_client CHECK (((role = 'client'::app.agency_role) OR (contact_id IS NULL))),
-    CONSTRAINT memberships_scope_of_manager CHECK (((role <> 'manager'::app.agency_role) OR (record_scope <> 'own'::app.record_scope))),
-    CONSTRAINT memberships_scope_of_owner_and_admin CHECK (((role <> ALL (ARRAY['owner'::app.agency_role, 'admin'::app.agency_role])) OR (record_scope = 'all'::app.record_scope)))
-);
-
-ALTER TABLE ONLY tenancy.memberships FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE tenancy.memberships OWNER TO gardenos_owner;
-
-COMMENT ON TABLE tenancy.memberships IS 'A user in an agency: the proof of every claim, and the directory of colleagues. Never deleted.';
-
-COMMENT ON COLUMN tenancy.memberships.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN tenancy.memberships.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
-
-COMMENT ON COLUMN tenancy.memberships.user_id IS 'The user; never changes.';
-
-COMMENT ON COLUMN tenancy.memberships.role IS 'What the member is in the agency.';
-
-COMMENT ON COLUMN tenancy.memberships.record_scope IS 'How far the member sees where the matrix says "scope".';
-
-COMMENT ON COLUMN tenancy.memberships.capabilities IS 'Extra rights: import, export, merge.';
-
-COMMENT ON COLUMN tenancy.memberships.status IS 'Only an active membership gives any rights.';
-
-COMMENT ON COLUMN tenancy.memberships.display_name IS 'personal: The name colleagues see.';
-
-COMMENT ON COLUMN tenancy.memberships.job_title IS 'personal: The position colleagues see.';
-
-COMMENT ON COLUMN tenancy.memberships.work_email IS 'personal: The address colleagues see.';
-
-COMMENT ON COLUMN tenancy.memberships.avatar_path IS 'personal: Path of the picture in storage.';
-
-COMMENT ON COLUMN tenancy.memberships.default_team_id IS 'Team of new records when none is given.';
-
-COMMENT ON COLUMN tenancy.memberships.contact_id IS 'The contact behind a client.';
-
-COMMENT ON COLUMN tenancy.memberships.suspended_at IS 'When it was suspended.';
-
-COMMENT ON COLUMN tenancy.memberships.removed_at IS 'When it ended.';
-
-COMMENT ON COLUMN tenancy.memberships.created_at IS 'When the row was made.';
-
-COMMENT ON COLUMN tenancy.memberships.created_by IS 'The membership that made the row; null for a service.';
-
-COMMENT ON COLUMN tenancy.memberships.updated_at IS 'When the row was last changed.';
-
-COMMENT ON COLUMN tenancy.memberships.updated_by IS 'The membership that last changed the row; null for a service.';
-
-COMMENT ON COLUMN tenancy.memberships.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
-
 CREATE TABLE tenancy.team_members (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -18772,6 +20430,8 @@ CREATE UNIQUE INDEX calendar_events_external_uid_key ON crm.calendar_events USIN
 
 CREATE INDEX calendar_events_owner_id_idx ON crm.calendar_events USING btree (agency_id, owner_id);
 
+CREATE INDEX calendar_events_search_idx ON crm.calendar_events USING gin (agency_id, search);
+
 CREATE INDEX calendar_events_starts_at_idx ON crm.calendar_events USING btree (agency_id, starts_at, id) WHERE (deleted_at IS NULL);
 
 CREATE INDEX calendar_events_team_id_idx ON crm.calendar_events USING btree (agency_id, team_id);
@@ -18781,6 +20441,8 @@ CREATE UNIQUE INDEX companies_domain_key ON crm.companies USING btree (agency_id
 CREATE INDEX companies_industry_id_idx ON crm.companies USING btree (agency_id, industry_id) WHERE (industry_id IS NOT NULL);
 
 CREATE INDEX companies_merged_into_id_idx ON crm.companies USING btree (agency_id, merged_into_id) WHERE (merged_into_id IS NOT NULL);
+
+CREATE INDEX companies_name_search_idx ON crm.companies USING gin (agency_id, lower(regexp_replace(NORMALIZE((((name)::text || ' '::text) || COALESCE((domain)::text, ''::text)), NFD), '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]'::text, ''::text, 'g'::text)) extensions.gin_trgm_ops);
 
 CREATE INDEX companies_name_trgm_idx ON crm.companies USING gin (agency_id, name extensions.gin_trgm_ops);
 
@@ -18810,6 +20472,10 @@ CREATE INDEX contact_points_value_norm_idx ON crm.contact_points USING btree (ag
 
 CREATE UNIQUE INDEX contact_points_value_norm_key ON crm.contact_points USING btree (agency_id, kind, value_norm) WHERE ((deleted_at IS NULL) AND (NOT is_shared));
 
+CREATE INDEX contact_points_value_norm_trgm_idx ON crm.contact_points USING gin (agency_id, value_norm extensions.gin_trgm_ops);
+
+CREATE INDEX contacts_full_name_search_idx ON crm.contacts USING gin (agency_id, lower(regexp_replace(NORMALIZE(full_name, NFD), '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]'::text, ''::text, 'g'::text)) extensions.gin_trgm_ops);
+
 CREATE INDEX contacts_full_name_trgm_idx ON crm.contacts USING gin (agency_id, full_name extensions.gin_trgm_ops);
 
 CREATE INDEX contacts_lifecycle_id_idx ON crm.contacts USING btree (agency_id, lifecycle_id) WHERE (lifecycle_id IS NOT NULL);
@@ -18837,6 +20503,8 @@ CREATE UNIQUE INDEX conversations_external_thread_id_key ON crm.conversations US
 CREATE INDEX conversations_inbox_idx ON crm.conversations USING btree (agency_id, assignee_id, last_message_at DESC) WHERE (deleted_at IS NULL);
 
 CREATE INDEX conversations_owner_id_idx ON crm.conversations USING btree (agency_id, owner_id);
+
+CREATE INDEX conversations_subject_search_idx ON crm.conversations USING gin (agency_id, to_tsvector('simple'::regconfig, COALESCE((subject)::text, ''::text)));
 
 CREATE INDEX conversations_team_id_idx ON crm.conversations USING btree (agency_id, team_id);
 
@@ -18877,6 +20545,8 @@ CREATE INDEX deals_source_id_idx ON crm.deals USING btree (agency_id, source_id)
 CREATE INDEX deals_stage_id_idx ON crm.deals USING btree (agency_id, pipeline_id, stage_id);
 
 CREATE INDEX deals_team_id_idx ON crm.deals USING btree (agency_id, team_id);
+
+CREATE INDEX deals_title_search_idx ON crm.deals USING gin (agency_id, lower(regexp_replace(NORMALIZE(title, NFD), '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]'::text, ''::text, 'g'::text)) extensions.gin_trgm_ops);
 
 CREATE INDEX deals_updated_at_idx ON crm.deals USING btree (agency_id, updated_at DESC, id) WHERE (deleted_at IS NULL);
 
@@ -19670,6 +21340,8 @@ CREATE TRIGGER audit_update AFTER UPDATE ON tenancy.users REFERENCING OLD TABLE 
 
 CREATE TRIGGER check_active_agency BEFORE INSERT OR UPDATE OF active_agency_id ON tenancy.users FOR EACH ROW WHEN ((new.active_agency_id IS NOT NULL)) EXECUTE FUNCTION app.check_active_agency();
 
+CREATE CONSTRAINT TRIGGER check_hand_over AFTER UPDATE ON tenancy.memberships DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.status <> 'removed'::app.member_status) AND (new.status = 'removed'::app.member_status))) EXECUTE FUNCTION app.check_hand_over();
+
 CREATE CONSTRAINT TRIGGER check_last_owner AFTER DELETE OR UPDATE ON tenancy.memberships DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.role = 'owner'::app.agency_role) AND (old.status = 'active'::app.member_status))) EXECUTE FUNCTION app.check_last_owner();
 
 CREATE CONSTRAINT TRIGGER check_last_owner AFTER UPDATE ON tenancy.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.status = 'active'::app.user_status) AND (new.status <> 'active'::app.user_status))) EXECUTE FUNCTION app.check_last_owner();
@@ -20306,6 +21978,22 @@ ALTER TABLE crm.products ENABLE ROW LEVEL SECURITY;
 ALTER TABLE crm.record_tags ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE crm.saved_views ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "search finds by words" ON crm.activities FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search finds by words" ON crm.calendar_events FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search finds by words" ON crm.companies FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search finds by words" ON crm.contact_points FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search finds by words" ON crm.contacts FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search finds by words" ON crm.conversations FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search finds by words" ON crm.deals FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search finds by words" ON crm.messages FOR SELECT TO gardenos_search USING (true);
 
 CREATE POLICY "senders change and queue their drafts" ON crm.messages FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.messages:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (status = 'draft'::app.message_status) AND ((deleted_at IS NULL) OR (( SELECT app.may('crm.messages:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (status = 'draft'::app.message_status))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.messages:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (status = ANY (ARRAY['draft'::app.message_status, 'queued'::app.message_status])) AND ((NOT ( SELECT app.is_agent_acting() AS is_agent_acting)) OR (status = 'draft'::app.message_status)) AND ((deleted_at IS NULL) OR (( SELECT app.may('crm.messages:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (sender_membership_id = ( SELECT app.membership_id() AS membership_id)) AND (status = 'draft'::app.message_status)))));
 
@@ -21290,6 +22978,9 @@ GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_redactor;
 REVOKE ALL ON FUNCTION app.accept_invitation(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.accept_invitation(token text) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.activity_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.activity_candidates(query text, page_limit integer, after uuid) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) TO gardenos_audit_writer;
 GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) TO gardenos_audit_redactor;
@@ -21300,6 +22991,9 @@ GRANT ALL ON FUNCTION app.agency_id() TO service_role;
 GRANT ALL ON FUNCTION app.agency_id() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.agency_id() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.agency_id() TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.agency_profile() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.agency_profile() TO authenticated;
 
 REVOKE ALL ON FUNCTION app.agency_role() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.agency_role() TO authenticated;
@@ -21327,12 +23021,18 @@ GRANT ALL ON FUNCTION app.can_merge() TO authenticated;
 GRANT ALL ON FUNCTION app.can_merge() TO service_role;
 GRANT ALL ON FUNCTION app.can_merge() TO gardenos_merger;
 
+REVOKE ALL ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.check_active_agency() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.check_custom() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_custom() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.check_field_options() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.check_hand_over() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_hand_over() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.check_keys(record_table text, data jsonb, known text[], required text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_keys(record_table text, data jsonb, known text[], required text[]) TO authenticated;
@@ -21369,12 +23069,24 @@ GRANT ALL ON FUNCTION app.claims() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.claims() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.claims() TO gardenos_tenancy_writer;
 
+REVOKE ALL ON FUNCTION app.close_agency() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.close_agency() TO authenticated;
+
+REVOKE ALL ON FUNCTION app.company_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.company_candidates(query text, page_limit integer, after uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.contact_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.contact_candidates(query text, page_limit integer, after uuid) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.contact_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.contact_id() TO authenticated;
 GRANT ALL ON FUNCTION app.contact_id() TO service_role;
 GRANT ALL ON FUNCTION app.contact_id() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.contact_id() TO gardenos_search;
 GRANT ALL ON FUNCTION app.contact_id() TO gardenos_merger;
+
+REVOKE ALL ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) TO service_role;
@@ -21384,6 +23096,9 @@ GRANT ALL ON FUNCTION app.create_api_key(name text, scopes text[], acts_as_id uu
 
 REVOKE ALL ON FUNCTION app.custom_access_token(event jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.custom_access_token(event jsonb) TO supabase_auth_admin;
+
+REVOKE ALL ON FUNCTION app.deal_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.deal_candidates(query text, page_limit integer, after uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.default_owner() FROM PUBLIC;
 
@@ -21399,6 +23114,9 @@ GRANT ALL ON FUNCTION app.delete_points() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.event_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.event_candidates(query text, page_limit integer, after uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.forbid_agency_change() FROM PUBLIC;
 
@@ -21428,6 +23146,9 @@ REVOKE ALL ON FUNCTION app.guard_message() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_stage() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.guard_stage() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.hand_over(from_member uuid, to_member uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.hand_over(from_member uuid, to_member uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) TO gardenos_sealer;
@@ -21494,6 +23215,7 @@ GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO 
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_tenancy_writer;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_merger;
+GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_search;
 
 REVOKE ALL ON FUNCTION app.may_as_myself(action text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.may_as_myself(action text) TO authenticated;
@@ -21534,6 +23256,9 @@ GRANT ALL ON FUNCTION app.merged_consents(contact uuid) TO gardenos_auditor;
 REVOKE ALL ON FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb, choices jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb, choices jsonb) TO gardenos_merger;
 
+REVOKE ALL ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.my_agencies() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.my_agencies() TO authenticated;
 
@@ -21547,6 +23272,7 @@ GRANT ALL ON FUNCTION app.my_teams() TO authenticated;
 GRANT ALL ON FUNCTION app.my_teams() TO service_role;
 GRANT ALL ON FUNCTION app.my_teams() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.my_teams() TO gardenos_merger;
+GRANT ALL ON FUNCTION app.my_teams() TO gardenos_search;
 
 REVOKE ALL ON FUNCTION app.new_token(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.new_token(agency uuid) TO gardenos_tenancy_writer;
@@ -21577,6 +23303,9 @@ GRANT ALL ON FUNCTION app.place_deal() TO gardenos_owner;
 REVOKE ALL ON FUNCTION app.point_children(agency uuid, record_table regclass, from_id uuid, to_id uuid, stay uuid[], ids jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.point_children(agency uuid, record_table regclass, from_id uuid, to_id uuid, stay uuid[], ids jsonb) TO gardenos_merger;
 
+REVOKE ALL ON FUNCTION app.portal_profile() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.portal_profile() TO authenticated;
+
 REVOKE ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO authenticated;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO service_role;
@@ -21592,6 +23321,13 @@ GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.ag
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO service_role;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_worker;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_merger;
+GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_search;
+
+REVOKE ALL ON FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.record_history(in_table text, record_id uuid, before uuid, page_size integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.record_history(in_table text, record_id uuid, before uuid, page_size integer) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.record_scope() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.record_scope() TO authenticated;
@@ -21599,6 +23335,9 @@ GRANT ALL ON FUNCTION app.record_scope() TO service_role;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.remove_member(member uuid, heir uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.remove_member(member uuid, heir uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) TO authenticated;
@@ -21622,6 +23361,533 @@ GRANT ALL ON FUNCTION app.seal_is_valid(claims text, seal text) TO gardenos_tena
 
 REVOKE ALL ON FUNCTION app.sealed_text(claims text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.sealed_text(claims text) TO gardenos_sealer;
+
+REVOKE ALL ON FUNCTION app.uuid_v7() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.uuid_v7() TO authenticated;
+GRANT ALL ON FUNCTION app.uuid_v7() TO service_role;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_worker;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_sealer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_tenancy_writer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_writer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_redactor;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_crm_writer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_merger;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.activities TO service_role;
+GRANT SELECT ON TABLE crm.activities TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.activities TO authenticated;
+GRANT SELECT ON TABLE crm.activities TO gardenos_worker;
+GRANT SELECT ON TABLE crm.activities TO gardenos_merger;
+GRANT SELECT ON TABLE crm.activities TO gardenos_search;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(kind),UPDATE(kind) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(type_id),UPDATE(type_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(subject),UPDATE(subject) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(body),UPDATE(body) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(occurred_at),UPDATE(occurred_at) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(due_at),UPDATE(due_at) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(completed_at),UPDATE(completed_at) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(assignee_id),UPDATE(assignee_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.activities TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE crm.activities TO gardenos_merger;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.activities TO authenticated;
+GRANT UPDATE(company_id) ON TABLE crm.activities TO gardenos_merger;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.activities TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.activities TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.activities TO authenticated;
+
+REVOKE ALL ON FUNCTION app.search_activities(query text, page_size integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_activities(query text, page_size integer, after uuid) TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.companies TO service_role;
+GRANT SELECT ON TABLE crm.companies TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.companies TO authenticated;
+GRANT SELECT ON TABLE crm.companies TO gardenos_worker;
+GRANT SELECT ON TABLE crm.companies TO gardenos_merger;
+GRANT SELECT ON TABLE crm.companies TO gardenos_search;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(name),UPDATE(name) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(name) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(domain),UPDATE(domain) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(domain) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(industry_id),UPDATE(industry_id) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(industry_id) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(employees),UPDATE(employees) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(employees) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(annual_revenue),UPDATE(annual_revenue) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(annual_revenue) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(currency),UPDATE(currency) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(currency) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(street),UPDATE(street) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(street) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(city),UPDATE(city) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(city) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(region),UPDATE(region) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(region) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(postal_code),UPDATE(postal_code) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(postal_code) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(country),UPDATE(country) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(country) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(owner_id) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(team_id) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT UPDATE(merged_into_id) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(custom),UPDATE(custom) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(custom) ON TABLE crm.companies TO gardenos_merger;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.companies TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.companies TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(deleted_at) ON TABLE crm.companies TO gardenos_merger;
+
+REVOKE ALL ON FUNCTION app.search_companies(query text, page_size integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_companies(query text, page_size integer, after uuid) TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contacts TO service_role;
+GRANT SELECT ON TABLE crm.contacts TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.contacts TO authenticated;
+GRANT SELECT ON TABLE crm.contacts TO gardenos_worker;
+GRANT SELECT ON TABLE crm.contacts TO gardenos_merger;
+GRANT SELECT ON TABLE crm.contacts TO gardenos_search;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(full_name),UPDATE(full_name) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(full_name) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(first_name),UPDATE(first_name) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(first_name) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(last_name),UPDATE(last_name) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(last_name) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(job_title),UPDATE(job_title) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(job_title) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(lifecycle_id),UPDATE(lifecycle_id) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(lifecycle_id) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(source_id),UPDATE(source_id) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(source_id) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(locale),UPDATE(locale) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(locale) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(timezone),UPDATE(timezone) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(timezone) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(owner_id) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(team_id) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(do_not_contact),UPDATE(do_not_contact) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(do_not_contact) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT UPDATE(merged_into_id) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(custom),UPDATE(custom) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(custom) ON TABLE crm.contacts TO gardenos_merger;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.contacts TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.contacts TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(deleted_at) ON TABLE crm.contacts TO gardenos_merger;
+
+REVOKE ALL ON FUNCTION app.search_contacts(query text, page_size integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_contacts(query text, page_size integer, after uuid) TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.conversations TO service_role;
+GRANT SELECT ON TABLE crm.conversations TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.conversations TO authenticated;
+GRANT SELECT ON TABLE crm.conversations TO gardenos_crm_writer;
+GRANT SELECT ON TABLE crm.conversations TO gardenos_worker;
+GRANT SELECT ON TABLE crm.conversations TO gardenos_merger;
+GRANT SELECT ON TABLE crm.conversations TO gardenos_search;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(agency_id) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT UPDATE(id) ON TABLE crm.conversations TO authenticated;
+
+GRANT INSERT(channel),UPDATE(channel) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(channel) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(subject),UPDATE(subject) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(subject) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(status),UPDATE(status) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(status),UPDATE(status) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(contact_id) ON TABLE crm.conversations TO gardenos_worker;
+GRANT UPDATE(contact_id) ON TABLE crm.conversations TO gardenos_merger;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(deal_id) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(owner_id) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(assignee_id),UPDATE(assignee_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(assignee_id) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(team_id) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(visibility) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(external_thread_id),UPDATE(external_thread_id) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(external_thread_id) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT UPDATE(participant_ids) ON TABLE crm.conversations TO gardenos_crm_writer;
+GRANT INSERT(participant_ids) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT UPDATE(last_message_at) ON TABLE crm.conversations TO gardenos_crm_writer;
+GRANT INSERT(last_message_at),UPDATE(last_message_at) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(snoozed_until),UPDATE(snoozed_until) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(snoozed_until) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(created_at) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(created_by) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(updated_at) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(updated_by) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(row_version) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.conversations TO authenticated;
+GRANT INSERT(deleted_at) ON TABLE crm.conversations TO gardenos_worker;
+
+GRANT INSERT(deleted_by) ON TABLE crm.conversations TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.search_conversations(query text, page_size integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_conversations(query text, page_size integer, after uuid) TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deals TO service_role;
+GRANT SELECT ON TABLE crm.deals TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.deals TO authenticated;
+GRANT SELECT ON TABLE crm.deals TO gardenos_crm_writer;
+GRANT SELECT ON TABLE crm.deals TO gardenos_worker;
+GRANT SELECT ON TABLE crm.deals TO gardenos_merger;
+GRANT SELECT ON TABLE crm.deals TO gardenos_search;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(title),UPDATE(title) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(pipeline_id),UPDATE(pipeline_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(stage_id),UPDATE(stage_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.deals TO authenticated;
+GRANT UPDATE(company_id) ON TABLE crm.deals TO gardenos_merger;
+
+GRANT INSERT(primary_contact_id),UPDATE(primary_contact_id) ON TABLE crm.deals TO authenticated;
+GRANT UPDATE(primary_contact_id) ON TABLE crm.deals TO gardenos_merger;
+
+GRANT INSERT(amount),UPDATE(amount) ON TABLE crm.deals TO authenticated;
+GRANT UPDATE(amount) ON TABLE crm.deals TO gardenos_crm_writer;
+
+GRANT INSERT(currency),UPDATE(currency) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(expected_close_on),UPDATE(expected_close_on) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(lost_reason_id),UPDATE(lost_reason_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(source_id),UPDATE(source_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(custom),UPDATE(custom) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.deals TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.deals TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.deals TO authenticated;
+
+REVOKE ALL ON FUNCTION app.search_deals(query text, page_size integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_deals(query text, page_size integer, after uuid) TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.calendar_events TO service_role;
+GRANT SELECT ON TABLE crm.calendar_events TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.calendar_events TO authenticated;
+GRANT SELECT ON TABLE crm.calendar_events TO gardenos_crm_writer;
+GRANT SELECT ON TABLE crm.calendar_events TO gardenos_worker;
+GRANT SELECT ON TABLE crm.calendar_events TO gardenos_merger;
+GRANT SELECT ON TABLE crm.calendar_events TO gardenos_search;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(title),UPDATE(title) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(description),UPDATE(description) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(location),UPDATE(location) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(starts_at),UPDATE(starts_at) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(ends_at),UPDATE(ends_at) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(all_day),UPDATE(all_day) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(timezone),UPDATE(timezone) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(calendar_key),UPDATE(calendar_key) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(external_uid),UPDATE(external_uid) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(recurrence_id),UPDATE(recurrence_id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(recurrence_rule),UPDATE(recurrence_rule) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.calendar_events TO authenticated;
+GRANT UPDATE(company_id) ON TABLE crm.calendar_events TO gardenos_merger;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT UPDATE(participant_ids) ON TABLE crm.calendar_events TO gardenos_crm_writer;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.calendar_events TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.calendar_events TO authenticated;
+
+REVOKE ALL ON FUNCTION app.search_events(query text, page_size integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_events(query text, page_size integer, after uuid) TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.files TO service_role;
+GRANT SELECT ON TABLE crm.files TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE crm.files TO authenticated;
+GRANT SELECT ON TABLE crm.files TO gardenos_worker;
+GRANT SELECT ON TABLE crm.files TO gardenos_merger;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(purpose),UPDATE(purpose) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(provider),UPDATE(provider) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(bucket),UPDATE(bucket) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(object_path),UPDATE(object_path) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(file_name),UPDATE(file_name) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(mime),UPDATE(mime) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(byte_size),UPDATE(byte_size) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(sha256) ON TABLE crm.files TO authenticated;
+GRANT UPDATE(sha256) ON TABLE crm.files TO gardenos_worker;
+
+GRANT UPDATE(scan_status) ON TABLE crm.files TO gardenos_worker;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.files TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE crm.files TO gardenos_merger;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.files TO authenticated;
+GRANT UPDATE(company_id) ON TABLE crm.files TO gardenos_merger;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(activity_id),UPDATE(activity_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(calendar_event_id),UPDATE(calendar_event_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(message_id),UPDATE(message_id) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.files TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.files TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.files TO authenticated;
+
+REVOKE ALL ON FUNCTION app.search_files(query text, page_size integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_files(query text, page_size integer, after uuid) TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.messages TO service_role;
+GRANT SELECT ON TABLE crm.messages TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.messages TO authenticated;
+GRANT SELECT,INSERT ON TABLE crm.messages TO gardenos_worker;
+GRANT SELECT ON TABLE crm.messages TO gardenos_merger;
+GRANT SELECT ON TABLE crm.messages TO gardenos_search;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(conversation_id),UPDATE(conversation_id) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(direction),UPDATE(direction) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(status),UPDATE(status) ON TABLE crm.messages TO authenticated;
+GRANT UPDATE(status) ON TABLE crm.messages TO gardenos_worker;
+
+GRANT UPDATE(sender_contact_id) ON TABLE crm.messages TO gardenos_merger;
+
+GRANT INSERT(sender_label),UPDATE(sender_label) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(body_text),UPDATE(body_text) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(body_html_path),UPDATE(body_html_path) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(sent_at),UPDATE(sent_at) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(external_id) ON TABLE crm.messages TO authenticated;
+GRANT UPDATE(external_id) ON TABLE crm.messages TO gardenos_worker;
+
+GRANT INSERT(in_reply_to),UPDATE(in_reply_to) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(agent_run_id),UPDATE(agent_run_id) ON TABLE crm.messages TO authenticated;
+
+GRANT UPDATE(error) ON TABLE crm.messages TO gardenos_worker;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.messages TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.messages TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.messages TO authenticated;
+
+REVOKE ALL ON FUNCTION app.search_messages(query text, page_size integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_messages(query text, page_size integer, after uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.search_pattern(wanted text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_pattern(wanted text) TO authenticated;
+GRANT ALL ON FUNCTION app.search_pattern(wanted text) TO gardenos_search;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.products TO service_role;
+GRANT SELECT ON TABLE crm.products TO gardenos_auditor;
+GRANT SELECT ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(sku),UPDATE(sku) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(name),UPDATE(name) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(description),UPDATE(description) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(unit_price),UPDATE(unit_price) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(currency),UPDATE(currency) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(tax_rate),UPDATE(tax_rate) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(is_active),UPDATE(is_active) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.products TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.products TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE crm.products TO authenticated;
+
+REVOKE ALL ON FUNCTION app.search_products(query text, page_size integer, after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_products(query text, page_size integer, after uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.search_text(query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_text(query text) TO authenticated;
+GRANT ALL ON FUNCTION app.search_text(query text) TO gardenos_search;
+
+REVOKE ALL ON FUNCTION app.search_words(query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_words(query text) TO authenticated;
+GRANT ALL ON FUNCTION app.search_words(query text) TO gardenos_search;
 
 REVOKE ALL ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) TO authenticated;
@@ -21665,6 +23931,48 @@ GRANT ALL ON FUNCTION app.undo_merge(id uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.unmerged_values(winner jsonb, before_merge jsonb, merged jsonb, fields jsonb, OUT back jsonb, OUT changed_since text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.unmerged_values(winner jsonb, before_merge jsonb, merged jsonb, fields jsonb, OUT back jsonb, OUT changed_since text[]) TO gardenos_merger;
+
+GRANT SELECT ON TABLE tenancy.memberships TO authenticated;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.memberships TO service_role;
+GRANT SELECT ON TABLE tenancy.memberships TO gardenos_membership_reader;
+GRANT SELECT ON TABLE tenancy.memberships TO gardenos_auditor;
+GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.memberships TO gardenos_tenancy_writer;
+GRANT SELECT ON TABLE tenancy.memberships TO gardenos_merger;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(role),UPDATE(role) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(record_scope),UPDATE(record_scope) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(capabilities),UPDATE(capabilities) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(status),UPDATE(status) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(display_name),UPDATE(display_name) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(job_title),UPDATE(job_title) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(work_email),UPDATE(work_email) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(avatar_path),UPDATE(avatar_path) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(default_team_id),UPDATE(default_team_id) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT UPDATE(contact_id) ON TABLE tenancy.memberships TO gardenos_merger;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE tenancy.memberships TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE tenancy.memberships TO authenticated;
+
+REVOKE ALL ON FUNCTION app.update_my_profile(display_name text, job_title text, avatar_path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.update_my_profile(display_name text, job_title text, avatar_path text) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.upsert_calendar_event(data jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.upsert_calendar_event(data jsonb) TO authenticated;
@@ -21711,18 +24019,6 @@ GRANT ALL ON FUNCTION app.user_id() TO service_role;
 GRANT ALL ON FUNCTION app.user_id() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.user_id() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.user_id() TO gardenos_tenancy_writer;
-
-REVOKE ALL ON FUNCTION app.uuid_v7() FROM PUBLIC;
-GRANT ALL ON FUNCTION app.uuid_v7() TO authenticated;
-GRANT ALL ON FUNCTION app.uuid_v7() TO service_role;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_worker;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_sealer;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_tenancy_writer;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_writer;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_sealer;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_redactor;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_crm_writer;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO authenticated;
@@ -22040,6 +24336,8 @@ GRANT UPDATE(salt) ON TABLE audit.log TO gardenos_audit_redactor;
 
 GRANT UPDATE(values_hash) ON TABLE audit.log TO gardenos_audit_redactor;
 
+GRANT SELECT ON TABLE audit.record_entries TO authenticated;
+
 GRANT SELECT ON TABLE audit.retired TO authenticated;
 GRANT SELECT ON TABLE audit.retired TO service_role;
 GRANT SELECT ON TABLE audit.retired TO gardenos_auditor;
@@ -22054,171 +24352,6 @@ GRANT SELECT ON TABLE audit.verifications TO authenticated;
 GRANT SELECT,INSERT ON TABLE audit.verifications TO gardenos_audit_sealer;
 GRANT SELECT ON TABLE audit.verifications TO gardenos_auditor;
 GRANT SELECT ON TABLE audit.verifications TO service_role;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.activities TO service_role;
-GRANT SELECT ON TABLE crm.activities TO gardenos_auditor;
-GRANT SELECT ON TABLE crm.activities TO authenticated;
-GRANT SELECT ON TABLE crm.activities TO gardenos_worker;
-GRANT SELECT ON TABLE crm.activities TO gardenos_merger;
-
-GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(id),UPDATE(id) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(kind),UPDATE(kind) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(type_id),UPDATE(type_id) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(subject),UPDATE(subject) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(body),UPDATE(body) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(occurred_at),UPDATE(occurred_at) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(due_at),UPDATE(due_at) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(completed_at),UPDATE(completed_at) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(assignee_id),UPDATE(assignee_id) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.activities TO authenticated;
-GRANT UPDATE(contact_id) ON TABLE crm.activities TO gardenos_merger;
-
-GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.activities TO authenticated;
-GRANT UPDATE(company_id) ON TABLE crm.activities TO gardenos_merger;
-
-GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.activities TO authenticated;
-
-GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.activities TO authenticated;
-
-GRANT UPDATE(deleted_at) ON TABLE crm.activities TO authenticated;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.calendar_events TO service_role;
-GRANT SELECT ON TABLE crm.calendar_events TO gardenos_auditor;
-GRANT SELECT ON TABLE crm.calendar_events TO authenticated;
-GRANT SELECT ON TABLE crm.calendar_events TO gardenos_crm_writer;
-GRANT SELECT ON TABLE crm.calendar_events TO gardenos_worker;
-GRANT SELECT ON TABLE crm.calendar_events TO gardenos_merger;
-
-GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(id),UPDATE(id) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(title),UPDATE(title) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(description),UPDATE(description) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(location),UPDATE(location) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(starts_at),UPDATE(starts_at) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(ends_at),UPDATE(ends_at) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(all_day),UPDATE(all_day) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(timezone),UPDATE(timezone) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(calendar_key),UPDATE(calendar_key) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(external_uid),UPDATE(external_uid) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(recurrence_id),UPDATE(recurrence_id) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(recurrence_rule),UPDATE(recurrence_rule) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.calendar_events TO authenticated;
-GRANT UPDATE(company_id) ON TABLE crm.calendar_events TO gardenos_merger;
-
-GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT UPDATE(participant_ids) ON TABLE crm.calendar_events TO gardenos_crm_writer;
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT UPDATE(deleted_at) ON TABLE crm.calendar_events TO authenticated;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.companies TO service_role;
-GRANT SELECT ON TABLE crm.companies TO gardenos_auditor;
-GRANT SELECT,DELETE ON TABLE crm.companies TO authenticated;
-GRANT SELECT ON TABLE crm.companies TO gardenos_worker;
-GRANT SELECT ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.companies TO authenticated;
-
-GRANT INSERT(id),UPDATE(id) ON TABLE crm.companies TO authenticated;
-
-GRANT INSERT(name),UPDATE(name) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(name) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(domain),UPDATE(domain) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(domain) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(industry_id),UPDATE(industry_id) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(industry_id) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(employees),UPDATE(employees) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(employees) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(annual_revenue),UPDATE(annual_revenue) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(annual_revenue) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(currency),UPDATE(currency) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(currency) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(street),UPDATE(street) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(street) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(city),UPDATE(city) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(city) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(region),UPDATE(region) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(region) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(postal_code),UPDATE(postal_code) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(postal_code) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(country),UPDATE(country) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(country) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(owner_id) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(team_id) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT UPDATE(merged_into_id) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(custom),UPDATE(custom) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(custom) ON TABLE crm.companies TO gardenos_merger;
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.companies TO authenticated;
-
-GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.companies TO authenticated;
-
-GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.companies TO authenticated;
-
-GRANT UPDATE(deleted_at) ON TABLE crm.companies TO authenticated;
-GRANT UPDATE(deleted_at) ON TABLE crm.companies TO gardenos_merger;
 
 GRANT SELECT,INSERT ON TABLE crm.consents TO service_role;
 GRANT SELECT ON TABLE crm.consents TO gardenos_auditor;
@@ -22284,6 +24417,7 @@ GRANT SELECT,DELETE ON TABLE crm.contact_points TO authenticated;
 GRANT SELECT ON TABLE crm.contact_points TO gardenos_crm_writer;
 GRANT SELECT ON TABLE crm.contact_points TO gardenos_worker;
 GRANT SELECT ON TABLE crm.contact_points TO gardenos_merger;
+GRANT SELECT ON TABLE crm.contact_points TO gardenos_search;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contact_points TO authenticated;
 
@@ -22317,133 +24451,6 @@ GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.contact_points TO aut
 
 GRANT UPDATE(deleted_at) ON TABLE crm.contact_points TO authenticated;
 GRANT UPDATE(deleted_at) ON TABLE crm.contact_points TO gardenos_crm_writer;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contacts TO service_role;
-GRANT SELECT ON TABLE crm.contacts TO gardenos_auditor;
-GRANT SELECT,DELETE ON TABLE crm.contacts TO authenticated;
-GRANT SELECT ON TABLE crm.contacts TO gardenos_worker;
-GRANT SELECT ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contacts TO authenticated;
-
-GRANT INSERT(id),UPDATE(id) ON TABLE crm.contacts TO authenticated;
-
-GRANT INSERT(full_name),UPDATE(full_name) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(full_name) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(first_name),UPDATE(first_name) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(first_name) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(last_name),UPDATE(last_name) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(last_name) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(job_title),UPDATE(job_title) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(job_title) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(lifecycle_id),UPDATE(lifecycle_id) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(lifecycle_id) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(source_id),UPDATE(source_id) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(source_id) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(locale),UPDATE(locale) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(locale) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(timezone),UPDATE(timezone) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(timezone) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(owner_id) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(team_id) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(do_not_contact),UPDATE(do_not_contact) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(do_not_contact) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT UPDATE(merged_into_id) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(custom),UPDATE(custom) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(custom) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.contacts TO authenticated;
-
-GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.contacts TO authenticated;
-
-GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.contacts TO authenticated;
-
-GRANT UPDATE(deleted_at) ON TABLE crm.contacts TO authenticated;
-GRANT UPDATE(deleted_at) ON TABLE crm.contacts TO gardenos_merger;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.conversations TO service_role;
-GRANT SELECT ON TABLE crm.conversations TO gardenos_auditor;
-GRANT SELECT ON TABLE crm.conversations TO authenticated;
-GRANT SELECT ON TABLE crm.conversations TO gardenos_crm_writer;
-GRANT SELECT ON TABLE crm.conversations TO gardenos_worker;
-GRANT SELECT ON TABLE crm.conversations TO gardenos_merger;
-
-GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(agency_id) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT UPDATE(id) ON TABLE crm.conversations TO authenticated;
-
-GRANT INSERT(channel),UPDATE(channel) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(channel) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(subject),UPDATE(subject) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(subject) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(status),UPDATE(status) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(status),UPDATE(status) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(contact_id) ON TABLE crm.conversations TO gardenos_worker;
-GRANT UPDATE(contact_id) ON TABLE crm.conversations TO gardenos_merger;
-
-GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(deal_id) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(owner_id) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(assignee_id),UPDATE(assignee_id) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(assignee_id) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(team_id) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(visibility) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(external_thread_id),UPDATE(external_thread_id) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(external_thread_id) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT UPDATE(participant_ids) ON TABLE crm.conversations TO gardenos_crm_writer;
-GRANT INSERT(participant_ids) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT UPDATE(last_message_at) ON TABLE crm.conversations TO gardenos_crm_writer;
-GRANT INSERT(last_message_at),UPDATE(last_message_at) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(snoozed_until),UPDATE(snoozed_until) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(snoozed_until) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(created_at) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(created_by) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(updated_at) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(updated_by) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(row_version) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT UPDATE(deleted_at) ON TABLE crm.conversations TO authenticated;
-GRANT INSERT(deleted_at) ON TABLE crm.conversations TO gardenos_worker;
-
-GRANT INSERT(deleted_by) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT SELECT ON TABLE crm.current_consents TO authenticated;
 GRANT SELECT ON TABLE crm.current_consents TO gardenos_auditor;
@@ -22544,109 +24551,6 @@ GRANT SELECT,INSERT ON TABLE crm.deal_stage_history TO gardenos_crm_writer;
 
 GRANT UPDATE(left_at) ON TABLE crm.deal_stage_history TO gardenos_crm_writer;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deals TO service_role;
-GRANT SELECT ON TABLE crm.deals TO gardenos_auditor;
-GRANT SELECT,DELETE ON TABLE crm.deals TO authenticated;
-GRANT SELECT ON TABLE crm.deals TO gardenos_crm_writer;
-GRANT SELECT ON TABLE crm.deals TO gardenos_worker;
-GRANT SELECT ON TABLE crm.deals TO gardenos_merger;
-
-GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(id),UPDATE(id) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(title),UPDATE(title) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(pipeline_id),UPDATE(pipeline_id) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(stage_id),UPDATE(stage_id) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.deals TO authenticated;
-GRANT UPDATE(company_id) ON TABLE crm.deals TO gardenos_merger;
-
-GRANT INSERT(primary_contact_id),UPDATE(primary_contact_id) ON TABLE crm.deals TO authenticated;
-GRANT UPDATE(primary_contact_id) ON TABLE crm.deals TO gardenos_merger;
-
-GRANT INSERT(amount),UPDATE(amount) ON TABLE crm.deals TO authenticated;
-GRANT UPDATE(amount) ON TABLE crm.deals TO gardenos_crm_writer;
-
-GRANT INSERT(currency),UPDATE(currency) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(expected_close_on),UPDATE(expected_close_on) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(lost_reason_id),UPDATE(lost_reason_id) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(source_id),UPDATE(source_id) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(team_id),UPDATE(team_id) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(custom),UPDATE(custom) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.deals TO authenticated;
-
-GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.deals TO authenticated;
-
-GRANT UPDATE(deleted_at) ON TABLE crm.deals TO authenticated;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.files TO service_role;
-GRANT SELECT ON TABLE crm.files TO gardenos_auditor;
-GRANT SELECT,DELETE ON TABLE crm.files TO authenticated;
-GRANT SELECT ON TABLE crm.files TO gardenos_worker;
-GRANT SELECT ON TABLE crm.files TO gardenos_merger;
-
-GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(id),UPDATE(id) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(purpose),UPDATE(purpose) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(provider),UPDATE(provider) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(bucket),UPDATE(bucket) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(object_path),UPDATE(object_path) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(file_name),UPDATE(file_name) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(mime),UPDATE(mime) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(byte_size),UPDATE(byte_size) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(sha256) ON TABLE crm.files TO authenticated;
-GRANT UPDATE(sha256) ON TABLE crm.files TO gardenos_worker;
-
-GRANT UPDATE(scan_status) ON TABLE crm.files TO gardenos_worker;
-
-GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(visibility),UPDATE(visibility) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE crm.files TO authenticated;
-GRANT UPDATE(contact_id) ON TABLE crm.files TO gardenos_merger;
-
-GRANT INSERT(company_id),UPDATE(company_id) ON TABLE crm.files TO authenticated;
-GRANT UPDATE(company_id) ON TABLE crm.files TO gardenos_merger;
-
-GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(activity_id),UPDATE(activity_id) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(calendar_event_id),UPDATE(calendar_event_id) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(message_id),UPDATE(message_id) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.files TO authenticated;
-
-GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.files TO authenticated;
-
-GRANT UPDATE(deleted_at) ON TABLE crm.files TO authenticated;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.lookup_values TO service_role;
 GRANT SELECT ON TABLE crm.lookup_values TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.lookup_values TO authenticated;
@@ -22678,50 +24582,6 @@ GRANT SELECT,INSERT ON TABLE crm.merge_records TO gardenos_merger;
 GRANT UPDATE(undone_at) ON TABLE crm.merge_records TO gardenos_merger;
 
 GRANT UPDATE(undone_by_id) ON TABLE crm.merge_records TO gardenos_merger;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.messages TO service_role;
-GRANT SELECT ON TABLE crm.messages TO gardenos_auditor;
-GRANT SELECT ON TABLE crm.messages TO authenticated;
-GRANT SELECT,INSERT ON TABLE crm.messages TO gardenos_worker;
-GRANT SELECT ON TABLE crm.messages TO gardenos_merger;
-
-GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.messages TO authenticated;
-
-GRANT INSERT(id),UPDATE(id) ON TABLE crm.messages TO authenticated;
-
-GRANT INSERT(conversation_id),UPDATE(conversation_id) ON TABLE crm.messages TO authenticated;
-
-GRANT INSERT(direction),UPDATE(direction) ON TABLE crm.messages TO authenticated;
-
-GRANT INSERT(status),UPDATE(status) ON TABLE crm.messages TO authenticated;
-GRANT UPDATE(status) ON TABLE crm.messages TO gardenos_worker;
-
-GRANT UPDATE(sender_contact_id) ON TABLE crm.messages TO gardenos_merger;
-
-GRANT INSERT(sender_label),UPDATE(sender_label) ON TABLE crm.messages TO authenticated;
-
-GRANT INSERT(body_text),UPDATE(body_text) ON TABLE crm.messages TO authenticated;
-
-GRANT INSERT(body_html_path),UPDATE(body_html_path) ON TABLE crm.messages TO authenticated;
-
-GRANT INSERT(sent_at),UPDATE(sent_at) ON TABLE crm.messages TO authenticated;
-
-GRANT INSERT(external_id) ON TABLE crm.messages TO authenticated;
-GRANT UPDATE(external_id) ON TABLE crm.messages TO gardenos_worker;
-
-GRANT INSERT(in_reply_to),UPDATE(in_reply_to) ON TABLE crm.messages TO authenticated;
-
-GRANT INSERT(agent_run_id),UPDATE(agent_run_id) ON TABLE crm.messages TO authenticated;
-
-GRANT UPDATE(error) ON TABLE crm.messages TO gardenos_worker;
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.messages TO authenticated;
-
-GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.messages TO authenticated;
-
-GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.messages TO authenticated;
-
-GRANT UPDATE(deleted_at) ON TABLE crm.messages TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.participants TO service_role;
 GRANT SELECT ON TABLE crm.participants TO gardenos_auditor;
@@ -22808,36 +24668,6 @@ GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.pipelines TO authentica
 GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.pipelines TO authenticated;
 
 GRANT UPDATE(deleted_at) ON TABLE crm.pipelines TO authenticated;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.products TO service_role;
-GRANT SELECT ON TABLE crm.products TO gardenos_auditor;
-GRANT SELECT ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(id),UPDATE(id) ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(sku),UPDATE(sku) ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(name),UPDATE(name) ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(description),UPDATE(description) ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(unit_price),UPDATE(unit_price) ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(currency),UPDATE(currency) ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(tax_rate),UPDATE(tax_rate) ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(is_active),UPDATE(is_active) ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.products TO authenticated;
-
-GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.products TO authenticated;
-
-GRANT UPDATE(deleted_at) ON TABLE crm.products TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.record_tags TO service_role;
 GRANT SELECT ON TABLE crm.record_tags TO gardenos_auditor;
@@ -23151,45 +24981,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.issuers TO service_role;
 GRANT SELECT ON TABLE tenancy.issuers TO gardenos_membership_reader;
 GRANT SELECT ON TABLE tenancy.issuers TO gardenos_tenancy_writer;
 GRANT SELECT ON TABLE tenancy.issuers TO gardenos_auditor;
-
-GRANT SELECT ON TABLE tenancy.memberships TO authenticated;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.memberships TO service_role;
-GRANT SELECT ON TABLE tenancy.memberships TO gardenos_membership_reader;
-GRANT SELECT ON TABLE tenancy.memberships TO gardenos_auditor;
-GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.memberships TO gardenos_tenancy_writer;
-GRANT SELECT ON TABLE tenancy.memberships TO gardenos_merger;
-
-GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(id),UPDATE(id) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(user_id),UPDATE(user_id) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(role),UPDATE(role) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(record_scope),UPDATE(record_scope) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(capabilities),UPDATE(capabilities) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(status),UPDATE(status) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(display_name),UPDATE(display_name) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(job_title),UPDATE(job_title) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(work_email),UPDATE(work_email) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(avatar_path),UPDATE(avatar_path) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(default_team_id),UPDATE(default_team_id) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT UPDATE(contact_id) ON TABLE tenancy.memberships TO gardenos_merger;
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(created_by),UPDATE(created_by) ON TABLE tenancy.memberships TO authenticated;
-
-GRANT INSERT(row_version),UPDATE(row_version) ON TABLE tenancy.memberships TO authenticated;
 
 GRANT SELECT,INSERT,DELETE ON TABLE tenancy.team_members TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.team_members TO service_role;

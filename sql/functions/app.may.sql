@@ -26,6 +26,7 @@ grant execute on function app.may(text, app.agency_role[]) to
     authenticated,
     service_role,
     gardenos_worker,
+    gardenos_search,
     gardenos_membership_reader,
     gardenos_tenancy_writer,
     gardenos_merger;

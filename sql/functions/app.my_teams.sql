@@ -46,7 +46,8 @@ grant execute on function app.my_teams() to
     authenticated,
     service_role,
     gardenos_worker,
-    gardenos_merger;
+    gardenos_merger,
+    gardenos_search;
 
 comment on function app.my_teams() is
 'The live teams that the caller belongs to, with those below the teams that the caller leads.';

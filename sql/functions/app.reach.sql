@@ -73,7 +73,12 @@ revoke all on function app.reach(
 ) from public;
 grant execute on function app.reach(
     text, app.agency_role[], app.agency_role[], app.agency_role[], app.agency_role[]
-) to authenticated, service_role, gardenos_worker, gardenos_merger;
+) to
+    authenticated,
+    service_role,
+    gardenos_worker,
+    gardenos_merger,
+    gardenos_search;
 
 comment on function app.reach(
     text, app.agency_role[], app.agency_role[], app.agency_role[], app.agency_role[]

@@ -10,6 +10,15 @@ for each row
 when (old.role = 'owner' and old.status = 'active')
 execute function app.check_last_owner();
 
+drop trigger if exists check_hand_over on tenancy.memberships;
+
+create constraint trigger check_hand_over
+after update on tenancy.memberships
+deferrable initially deferred
+for each row
+when (old.status <> 'removed' and new.status = 'removed')
+execute function app.check_hand_over();
+
 create or replace trigger forbid_agency_change
 before update on tenancy.memberships
 for each row

@@ -4,13 +4,15 @@ At 100 000 rows per agency, as the people who open them: what decides is the sha
 never a time. Rows are loaded past the triggers; a plan does not care who stamped them.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.crm.searching import ENTITIES
 from tests.database import Databases
-from tests.policies.town import AGENCIES, MEMBERSHIPS, TEAMS, Town, team_id
+from tests.policies.town import AGENCIES, MEMBERSHIPS, TEAMS, Stage, Town, team_id
 
 ROWS = 100_000
 
@@ -36,6 +38,11 @@ LOAD = (
     """
     insert into crm.contact_points (agency_id, contact_id, kind, value)
     select %(agency)s, md5('contact' || i)::uuid, 'email', i || '@plans.test'
+      from generate_series(1, %(rows)s) as i
+    """,
+    f"""
+    insert into crm.companies (agency_id, name, owner_id, team_id)
+    select %(agency)s, 'Company ' || i, {WHOSE}
       from generate_series(1, %(rows)s) as i
     """,
     f"""
@@ -233,3 +240,77 @@ def test_no_function_of_ours_runs_per_row(large_town: Town) -> None:
                     assert "app.reach(" not in node.get(part, "")
                     assert "app.may(" not in node.get(part, "")
                     assert "app.my_teams(" not in node.get(part, "")
+
+
+# what people type -> the function, the look-up's table, and the indexes that answer it
+SEARCHES = {
+    "a name": ("search_contacts", "quittenb", {"contacts_full_name_search_idx"}),
+    "a misspelt name": ("search_contacts", "Quitenbaum", {"contacts_full_name_search_idx"}),
+    "two letters of a name": ("search_contacts", "qu", {"contacts_full_name_search_idx"}),
+    "a part of an address": (
+        "search_contacts",
+        "quitten@pl",
+        {"contact_points_value_norm_trgm_idx", "contacts_pkey"},
+    ),
+    "a company": ("search_companies", "quittenb", {"companies_name_search_idx"}),
+    "a deal": ("search_deals", "quittenb", {"deals_title_search_idx"}),
+    "a note": ("search_activities", "quittenb", {"activities_search_idx"}),
+    "a subject": ("search_conversations", "quittenb", {"conversations_subject_search_idx"}),
+    "a message": ("search_messages", "quittenb", {"messages_search_idx"}),
+    "an event": ("search_events", "quittenb", {"calendar_events_search_idx"}),
+}
+# a record of each list that these words mean, without an owner
+RARE = """
+    insert into crm.contacts (agency_id, id, full_name)
+    values (%(agency)s, %(agency)s, 'Xaver Quittenbaum');
+    insert into crm.contact_points (agency_id, contact_id, kind, value)
+    values (%(agency)s, %(agency)s, 'email', 'quitten@plans.test');
+    insert into crm.companies (agency_id, name) values (%(agency)s, 'Quittenbaum');
+    insert into crm.deals (agency_id, title, pipeline_id, stage_id, currency)
+    values (%(agency)s, 'Quittenbaum', %(agency)s, md5('stage0')::uuid, 'EUR');
+    insert into crm.activities (agency_id, kind, subject)
+    values (%(agency)s, 'note', 'Quittenbaum');
+    insert into crm.conversations (agency_id, id, channel, subject, owner_id)
+    values (%(agency)s, %(agency)s, 'email', 'Quittenbaum', %(member)s);
+    insert into crm.messages (agency_id, conversation_id, direction, status, body_text)
+    values (%(agency)s, %(agency)s, 'inbound', 'received', 'Quittenbaum');
+    insert into crm.calendar_events (agency_id, title, starts_at, ends_at)
+    values (%(agency)s, 'Quittenbaum', now(), now())
+"""
+
+
+@pytest.mark.parametrize("user", ["ann", "mia", "both"])
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_uses_its_index_past_the_policies(large_town: Town, name: str, user: str) -> None:
+    """What the functions run is seen by auto_explain; each finds its record among 100 000."""
+    function, typed, indexes = SEARCHES[name]
+    notices: list[str] = []
+    with large_town.database.connect() as connection, connection.transaction(force_rollback=True):
+        connection.execute("load 'auto_explain'")
+        for setting, value in (
+            ("log_min_duration", "0"),
+            ("log_nested_statements", "on"),
+            ("log_analyze", "on"),
+            ("log_timing", "off"),
+            ("log_format", "json"),
+            ("log_level", "notice"),
+        ):
+            connection.execute(f"set local auto_explain.{setting} = '{value}'".encode())
+        values = {"agency": AGENCIES["alpha"].id, "member": MEMBERSHIPS["alpha", user].id}
+        connection.execute("set local session_replication_role = replica")
+        for statement in RARE.split(";"):
+            connection.execute(statement.encode(), values)
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+        found = Stage(connection).become(user).rows(f"select id from app.{function}(%s, 10)", typed)
+    plans = [json.loads(one[one.index("{") :])["Plan"] for one in notices if "{" in one]
+    seen = [node for plan in plans for node in nodes(plan)]
+    assert found
+    assert indexes <= {node.get("Index Name") for node in seen}
+    scanned = {node["Relation Name"] for node in seen if node["Node Type"] == "Seq Scan"}
+    assert not scanned & {entity.table.removeprefix("crm.") for entity in ENTITIES.values()}
+    # what an index finds is what is looked at: not the agency, row by row
+    looked_at = max(
+        node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+        for node in seen
+    )
+    assert looked_at < ROWS / 100

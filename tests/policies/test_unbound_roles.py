@@ -117,7 +117,20 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
     },
     "gardenos_audit_redactor": {"audit.log": KEEP},
     "gardenos_sealer": {},
-    "gardenos_search": {"crm.participants": READ},
+    "gardenos_search": {
+        f"crm.{table}": READ
+        for table in (
+            "activities",
+            "calendar_events",
+            "companies",
+            "contact_points",
+            "contacts",
+            "conversations",
+            "deals",
+            "messages",
+            "participants",
+        )
+    },
     # triggers look up what the writer may not see, and keep what no client writes
     "gardenos_crm_writer": {
         "crm.lookup_values": READ,

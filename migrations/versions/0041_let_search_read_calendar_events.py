@@ -1,0 +1,47 @@
+"""Let the search read crm.calendar_events
+
+Reason:    the functions that find by words run as gardenos_search, which had no right here.
+Locks:     AccessExclusive on crm.calendar_events, for the policy.
+Duration:  milliseconds.
+Way back:  takes the policy and the grant away: the search finds nothing here.
+"""
+
+from migrations.runner.execute import execute
+
+revision = "0041"
+down_revision = "0040"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute(
+        r"""
+        grant select on table crm.calendar_events to gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        create policy "search finds by words"
+        on crm.calendar_events
+        as permissive
+        for select
+        to gardenos_search
+        using (
+            true
+        );
+        """
+    )
+
+
+def downgrade() -> None:
+    execute(
+        r"""
+        drop policy "search finds by words" on crm.calendar_events;
+        """
+    )
+    execute(
+        r"""
+        revoke select on table crm.calendar_events from gardenos_search cascade;
+        """
+    )
