@@ -135,8 +135,9 @@ class Sight:
             return False
         if self.is_client and self._is_internal(record, command):
             return False
-        mine = self._own(record, command) or self._takes(record)
-        if record["visibility"] == "private" and not mine:
+        if record["visibility"] == "private" and not (
+            self._own(record, command) or self._takes(record)
+        ):
             return False
         match word:
             case Scope.AGENCY:
