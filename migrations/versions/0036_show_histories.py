@@ -277,14 +277,19 @@ def upgrade() -> None:
                 bool_or(
                     'visibility' = any(l.changed)
                     or (l.op in ('insert', 'update') and l.salt is null and l.values_hash is null)
-                ) over (
-                    partition by l.agency_id, l.schema_name, l.table_name, l.record_id
-                    order by l.epoch desc, l.timeline desc, l.seq desc
-                ) as is_before
+                ) over life as is_before,
+                count(*) filter (where l.op = 'insert') over (
+                    life rows between unbounded preceding and 1 preceding
+                ) > 0 as is_of_another
             from audit.log as l
+            window life as (
+                partition by l.agency_id, l.schema_name, l.table_name, l.record_id
+                order by l.epoch desc, l.timeline desc, l.seq desc
+            )
         ) as e
         where
             e.agency_id = (select app.agency_id())
+            and not e.is_of_another
             and (select app.may('audit.log:select', 'owner', 'admin', 'manager', 'member', 'viewer'))
             and app.can_read(e.schema_name, e.table_name, e.record_id);
 

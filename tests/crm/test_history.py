@@ -119,7 +119,6 @@ def test_who_reads_a_record_reads_its_history(stage: Stage, user: str) -> None:
 @pytest.mark.parametrize("user", ["cli", "bot", "loner", "removed", "paused", "disabled"])
 def test_clients_agents_and_outsiders_have_no_history(stage: Stage, user: str) -> None:
     """The client and the agent can read the note itself."""
-    make(stage, "crm.contacts", id=named("contact", "cli"), full_name="Clio")
     record = note(stage, "client", contact_id=named("contact", "cli"), team_id=team_id("sales"))
     stage.service().run(
         "update tenancy.memberships set record_scope = 'all' where id = %s", me("bot")
@@ -192,6 +191,75 @@ def test_a_table_without_a_history_for_everybody_answers_nothing(
     stage.become("ann")
     assert stage.rows(HISTORY, table, uuid4()) == []
     assert stage.value("select app.record_as_of(%s, %s, now())", table, uuid4()) is None
+
+
+def test_a_record_with_the_id_of_another_has_no_history_of_that(stage: Stage) -> None:
+    """Clients choose ids, so an id that was seen once can be taken when its record is gone."""
+    record = contact(stage, owner_id=me("max"), job_title="secret")
+    assert stage.become("mel").rows(HISTORY, "crm.contacts", record) == []
+    stage.become("ann").run("delete from crm.contacts where id = %s", record)
+    stage.become("mel").run(
+        "insert into crm.contacts (id, full_name, owner_id) values (%s, 'Mine', %s)",
+        record,
+        me("mel"),
+    )
+    assert [row[0] for row in stage.rows(HISTORY, "crm.contacts", record)] == ["insert"]
+    entries = stage.rows("select to_jsonb(e)::text from audit.record_entries as e")
+    assert "secret" not in " ".join(entries)
+    assert len(stage.become("ann").rows("select 1 from audit.history('crm.contacts', %s)", record))
+
+
+def test_record_entries_shows_the_records_of_a_plain_select_and_no_others(stage: Stage) -> None:
+    """The owner's view, read whole by each person, beside records of everybody in two agencies."""
+    for agency, users in (("alpha", ("mel", "max", "both")), ("beta", ("bob", "both"))):
+        its = {"agency_id": AGENCIES[agency].id}
+        for user in users:
+            owned = {"owner_id": MEMBERSHIPS[agency, user].id, **its}
+            make(stage, "crm.companies", name=user, **owned)
+            person = make(stage, "crm.contacts", full_name=user, **owned)
+            address = f"{user}@example.org"
+            make(stage, "crm.contact_points", contact_id=person, kind="email", value=address, **its)
+            for visibility in ("private", "team", "agency"):
+                note(stage, visibility, **owned)
+    for user, agency in (*((user, "alpha") for user in STAFF), ("bob", "beta"), ("both", "beta")):
+        stage.become(user, agency)
+        readable = {
+            (AGENCIES[agency].id, table, row)
+            for table in TABLES
+            for row in stage.rows(f"select id from {table}")
+        }
+        shown = stage.rows(
+            "select agency_id, schema_name || '.' || table_name, record_id"
+            " from audit.record_entries"
+        )
+        assert set(shown) == readable, f"{user} of {agency}"
+        assert readable or user == "vic"
+
+
+def test_record_entries_is_for_clients_with_a_proof_alone(town: Town) -> None:
+    """No other role reads the owner's view, those that see past the policies least of all."""
+    ask = "select 1 from audit.record_entries"
+    with town.database.connect() as connection:
+        holders = connection.execute(
+            "select rolname from pg_roles where not rolsuper"
+            " and has_table_privilege(oid, 'audit.record_entries', 'select')"
+        ).fetchall()
+    readers = {name for (name,) in holders if not name.startswith("pg_")}
+    assert readers == {"authenticated", "gardenos_audit_sealer"}
+    with town.stage() as stage:
+        contact(stage)
+        with stage.refused("42501"):
+            stage.service().rows(ask)
+        stage.run("set local role anon")
+        with stage.refused("42501"):
+            stage.rows(ask)
+        for claims in ("", "[]", "{}", "null", "not json"):
+            assert stage.present(claims).rows(ask) == []
+    with town.stage(login="gardenos_worker") as stage, stage.refused("42501"):
+        stage.rows(ask)
+    with town.stage(login="gardenos_app") as stage:
+        stage.become("ann")
+        assert stage.rows(ask) == [], "claims without a seal"
 
 
 # --- what -----------------------------------------------------------------------------------------

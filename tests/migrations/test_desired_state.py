@@ -303,14 +303,17 @@ def test_a_scratch_server_that_is_no_superusers_is_refused(at_head: Database) ->
     assert done.stderr.strip().splitlines()[-1].startswith("SCRATCH_URL must be the address of a")
 
 
-def test_a_view_is_compared_too(at_head: Database, tmp_path: Path) -> None:
-    """There is no view yet, so a file is made for one."""
+@pytest.mark.parametrize("owner", ["gardenos_owner", "gardenos_search"])
+def test_a_view_is_compared_too(at_head: Database, tmp_path: Path, owner: str) -> None:
+    """A view of the owner of everything, and one of a narrow role; each in a file of its own."""
     checkout(tmp_path)
     file = tmp_path / "sql" / "views" / "app.tried.sql"
     file.parent.mkdir(exist_ok=True)
     file.write_text(
+        f"set local role {owner};\n\n"
         "create or replace view app.tried\nwith (security_invoker = true)\nas\nselect 1 as one;\n\n"
-        "grant select on table app.tried to authenticated;\n"
+        "grant select on table app.tried to authenticated;\n\n"
+        "comment on column app.tried.one is 'Always 1.';\n"
     )
     sources = read_sources(tmp_path)
     with at_head.connect() as connection:
