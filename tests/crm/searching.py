@@ -229,7 +229,10 @@ class Crowd:
 
         contacts = [client] if agency == "alpha" else []
         if contacts:
-            insert("crm.contacts", id=client, full_name="Clio Müller", deleted_at=None)
+            connection.execute(
+                "update crm.contacts set full_name = 'Clio Müller', owner_id = null where id = %s",
+                [client],
+            )
         for number in range(ROWS):
             contact = insert(
                 "crm.contacts",
