@@ -12,7 +12,8 @@ declare
     ];
     narrow constant text[] := array[
         'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer', 'gardenos_search',
-        'gardenos_crm_writer', 'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
+        'gardenos_crm_writer', 'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor',
+        'gardenos_publisher'
     ];
     auditing constant text[] := array[
         'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
@@ -42,6 +43,7 @@ begin
             (array['tenancy'], 'usage', narrow),
             (array['crm'], 'usage', array['gardenos_search']),
             (array['crm', 'governance'], 'usage', array['gardenos_crm_writer']),
+            (array['integration', 'audit', 'migration'], 'usage', array['gardenos_publisher']),
             (
                 array['migration'], 'usage',
                 array['gardenos_sealer'] || auditing
@@ -139,7 +141,7 @@ declare
     creators constant text[] := array[
         'gardenos_owner', 'gardenos_migrator', 'gardenos_membership_reader', 'gardenos_tenancy_writer',
         'gardenos_sealer', 'gardenos_search', 'gardenos_crm_writer', 'gardenos_audit_writer',
-        'gardenos_audit_sealer', 'gardenos_audit_redactor'
+        'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher'
     ];
     creator text;
     spec record;

@@ -32,7 +32,8 @@ role_fact (role_name, login, inherit, superuser, bypassrls, others) as (
     ('gardenos_crm_writer', false, false, false, false, false),
     ('gardenos_audit_writer', false, false, false, false, false),
     ('gardenos_audit_sealer', false, false, false, false, false),
-    ('gardenos_audit_redactor', false, false, false, false, false)
+    ('gardenos_audit_redactor', false, false, false, false, false),
+    ('gardenos_publisher', false, true, false, false, false)
 ),
 
 setting_fact (role_name, setting, wanted) as (
@@ -73,7 +74,9 @@ membership_fact (member, granted, inherits) as (
     ('gardenos_migrator', 'gardenos_audit_writer', false),
     ('gardenos_migrator', 'gardenos_audit_sealer', false),
     ('gardenos_migrator', 'gardenos_audit_redactor', false),
-    ('gardenos_monitor', 'pg_monitor', true)
+    ('gardenos_migrator', 'gardenos_publisher', false),
+    ('gardenos_monitor', 'pg_monitor', true),
+    ('gardenos_publisher', 'pg_read_all_stats', true)
 ),
 
 narrow_role (role_name) as (
@@ -85,7 +88,8 @@ narrow_role (role_name) as (
     ('gardenos_crm_writer'),
     ('gardenos_audit_writer'),
     ('gardenos_audit_sealer'),
-    ('gardenos_audit_redactor')
+    ('gardenos_audit_redactor'),
+    ('gardenos_publisher')
 ),
 
 membership as (
@@ -185,6 +189,9 @@ schema_privilege (schema_name, privilege, role_name) as (
     ('crm', 'usage', 'gardenos_search'),
     ('crm', 'usage', 'gardenos_crm_writer'),
     ('governance', 'usage', 'gardenos_crm_writer'),
+    ('integration', 'usage', 'gardenos_publisher'),
+    ('audit', 'usage', 'gardenos_publisher'),
+    ('migration', 'usage', 'gardenos_publisher'),
     ('migration', 'usage', 'gardenos_sealer'),
     ('migration', 'usage', 'gardenos_audit_writer'),
     ('migration', 'usage', 'gardenos_audit_sealer'),

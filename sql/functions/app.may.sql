@@ -27,7 +27,8 @@ grant execute on function app.may(text, app.agency_role[]) to
     service_role,
     gardenos_worker,
     gardenos_membership_reader,
-    gardenos_tenancy_writer;
+    gardenos_tenancy_writer,
+    gardenos_publisher;
 
 comment on function app.may(text, app.agency_role[]) is
 'May I do this (schema.table:command), being one of these roles? False when nothing is proved.';

@@ -105,6 +105,13 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "crm.calendar_events": {"select", "update"},
         "governance.suppressions": READ,
     },
+    # the triggers append events; the functions make webhooks and look for work
+    "gardenos_publisher": {
+        "integration.outbox_events": ADD,
+        "integration.webhook_endpoints": ADD,
+        "integration.webhook_secrets": KEEP,
+        "integration.webhook_deliveries": READ,
+    },
     "gardenos_monitor": {},
     "gardenos_migrator": {},
     "gardenos_app": {},
@@ -203,6 +210,7 @@ LOGINS = {
         "gardenos_sealer",
         "gardenos_search",
         "gardenos_crm_writer",
+        "gardenos_publisher",
         *AUDITING,
     },
     "supabase_auth_admin": set(),
