@@ -285,6 +285,7 @@ def standby(office: Office, directory: Path) -> Iterator[subprocess.Popen[bytes]
     if not program.exists():
         pytest.skip(f"no {program}")
     url = office.database.url() + "&application_name=outbox_standby"
+    directory.mkdir()
     receiver = subprocess.Popen(
         [str(program), "--synchronous", "--no-password", "-D", str(directory), "-d", url],
         stdout=subprocess.DEVNULL,
@@ -302,8 +303,7 @@ def standby(office: Office, directory: Path) -> Iterator[subprocess.Popen[bytes]
     finally:
         superuser.execute("alter system reset synchronous_standby_names")
         superuser.execute("select pg_reload_conf()")
-        receiver.send_signal(signal.SIGCONT)
-        receiver.terminate()
+        receiver.kill()
         receiver.wait(10)
         shutil.rmtree(directory, ignore_errors=True)
 
