@@ -1,5 +1,5 @@
--- The names of the secrets that webhooks are signed with: for the worker that signs, the functions that make them, and for nobody else,
--- the auditor and service_role included.
+-- The names of the secrets that webhooks are signed with: for the worker that signs, the functions that make
+-- them, and for nobody else, the auditor and service_role included.
 alter table integration.webhook_secrets enable row level security;
 alter table integration.webhook_secrets force row level security;
 

@@ -1388,7 +1388,7 @@ $$;
 
 ALTER FUNCTION app.claim_outbox_stream(batch integer, patience interval) OWNER TO gardenos_owner;
 
-COMMENT ON FUNCTION app.claim_outbox_stream(batch integer, patience interval) IS 'Claims the outbox of the bound agency for this transaction; its next events in order, none when it is taken.';
+COMMENT ON FUNCTION app.claim_outbox_stream(batch integer, patience interval) IS 'Claims the outbox of the bound agency for this transaction; its next events, none when it is taken.';
 
 CREATE FUNCTION app.claimed_user(claims jsonb) RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -3139,7 +3139,7 @@ $$;
 
 ALTER FUNCTION app.note_delivery(delivery_id uuid, attempt integer, response_code integer, response_ms integer, error text) OWNER TO gardenos_owner;
 
-COMMENT ON FUNCTION app.note_delivery(delivery_id uuid, attempt integer, response_code integer, response_ms integer, error text) IS 'Notes what came of an attempt: delivered, failed (tried again later) or dead; null when it was not the last one.';
+COMMENT ON FUNCTION app.note_delivery(delivery_id uuid, attempt integer, response_code integer, response_ms integer, error text) IS 'Notes what came of an attempt: delivered, failed (tried again) or dead; null when it was not the last.';
 
 CREATE FUNCTION app.note_event() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3899,7 +3899,7 @@ $$;
 
 ALTER FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) OWNER TO gardenos_publisher;
 
-COMMENT ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) IS 'The epoch, and the transaction below which all events of it are final and flushed by a standby; null: not yet.';
+COMMENT ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) IS 'The epoch, and the transaction below which its events are final and flushed by a standby; null: not yet.';
 
 CREATE FUNCTION app.seal_is_valid(claims text, seal text) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER

@@ -5,9 +5,12 @@
 -- The claim is a lock on the first event that is not published, skipped when another has it. It is asked for
 -- by id: a search that skips would go on to the second event, and that would be a second claim. Only events
 -- within app.safe_horizon are answered, asked before the lock, because a lock takes a transaction id and
--- would hold back the horizon of everybody. It stops at the first event beyond: a transaction that began early
--- may have changed a record last, and would overtake the one that changed it first.
-create or replace function app.claim_outbox_stream(batch integer default 500, patience interval default '5 seconds')
+-- would hold back the horizon of everybody. It stops at the first event beyond: a transaction that began
+-- early may have changed a record last, and would overtake the one that changed it first.
+create or replace function app.claim_outbox_stream(
+    batch integer default 500,
+    patience interval default '5 seconds'
+)
 returns setof integration.outbox_events
 language plpgsql
 volatile
@@ -69,4 +72,4 @@ grant execute on function app.claim_outbox_stream(integer, interval) to
     gardenos_worker;
 
 comment on function app.claim_outbox_stream(integer, interval) is
-'Claims the outbox of the bound agency for this transaction; its next events in order, none when it is taken.';
+'Claims the outbox of the bound agency for this transaction; its next events, none when it is taken.';

@@ -75,4 +75,4 @@ grant execute on function app.note_delivery(uuid, integer, integer, integer, tex
     gardenos_worker;
 
 comment on function app.note_delivery(uuid, integer, integer, integer, text) is
-'Notes what came of an attempt: delivered, failed (tried again later) or dead; null when it was not the last one.';
+'Notes what came of an attempt: delivered, failed (tried again) or dead; null when it was not the last.';

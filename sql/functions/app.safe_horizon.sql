@@ -60,6 +60,6 @@ grant execute on function app.safe_horizon(interval) to
     gardenos_worker;
 
 comment on function app.safe_horizon(interval) is
-'The epoch, and the transaction below which all events of it are final and flushed by a standby; null: not yet.';
+'The epoch, and the transaction below which its events are final and flushed by a standby; null: not yet.';
 
 set local role gardenos_owner;
