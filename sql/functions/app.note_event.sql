@@ -92,6 +92,8 @@ begin
                 join new_rows as n
                   on n.agency_id = o.agency_id
                  and n.id = o.id
+                -- without it each row is made JSON again for each of its columns
+              offset 0
           ) as r
          cross join lateral (
               select array_agg(e.key order by e.key)
