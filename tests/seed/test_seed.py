@@ -90,7 +90,8 @@ def test_an_agency_has_exactly_the_rows_that_were_asked_for(seeded: Database) ->
         tables = [one for one in place.tenant_tables(superuser) if not one.startswith("audit.")]
         for agency, rows in zip(agencies(superuser), PLAN.rows, strict=True):
             query = " + ".join(
-                f"(select count(*) from {table} where agency_id = %(agency)s{ASKED_FOR.get(table, '')})"
+                f"(select count(*) from {table}"
+                f" where agency_id = %(agency)s{ASKED_FOR.get(table, '')})"
                 for table in tables
             )
             row = superuser.execute(f"select {query}".encode(), {"agency": agency}).fetchone()
