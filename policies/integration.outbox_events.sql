@@ -44,6 +44,24 @@ using (
     true
 );
 
+create policy "the publisher looks for work"
+on integration.outbox_events
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
+create policy "triggers add what happened"
+on integration.outbox_events
+as permissive
+for insert
+to gardenos_publisher
+with check (
+    true
+);
+
 grant select, insert on table integration.outbox_events to service_role;
 
 grant select on table integration.outbox_events to gardenos_auditor;
@@ -53,3 +71,5 @@ grant select on table integration.outbox_events to gardenos_worker;
 grant update (
     published_at
 ) on table integration.outbox_events to gardenos_worker;
+
+grant select, insert on table integration.outbox_events to gardenos_publisher;

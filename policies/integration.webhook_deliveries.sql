@@ -77,6 +77,15 @@ using (
     true
 );
 
+create policy "the publisher looks for work"
+on integration.webhook_deliveries
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 grant select on table integration.webhook_deliveries to authenticated;
 
 grant select, insert, update, delete on table integration.webhook_deliveries to service_role;
@@ -84,3 +93,5 @@ grant select, insert, update, delete on table integration.webhook_deliveries to 
 grant select on table integration.webhook_deliveries to gardenos_auditor;
 
 grant select, insert, update, delete on table integration.webhook_deliveries to gardenos_worker;
+
+grant select on table integration.webhook_deliveries to gardenos_publisher;

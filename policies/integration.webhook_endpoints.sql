@@ -84,6 +84,24 @@ using (
     true
 );
 
+create policy "webhook functions read"
+on integration.webhook_endpoints
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
+create policy "webhook functions add"
+on integration.webhook_endpoints
+as permissive
+for insert
+to gardenos_publisher
+with check (
+    true
+);
+
 grant select on table integration.webhook_endpoints to authenticated;
 
 grant update (
@@ -109,3 +127,5 @@ grant update (
     is_active,
     disabled_at
 ) on table integration.webhook_endpoints to gardenos_worker;
+
+grant select, insert on table integration.webhook_endpoints to gardenos_publisher;

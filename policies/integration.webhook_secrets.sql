@@ -1,5 +1,5 @@
--- The names of the secrets that webhooks are signed with: for the worker that signs, and for nobody else,
--- the auditor and service_role included.
+-- The names of the secrets that webhooks are signed with: for the worker that signs, the functions that make
+-- them, and for nobody else, the auditor and service_role included.
 alter table integration.webhook_secrets enable row level security;
 alter table integration.webhook_secrets force row level security;
 
@@ -25,4 +25,24 @@ using (
     and (select app.is_agency_active())
 );
 
+create policy "webhook functions read and write"
+on integration.webhook_secrets
+as permissive
+for all
+to gardenos_publisher
+using (
+    true
+)
+with check (
+    true
+);
+
 grant select on table integration.webhook_secrets to gardenos_worker;
+
+grant select, insert on table integration.webhook_secrets to gardenos_publisher;
+
+grant update (
+    secret_ref,
+    previous_ref,
+    previous_until
+) on table integration.webhook_secrets to gardenos_publisher;

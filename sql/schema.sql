@@ -728,6 +728,69 @@ ALTER FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membersh
 
 COMMENT ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) IS 'Who changes a row: a person, an agent (and for whom) or a key, with their membership.';
 
+CREATE FUNCTION app.agencies_with_work() RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with recursive publishing as (
+        (
+            select e.agency_id
+              from integration.outbox_events as e
+             where e.published_at is null
+             order by e.agency_id
+             limit 1
+        )
+        union all
+        select (
+            select e.agency_id
+              from integration.outbox_events as e
+             where e.agency_id > p.agency_id
+               and e.published_at is null
+             order by e.agency_id
+             limit 1
+        )
+          from publishing as p
+         where p.agency_id is not null
+    ),
+    delivering as (
+        (
+            select d.agency_id
+              from integration.webhook_deliveries as d
+             where d.status in ('pending', 'failed')
+             order by d.agency_id
+             limit 1
+        )
+        union all
+        select (
+            select d.agency_id
+              from integration.webhook_deliveries as d
+             where d.agency_id > p.agency_id
+               and d.status in ('pending', 'failed')
+             order by d.agency_id
+             limit 1
+        )
+          from delivering as p
+         where p.agency_id is not null
+    )
+    select p.agency_id
+      from publishing as p
+     where p.agency_id is not null
+    union
+    select w.agency_id
+      from delivering as w
+     where exists (
+        select 1
+          from integration.webhook_deliveries as d
+         where d.agency_id = w.agency_id
+           and d.status in ('pending', 'failed')
+           and d.next_attempt_at <= now()
+     );
+$$;
+
+ALTER FUNCTION app.agencies_with_work() OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.agencies_with_work() IS 'The agencies with events to publish or deliveries that are due.';
+
 CREATE FUNCTION app.agency_id() RETURNS uuid
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1394,6 +1457,257 @@ ALTER FUNCTION app.children_of(record_table regclass) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.children_of(record_table regclass) IS 'The columns that point to this table and move in a merge.';
 
+CREATE FUNCTION app.claim_deliveries(batch integer DEFAULT 20, lease interval DEFAULT '00:01:00'::interval) RETURNS TABLE(delivery_id uuid, attempt integer, url text, webhook_id uuid, webhook_timestamp bigint, webhook_signature text, body text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    agency constant uuid := app.agency_id();
+    this_second constant bigint := extract(epoch from clock_timestamp())::bigint;
+    endpoints uuid[];
+begin
+    if agency is null then
+        raise exception 'No agency is bound: a delivery belongs to one.'
+            using errcode = '42501',
+            hint = 'Begin with: select app.bind_worker(agency).';
+    end if;
+    if batch is null or batch not between 1 and 1000 then
+        raise exception 'A batch has between 1 and 1000 deliveries, not %.', coalesce(batch::text, 'null')
+            using errcode = '22023';
+    end if;
+    if lease is null or lease not between interval '5 seconds' and interval '1 hour' then
+        raise exception 'A lease lasts between 5 seconds and 1 hour, not %.', coalesce(lease::text, 'null')
+            using errcode = '22023';
+    end if;
+    endpoints := array(
+        select w.id
+          from integration.webhook_endpoints as w
+         where w.agency_id = agency
+           and w.is_active
+           and w.deleted_at is null
+         order by w.id
+           for no key update skip locked
+    );
+    return query
+        with head as (
+            select distinct on (d.endpoint_id, e.aggregate, e.aggregate_id)
+                d.id,
+                d.next_attempt_at
+              from integration.webhook_deliveries as d
+              join integration.outbox_events as e
+                on e.agency_id = d.agency_id
+               and e.id = d.event_id
+             where d.agency_id = agency
+               and d.endpoint_id = any(endpoints)
+               and d.status in ('pending', 'failed')
+             order by d.endpoint_id, e.aggregate, e.aggregate_id, e.epoch, e.timeline, e.seq
+        ),
+        due as (
+            select h.id
+              from head as h
+             where h.next_attempt_at <= now()
+             order by h.next_attempt_at, h.id
+             limit batch
+        ),
+        leased as (
+            update integration.webhook_deliveries as d
+               set attempts = d.attempts + 1,
+                   next_attempt_at = now() + lease
+              from due
+             where d.agency_id = agency
+               and d.id = due.id
+            returning d.*
+        ),
+        message as (
+            select
+                l.id,
+                l.endpoint_id,
+                l.attempts::integer as attempt,
+                e.id as event_id,
+                e.epoch,
+                e.timeline,
+                e.seq,
+                (
+                    jsonb_build_object(
+                        'id', e.id,
+                        'type', e.type,
+                        'agency_id', e.agency_id,
+                        'record_id', e.aggregate_id,
+                        'occurred_at', e.occurred_at
+                    )
+                    || (e.payload - array['provider', 'bucket', 'object_path'])
+                )::text as body
+              from leased as l
+              join integration.outbox_events as e
+                on e.agency_id = l.agency_id
+               and e.id = l.event_id
+        )
+        select
+            m.id,
+            m.attempt,
+            w.url::text,
+            m.event_id,
+            this_second,
+            concat_ws(
+                ' ',
+                app.webhook_signature(s.agency_id, s.secret_ref, signed.text),
+                case
+                    when s.previous_until > now()
+                        then app.webhook_signature(s.agency_id, s.previous_ref, signed.text)
+                end
+            ),
+            m.body
+          from message as m
+         cross join lateral (
+              select m.event_id::text || '.' || this_second::text || '.' || m.body
+          ) as signed (text)
+          join integration.webhook_endpoints as w
+            on w.agency_id = agency
+           and w.id = m.endpoint_id
+          join integration.webhook_secrets as s
+            on s.agency_id = agency
+           and s.endpoint_id = m.endpoint_id
+         order by m.epoch, m.timeline, m.seq;
+end;
+$$;
+
+ALTER FUNCTION app.claim_deliveries(batch integer, lease interval) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.claim_deliveries(batch integer, lease interval) IS 'Leases the deliveries of the bound agency that are due, ready to be sent and signed.';
+
+CREATE FUNCTION app.uuid_v7() RETURNS uuid
+    LANGUAGE plpgsql PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    microseconds bigint;
+    bytes bytea;
+begin
+    if current_setting('server_version_num')::integer >= 180000 then
+        return uuidv7();
+    end if;
+    microseconds := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+    bytes := uuid_send(gen_random_uuid());
+    bytes := overlay(
+        bytes placing substring(int8send(microseconds / 1000) from 3)
+        || substring(int4send(28672 + ((microseconds % 1000) * 4096 / 1000)::integer) from 3)
+        from 1 for 8
+    );
+    return encode(bytes, 'hex')::uuid;
+end;
+$$;
+
+ALTER FUNCTION app.uuid_v7() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.uuid_v7() IS 'A new row id: uuid version 7, ordered by time.';
+
+CREATE TABLE integration.outbox_events (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    aggregate app.label NOT NULL,
+    aggregate_id uuid NOT NULL,
+    type app.label NOT NULL,
+    payload app.json_doc DEFAULT '{}'::jsonb NOT NULL,
+    headers app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    seq bigint NOT NULL,
+    txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    epoch integer NOT NULL,
+    timeline integer NOT NULL,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    published_at timestamp with time zone
+)
+PARTITION BY RANGE (id);
+
+ALTER TABLE ONLY integration.outbox_events FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE integration.outbox_events OWNER TO gardenos_owner;
+
+COMMENT ON TABLE integration.outbox_events IS 'What happened, written in the transaction of the change. Read by the publisher.';
+
+COMMENT ON COLUMN integration.outbox_events.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN integration.outbox_events.id IS 'The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN integration.outbox_events.aggregate IS 'The table, schema.table.';
+
+COMMENT ON COLUMN integration.outbox_events.aggregate_id IS 'The row.';
+
+COMMENT ON COLUMN integration.outbox_events.type IS 'What happened: crm.deals.updated.';
+
+COMMENT ON COLUMN integration.outbox_events.payload IS 'Ids, row_version and names of changed columns; no values.';
+
+COMMENT ON COLUMN integration.outbox_events.headers IS 'Request id and actor.';
+
+COMMENT ON COLUMN integration.outbox_events.seq IS 'Order within an epoch and a timeline.';
+
+COMMENT ON COLUMN integration.outbox_events.txid IS 'The transaction.';
+
+COMMENT ON COLUMN integration.outbox_events.epoch IS 'The life of the data that the transaction belongs to; see migration.epochs.';
+
+COMMENT ON COLUMN integration.outbox_events.timeline IS 'The timeline of the primary that wrote it.';
+
+COMMENT ON COLUMN integration.outbox_events.occurred_at IS 'When it happened; no order.';
+
+COMMENT ON COLUMN integration.outbox_events.published_at IS 'When it was published; written by the worker.';
+
+CREATE FUNCTION app.claim_outbox_stream(batch integer DEFAULT 500, patience interval DEFAULT '00:00:05'::interval) RETURNS SETOF integration.outbox_events
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency constant uuid := app.agency_id();
+    horizon record;
+    head uuid;
+    event integration.outbox_events;
+begin
+    if agency is null then
+        raise exception 'No agency is bound: a stream belongs to one.'
+            using errcode = '42501',
+            hint = 'Begin with: select app.bind_worker(agency).';
+    end if;
+    if batch is null or batch not between 1 and 10000 then
+        raise exception 'A batch has between 1 and 10000 events, not %.', coalesce(batch::text, 'null')
+            using errcode = '22023';
+    end if;
+    horizon := app.safe_horizon(patience);
+    if horizon.txid is null then
+        return;
+    end if;
+    select e.id
+      into head
+      from integration.outbox_events as e
+     where e.agency_id = agency
+       and e.published_at is null
+     order by e.epoch, e.timeline, e.seq
+     limit 1;
+    perform 1
+       from integration.outbox_events as e
+      where e.agency_id = agency
+        and e.id = head
+        and e.published_at is null
+        for no key update skip locked;
+    if not found then
+        return;
+    end if;
+    for event in
+        select *
+          from integration.outbox_events as e
+         where e.agency_id = agency
+           and e.published_at is null
+         order by e.epoch, e.timeline, e.seq
+         limit batch
+    loop
+        exit when event.epoch = horizon.epoch and event.txid >= horizon.txid;
+        return next event;
+    end loop;
+end;
+$$;
+
+ALTER FUNCTION app.claim_outbox_stream(batch integer, patience interval) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.claim_outbox_stream(batch integer, patience interval) IS 'Claims the outbox of the bound agency for this transaction; its next events, none when it is taken.';
+
 CREATE FUNCTION app.claimed_user(claims jsonb) RETURNS uuid
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1915,6 +2229,54 @@ $$;
 ALTER FUNCTION app.create_api_key(name text, scopes text[], acts_as_id uuid, expires_at timestamp with time zone) OWNER TO gardenos_tenancy_writer;
 
 COMMENT ON FUNCTION app.create_api_key(name text, scopes text[], acts_as_id uuid, expires_at timestamp with time zone) IS 'Makes an API key and answers it, once. Empty scopes: all that the membership may.';
+
+CREATE FUNCTION app.create_webhook(name text, url text, event_types text[] DEFAULT '{}'::text[], OUT endpoint_id uuid, OUT secret text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    proof record := app.proof();
+    reference text := app.new_webhook_ref();
+    odd text;
+begin
+    if not app.may('integration.webhook_endpoints:insert', 'owner', 'admin')
+        or proof.api_key_id is not null
+        or not proof.is_person then
+        raise exception 'You may not make a webhook: only an owner or admin of the agency may, in person.'
+            using errcode = '42501';
+    end if;
+    if create_webhook.url is null or create_webhook.url !~ '^https://[^\s/@]+(/\S*)?$' then
+        raise exception 'A webhook has an address that begins with https:// and holds no password.'
+            using errcode = '22023';
+    end if;
+    select e.type
+      into odd
+      from unnest(create_webhook.event_types) as e (type)
+     where e.type is null
+        or e.type !~ '^[a-z_]+\.[a-z_]+\.(created|updated|deleted|restored|removed)$'
+     limit 1;
+    if found then
+        raise exception 'There are no events of the type %.', coalesce(quote_literal(odd), 'null')
+            using errcode = '22023',
+            hint = 'A type is a table and what happened: crm.deals.created, updated, deleted, restored or removed.';
+    end if;
+    insert into integration.webhook_endpoints as w (agency_id, name, url, event_types)
+    values (
+        proof.agency_id,
+        create_webhook.name,
+        create_webhook.url,
+        coalesce(create_webhook.event_types, '{}')
+    )
+    returning w.id into endpoint_id;
+    insert into integration.webhook_secrets (agency_id, endpoint_id, secret_ref)
+    values (proof.agency_id, create_webhook.endpoint_id, reference);
+    secret := app.webhook_secret(proof.agency_id, reference);
+end;
+$_$;
+
+ALTER FUNCTION app.create_webhook(name text, url text, event_types text[], OUT endpoint_id uuid, OUT secret text) OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.create_webhook(name text, url text, event_types text[], OUT endpoint_id uuid, OUT secret text) IS 'Makes a webhook and answers its id and its secret, once. No types: all events.';
 
 CREATE FUNCTION app.custom_access_token(event jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -3081,6 +3443,30 @@ $$;
 ALTER FUNCTION app.is_agent_acting() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.is_agent_acting() IS 'True when an agent is asking, as itself or for a person, and when nothing is proved.';
+
+CREATE FUNCTION app.is_drained(from_id uuid, to_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select not exists (
+        select 1
+          from integration.outbox_events as e
+         where e.id >= from_id
+           and e.id < to_id
+           and e.published_at is null
+    )
+    and not exists (
+        select 1
+          from integration.webhook_deliveries as d
+         where d.event_id >= from_id
+           and d.event_id < to_id
+           and d.status in ('pending', 'failed')
+    );
+$$;
+
+ALTER FUNCTION app.is_drained(from_id uuid, to_id uuid) OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.is_drained(from_id uuid, to_id uuid) IS 'True when all events between two ids are published and no delivery waits for one of them.';
 
 CREATE FUNCTION app.is_in_reach(reach app.record_scope, owner_id uuid, team_id uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -4452,6 +4838,24 @@ ALTER FUNCTION app.new_token(agency uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.new_token(agency uuid) IS 'A new secret of the form <agency_id>.<random>.';
 
+CREATE FUNCTION app.new_webhook_ref() RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select k.id::text || '/' || gen_random_uuid()::text
+          from migration.seal_keys as k
+         where k.login = 'webhooks'
+           and k.expires_at is null
+    );
+end;
+$$;
+
+ALTER FUNCTION app.new_webhook_ref() OWNER TO gardenos_sealer;
+
+COMMENT ON FUNCTION app.new_webhook_ref() IS 'A name for a new secret of a webhook.';
+
 CREATE FUNCTION app.normal_point(kind app.point_kind, value text, e164 text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4467,6 +4871,563 @@ $$;
 ALTER FUNCTION app.normal_point(kind app.point_kind, value text, e164 text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.normal_point(kind app.point_kind, value text, e164 text) IS 'The normalised form of an address, as crm.contact_points.value_norm has it.';
+
+CREATE FUNCTION app.note_delivery(delivery_id uuid, attempt integer, response_code integer DEFAULT NULL::integer, response_ms integer DEFAULT NULL::integer, error text DEFAULT NULL::text) RETURNS app.delivery_status
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    max_attempts constant integer := 15;
+    outcome constant app.delivery_status := case
+        when note_delivery.response_code between 200 and 299 then 'delivered'
+        when note_delivery.attempt >= max_attempts or note_delivery.response_code = 410 then 'dead'
+        else 'failed'
+    end;
+    pause constant interval := least(
+        interval '30 seconds' * power(2, least(note_delivery.attempt, 20) - 1),
+        interval '6 hours'
+    ) * (0.8 + 0.4 * random());
+    endpoint uuid;
+begin
+    update integration.webhook_deliveries as d
+       set status = outcome,
+           response_code = note_delivery.response_code,
+           response_ms = note_delivery.response_ms,
+           last_error = left(note_delivery.error, 1000),
+           next_attempt_at = case when outcome = 'failed' then clock_timestamp() + pause else d.next_attempt_at end,
+           delivered_at = case when outcome = 'delivered' then clock_timestamp() end
+     where d.agency_id = app.agency_id()
+       and d.id = note_delivery.delivery_id
+       and d.attempts = note_delivery.attempt
+       and d.status in ('pending', 'failed')
+    returning d.endpoint_id into endpoint;
+    if endpoint is null then
+        return null;
+    end if;
+    if outcome = 'dead' then
+        update integration.webhook_endpoints as w
+           set is_active = false,
+               disabled_at = now()
+         where w.agency_id = app.agency_id()
+           and w.id = endpoint
+           and w.is_active
+           and (
+               note_delivery.response_code = 410
+               or not exists (
+                   select 1
+                     from integration.webhook_deliveries as d
+                    where d.agency_id = w.agency_id
+                      and d.endpoint_id = w.id
+                      and d.delivered_at > now() - interval '1 day'
+               )
+           );
+    end if;
+    return outcome;
+end;
+$$;
+
+ALTER FUNCTION app.note_delivery(delivery_id uuid, attempt integer, response_code integer, response_ms integer, error text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.note_delivery(delivery_id uuid, attempt integer, response_code integer, response_ms integer, error text) IS 'Notes what came of an attempt: delivered, failed (tried again) or dead; null when it was not the last.';
+
+CREATE FUNCTION app.note_event() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    aggregate constant app.label := tg_table_schema || '.' || tg_table_name;
+    context record;
+    headers app.json_object;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    -- visible before it is written, it could be published and lost: app.safe_horizon asks for what is written
+    if current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'local', true);
+    end if;
+    context := audit.context();
+    headers := jsonb_strip_nulls(
+        jsonb_build_object(
+            'request_id', context.request_id,
+            'actor_kind', context.actor_kind,
+            'actor_id', context.actor_membership_id
+        )
+    );
+    if tg_op = 'INSERT' then
+        if tg_table_name = 'consents' then
+            insert into integration.outbox_events (
+                agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+            )
+            select
+                n.agency_id,
+                aggregate,
+                n.id,
+                aggregate || '.created',
+                '{}',
+                headers,
+                context.xid,
+                context.epoch,
+                context.timeline
+              from new_rows as n;
+        else
+            insert into integration.outbox_events (
+                agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+            )
+            select
+                n.agency_id,
+                aggregate,
+                n.id,
+                aggregate || '.created',
+                jsonb_build_object('row_version', n.row_version),
+                headers,
+                context.xid,
+                context.epoch,
+                context.timeline
+              from new_rows as n;
+        end if;
+    elsif tg_op = 'UPDATE' then
+        case tg_table_name
+        when 'activities' then
+            insert into integration.outbox_events (
+                agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+            )
+            select
+                n.agency_id,
+                aggregate,
+                n.id,
+                aggregate || case
+                    when o.deleted_at is null and n.deleted_at is not null then '.deleted'
+                    when o.deleted_at is not null and n.deleted_at is null then '.restored'
+                    else '.updated'
+                end,
+                jsonb_build_object(
+                    'row_version', n.row_version,
+                    'changed', to_jsonb(array_remove(array[
+                        case when n.kind is distinct from o.kind then 'kind' end,
+                        case when n.type_id is distinct from o.type_id then 'type_id' end,
+                        case when n.subject is distinct from o.subject then 'subject' end,
+                        case when n.body is distinct from o.body then 'body' end,
+                        case when n.occurred_at is distinct from o.occurred_at then 'occurred_at' end,
+                        case when n.due_at is distinct from o.due_at then 'due_at' end,
+                        case when n.completed_at is distinct from o.completed_at then 'completed_at' end,
+                        case when n.owner_id is distinct from o.owner_id then 'owner_id' end,
+                        case when n.assignee_id is distinct from o.assignee_id then 'assignee_id' end,
+                        case when n.team_id is distinct from o.team_id then 'team_id' end,
+                        case when n.contact_id is distinct from o.contact_id then 'contact_id' end,
+                        case when n.company_id is distinct from o.company_id then 'company_id' end,
+                        case when n.deal_id is distinct from o.deal_id then 'deal_id' end,
+                        case when n.visibility is distinct from o.visibility then 'visibility' end,
+                        case when n.deleted_at is distinct from o.deleted_at then 'deleted_at' end,
+                        case when n.deleted_by is distinct from o.deleted_by then 'deleted_by' end
+                    ], null))
+                ),
+                headers,
+                context.xid,
+                context.epoch,
+                context.timeline
+              from old_rows as o
+              join new_rows as n
+                on n.agency_id = o.agency_id
+               and n.id = o.id
+             where n.row_version <> o.row_version;
+        when 'calendar_events' then
+            insert into integration.outbox_events (
+                agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+            )
+            select
+                n.agency_id,
+                aggregate,
+                n.id,
+                aggregate || case
+                    when o.deleted_at is null and n.deleted_at is not null then '.deleted'
+                    when o.deleted_at is not null and n.deleted_at is null then '.restored'
+                    else '.updated'
+                end,
+                jsonb_build_object(
+                    'row_version', n.row_version,
+                    'changed', to_jsonb(array_remove(array[
+                        case when n.title is distinct from o.title then 'title' end,
+                        case when n.description is distinct from o.description then 'description' end,
+                        case when n.location is distinct from o.location then 'location' end,
+                        case when n.starts_at is distinct from o.starts_at then 'starts_at' end,
+                        case when n.ends_at is distinct from o.ends_at then 'ends_at' end,
+                        case when n.all_day is distinct from o.all_day then 'all_day' end,
+                        case when n.timezone is distinct from o.timezone then 'timezone' end,
+                        case when n.calendar_key is distinct from o.calendar_key then 'calendar_key' end,
+                        case when n.external_uid is distinct from o.external_uid then 'external_uid' end,
+                        case when n.recurrence_id is distinct from o.recurrence_id then 'recurrence_id' end,
+                        case when n.recurrence_rule is distinct from o.recurrence_rule then 'recurrence_rule' end,
+                        case when n.owner_id is distinct from o.owner_id then 'owner_id' end,
+                        case when n.team_id is distinct from o.team_id then 'team_id' end,
+                        case when n.company_id is distinct from o.company_id then 'company_id' end,
+                        case when n.deal_id is distinct from o.deal_id then 'deal_id' end,
+                        case when n.visibility is distinct from o.visibility then 'visibility' end,
+                        case when n.deleted_at is distinct from o.deleted_at then 'deleted_at' end,
+                        case when n.deleted_by is distinct from o.deleted_by then 'deleted_by' end
+                    ], null))
+                ),
+                headers,
+                context.xid,
+                context.epoch,
+                context.timeline
+              from old_rows as o
+              join new_rows as n
+                on n.agency_id = o.agency_id
+               and n.id = o.id
+             where n.row_version <> o.row_version;
+        when 'companies' then
+            insert into integration.outbox_events (
+                agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+            )
+            select
+                n.agency_id,
+                aggregate,
+                n.id,
+                aggregate || case
+                    when o.deleted_at is null and n.deleted_at is not null then '.deleted'
+                    when o.deleted_at is not null and n.deleted_at is null then '.restored'
+                    else '.updated'
+                end,
+                jsonb_build_object(
+                    'row_version', n.row_version,
+                    'changed', to_jsonb(array_remove(array[
+                        case when n.name is distinct from o.name then 'name' end,
+                        case when n.domain is distinct from o.domain then 'domain' end,
+                        case when n.industry_id is distinct from o.industry_id then 'industry_id' end,
+                        case when n.employees is distinct from o.employees then 'employees' end,
+                        case when n.annual_revenue is distinct from o.annual_revenue then 'annual_revenue' end,
+                        case when n.currency is distinct from o.currency then 'currency' end,
+                        case when n.street is distinct from o.street then 'street' end,
+                        case when n.city is distinct from o.city then 'city' end,
+                        case when n.region is distinct from o.region then 'region' end,
+                        case when n.postal_code is distinct from o.postal_code then 'postal_code' end,
+                        case when n.country is distinct from o.country then 'country' end,
+                        case when n.owner_id is distinct from o.owner_id then 'owner_id' end,
+                        case when n.team_id is distinct from o.team_id then 'team_id' end,
+                        case when n.merged_into_id is distinct from o.merged_into_id then 'merged_into_id' end,
+                        case when n.custom is distinct from o.custom then 'custom' end,
+                        case when n.deleted_at is distinct from o.deleted_at then 'deleted_at' end,
+                        case when n.deleted_by is distinct from o.deleted_by then 'deleted_by' end
+                    ], null))
+                ),
+                headers,
+                context.xid,
+                context.epoch,
+                context.timeline
+              from old_rows as o
+              join new_rows as n
+                on n.agency_id = o.agency_id
+               and n.id = o.id
+             where n.row_version <> o.row_version;
+        when 'consents' then
+            insert into integration.outbox_events (
+                agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+            )
+            select
+                n.agency_id,
+                aggregate,
+                n.id,
+                aggregate || '.updated',
+                jsonb_build_object(
+                    'changed', to_jsonb(array_remove(array[
+                        case when n.contact_id is distinct from o.contact_id then 'contact_id' end,
+                        case when n.purpose is distinct from o.purpose then 'purpose' end,
+                        case when n.lawful_basis is distinct from o.lawful_basis then 'lawful_basis' end,
+                        case when n.status is distinct from o.status then 'status' end,
+                        case when n.source is distinct from o.source then 'source' end,
+                        case when n.evidence is distinct from o.evidence then 'evidence' end,
+                        case when n.occurred_at is distinct from o.occurred_at then 'occurred_at' end
+                    ], null))
+                ),
+                headers,
+                context.xid,
+                context.epoch,
+                context.timeline
+              from old_rows as o
+              join new_rows as n
+                on n.agency_id = o.agency_id
+               and n.id = o.id;
+        when 'contacts' then
+            insert into integration.outbox_events (
+                agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+            )
+            select
+                n.agency_id,
+                aggregate,
+                n.id,
+                aggregate || case
+                    when o.deleted_at is null and n.deleted_at is not null then '.deleted'
+                    when o.deleted_at is not null and n.deleted_at is null then '.restored'
+                    else '.updated'
+                end,
+                jsonb_build_object(
+                    'row_version', n.row_version,
+                    'changed', to_jsonb(array_remove(array[
+                        case when n.full_name is distinct from o.full_name then 'full_name' end,
+                        case when n.first_name is distinct from o.first_name then 'first_name' end,
+                        case when n.last_name is distinct from o.last_name then 'last_name' end,
+                        case when n.job_title is distinct from o.job_title then 'job_title' end,
+                        case when n.lifecycle_id is distinct from o.lifecycle_id then 'lifecycle_id' end,
+                        case when n.source_id is distinct from o.source_id then 'source_id' end,
+                        case when n.locale is distinct from o.locale then 'locale' end,
+                        case when n.timezone is distinct from o.timezone then 'timezone' end,
+                        case when n.owner_id is distinct from o.owner_id then 'owner_id' end,
+                        case when n.team_id is distinct from o.team_id then 'team_id' end,
+                        case when n.do_not_contact is distinct from o.do_not_contact then 'do_not_contact' end,
+                        case when n.merged_into_id is distinct from o.merged_into_id then 'merged_into_id' end,
+                        case when n.anonymised_at is distinct from o.anonymised_at then 'anonymised_at' end,
+                        case when n.custom is distinct from o.custom then 'custom' end,
+                        case when n.deleted_at is distinct from o.deleted_at then 'deleted_at' end,
+                        case when n.deleted_by is distinct from o.deleted_by then 'deleted_by' end
+                    ], null))
+                ),
+                headers,
+                context.xid,
+                context.epoch,
+                context.timeline
+              from old_rows as o
+              join new_rows as n
+                on n.agency_id = o.agency_id
+               and n.id = o.id
+             where n.row_version <> o.row_version;
+        when 'conversations' then
+            insert into integration.outbox_events (
+                agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+            )
+            select
+                n.agency_id,
+                aggregate,
+                n.id,
+                aggregate || case
+                    when o.deleted_at is null and n.deleted_at is not null then '.deleted'
+                    when o.deleted_at is not null and n.deleted_at is null then '.restored'
+                    else '.updated'
+                end,
+                jsonb_build_object(
+                    'row_version', n.row_version,
+                    'changed', to_jsonb(array_remove(array[
+                        case when n.channel is distinct from o.channel then 'channel' end,
+                        case when n.subject is distinct from o.subject then 'subject' end,
+                        case when n.status is distinct from o.status then 'status' end,
+                        case when n.contact_id is distinct from o.contact_id then 'contact_id' end,
+                        case when n.deal_id is distinct from o.deal_id then 'deal_id' end,
+                        case when n.owner_id is distinct from o.owner_id then 'owner_id' end,
+                        case when n.assignee_id is distinct from o.assignee_id then 'assignee_id' end,
+                        case when n.team_id is distinct from o.team_id then 'team_id' end,
+                        case when n.visibility is distinct from o.visibility then 'visibility' end,
+                        case when n.external_thread_id is distinct from o.external_thread_id then 'external_thread_id' end,
+                        case when n.snoozed_until is distinct from o.snoozed_until then 'snoozed_until' end,
+                        case when n.deleted_at is distinct from o.deleted_at then 'deleted_at' end,
+                        case when n.deleted_by is distinct from o.deleted_by then 'deleted_by' end
+                    ], null))
+                ),
+                headers,
+                context.xid,
+                context.epoch,
+                context.timeline
+              from old_rows as o
+              join new_rows as n
+                on n.agency_id = o.agency_id
+               and n.id = o.id
+             where n.row_version <> o.row_version;
+        when 'deals' then
+            insert into integration.outbox_events (
+                agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+            )
+            select
+                n.agency_id,
+                aggregate,
+                n.id,
+                aggregate || case
+                    when o.deleted_at is null and n.deleted_at is not null then '.deleted'
+                    when o.deleted_at is not null and n.deleted_at is null then '.restored'
+                    else '.updated'
+                end,
+                jsonb_build_object(
+                    'row_version', n.row_version,
+                    'changed', to_jsonb(array_remove(array[
+                        case when n.title is distinct from o.title then 'title' end,
+                        case when n.pipeline_id is distinct from o.pipeline_id then 'pipeline_id' end,
+                        case when n.stage_id is distinct from o.stage_id then 'stage_id' end,
+                        case when n.status is distinct from o.status then 'status' end,
+                        case when n.stage_entered_at is distinct from o.stage_entered_at then 'stage_entered_at' end,
+                        case when n.company_id is distinct from o.company_id then 'company_id' end,
+                        case when n.primary_contact_id is distinct from o.primary_contact_id then 'primary_contact_id' end,
+                        case when n.amount is distinct from o.amount then 'amount' end,
+                        case when n.currency is distinct from o.currency then 'currency' end,
+                        case when n.expected_close_on is distinct from o.expected_close_on then 'expected_close_on' end,
+                        case when n.closed_at is distinct from o.closed_at then 'closed_at' end,
+                        case when n.lost_reason_id is distinct from o.lost_reason_id then 'lost_reason_id' end,
+                        case when n.source_id is distinct from o.source_id then 'source_id' end,
+                        case when n.owner_id is distinct from o.owner_id then 'owner_id' end,
+                        case when n.team_id is distinct from o.team_id then 'team_id' end,
+                        case when n.custom is distinct from o.custom then 'custom' end,
+                        case when n.deleted_at is distinct from o.deleted_at then 'deleted_at' end,
+                        case when n.deleted_by is distinct from o.deleted_by then 'deleted_by' end
+                    ], null))
+                ),
+                headers,
+                context.xid,
+                context.epoch,
+                context.timeline
+              from old_rows as o
+              join new_rows as n
+                on n.agency_id = o.agency_id
+               and n.id = o.id
+             where n.row_version <> o.row_version;
+        when 'files' then
+            insert into integration.outbox_events (
+                agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+            )
+            select
+                n.agency_id,
+                aggregate,
+                n.id,
+                aggregate || case
+                    when o.deleted_at is null and n.deleted_at is not null then '.deleted'
+                    when o.deleted_at is not null and n.deleted_at is null then '.restored'
+                    else '.updated'
+                end,
+                jsonb_build_object(
+                    'row_version', n.row_version,
+                    'changed', to_jsonb(array_remove(array[
+                        case when n.purpose is distinct from o.purpose then 'purpose' end,
+                        case when n.provider is distinct from o.provider then 'provider' end,
+                        case when n.bucket is distinct from o.bucket then 'bucket' end,
+                        case when n.object_path is distinct from o.object_path then 'object_path' end,
+                        case when n.file_name is distinct from o.file_name then 'file_name' end,
+                        case when n.mime is distinct from o.mime then 'mime' end,
+                        case when n.byte_size is distinct from o.byte_size then 'byte_size' end,
+                        case when n.sha256 is distinct from o.sha256 then 'sha256' end,
+                        case when n.scan_status is distinct from o.scan_status then 'scan_status' end,
+                        case when n.owner_id is distinct from o.owner_id then 'owner_id' end,
+                        case when n.visibility is distinct from o.visibility then 'visibility' end,
+                        case when n.contact_id is distinct from o.contact_id then 'contact_id' end,
+                        case when n.company_id is distinct from o.company_id then 'company_id' end,
+                        case when n.deal_id is distinct from o.deal_id then 'deal_id' end,
+                        case when n.activity_id is distinct from o.activity_id then 'activity_id' end,
+                        case when n.calendar_event_id is distinct from o.calendar_event_id then 'calendar_event_id' end,
+                        case when n.message_id is distinct from o.message_id then 'message_id' end,
+                        case when n.deleted_at is distinct from o.deleted_at then 'deleted_at' end,
+                        case when n.deleted_by is distinct from o.deleted_by then 'deleted_by' end
+                    ], null))
+                ),
+                headers,
+                context.xid,
+                context.epoch,
+                context.timeline
+              from old_rows as o
+              join new_rows as n
+                on n.agency_id = o.agency_id
+               and n.id = o.id
+             where n.row_version <> o.row_version;
+        when 'messages' then
+            insert into integration.outbox_events (
+                agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+            )
+            select
+                n.agency_id,
+                aggregate,
+                n.id,
+                aggregate || case
+                    when o.deleted_at is null and n.deleted_at is not null then '.deleted'
+                    when o.deleted_at is not null and n.deleted_at is null then '.restored'
+                    else '.updated'
+                end,
+                jsonb_build_object(
+                    'row_version', n.row_version,
+                    'changed', to_jsonb(array_remove(array[
+                        case when n.conversation_id is distinct from o.conversation_id then 'conversation_id' end,
+                        case when n.direction is distinct from o.direction then 'direction' end,
+                        case when n.status is distinct from o.status then 'status' end,
+                        case when n.sender_membership_id is distinct from o.sender_membership_id then 'sender_membership_id' end,
+                        case when n.sender_contact_id is distinct from o.sender_contact_id then 'sender_contact_id' end,
+                        case when n.sender_label is distinct from o.sender_label then 'sender_label' end,
+                        case when n.body_text is distinct from o.body_text then 'body_text' end,
+                        case when n.body_html_path is distinct from o.body_html_path then 'body_html_path' end,
+                        case when n.sent_at is distinct from o.sent_at then 'sent_at' end,
+                        case when n.external_id is distinct from o.external_id then 'external_id' end,
+                        case when n.in_reply_to is distinct from o.in_reply_to then 'in_reply_to' end,
+                        case when n.agent_run_id is distinct from o.agent_run_id then 'agent_run_id' end,
+                        case when n.error is distinct from o.error then 'error' end,
+                        case when n.deleted_at is distinct from o.deleted_at then 'deleted_at' end,
+                        case when n.deleted_by is distinct from o.deleted_by then 'deleted_by' end
+                    ], null))
+                ),
+                headers,
+                context.xid,
+                context.epoch,
+                context.timeline
+              from old_rows as o
+              join new_rows as n
+                on n.agency_id = o.agency_id
+               and n.id = o.id
+             where n.row_version <> o.row_version;
+        end case;
+    elsif tg_table_name = 'consents' then
+        insert into integration.outbox_events (
+            agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+        )
+        select
+            o.agency_id,
+            aggregate,
+            o.id,
+            aggregate || '.removed',
+            '{}',
+            headers,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    elsif tg_table_name = 'files' then
+        insert into integration.outbox_events (
+            agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+        )
+        select
+            o.agency_id,
+            aggregate,
+            o.id,
+            aggregate || '.removed',
+            jsonb_strip_nulls(
+                jsonb_build_object(
+                    'row_version', o.row_version,
+                    'provider', o.provider,
+                    'bucket', o.bucket,
+                    'object_path', o.object_path
+                )
+            ),
+            headers,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    else
+        insert into integration.outbox_events (
+            agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+        )
+        select
+            o.agency_id,
+            aggregate,
+            o.id,
+            aggregate || '.removed',
+            jsonb_build_object('row_version', o.row_version),
+            headers,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.note_event() OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.note_event() IS 'Writes one event of the outbox for each row that a statement changed.';
 
 CREATE FUNCTION app.note_message() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4874,6 +5835,79 @@ ALTER FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id
 
 COMMENT ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) IS 'Who is asking, proved against the live membership. Every column is null when nothing is proved.';
 
+CREATE FUNCTION app.publish_events(events uuid[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency constant uuid := app.agency_id();
+    published integer;
+begin
+    if current_setting('synchronous_commit') not in ('on', 'remote_apply') then
+        raise exception 'Events are not published with synchronous_commit %.', current_setting('synchronous_commit')
+            using errcode = '55000',
+            hint = 'Set synchronous_commit to on.';
+    end if;
+    insert into integration.webhook_deliveries (agency_id, endpoint_id, event_id, event_type)
+    select e.agency_id, w.id, e.id, e.type
+      from integration.outbox_events as e
+      join integration.webhook_endpoints as w
+        on w.agency_id = e.agency_id
+       and w.is_active
+       and w.deleted_at is null
+       and (w.event_types = '{}' or e.type = any(w.event_types))
+     where e.agency_id = agency
+       and e.id = any(publish_events.events)
+       and e.published_at is null
+     order by e.epoch, e.timeline, e.seq
+    on conflict (agency_id, endpoint_id, event_id) do nothing;
+    update integration.outbox_events as e
+       set published_at = clock_timestamp()
+     where e.agency_id = agency
+       and e.id = any(publish_events.events)
+       and e.published_at is null;
+    get diagnostics published = row_count;
+    return published;
+end;
+$$;
+
+ALTER FUNCTION app.publish_events(events uuid[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.publish_events(events uuid[]) IS 'Marks claimed events as published and queues them for webhooks; returns how many.';
+
+CREATE FUNCTION app.purge_deliveries(batch integer DEFAULT 10000) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    removed integer;
+begin
+    if batch is null or batch < 1 then
+        raise exception 'A batch has at least one delivery, not %.', coalesce(batch::text, 'null')
+            using errcode = '22023';
+    end if;
+    delete from integration.webhook_deliveries as d
+     where d.agency_id = app.agency_id()
+       and d.id in (
+           select o.id
+             from integration.webhook_deliveries as o
+             join integration.webhook_endpoints as w
+               on w.agency_id = o.agency_id
+              and w.id = o.endpoint_id
+            where o.agency_id = app.agency_id()
+              and coalesce(o.delivered_at, o.next_attempt_at) < now() - interval '30 days'
+              and (o.status in ('delivered', 'dead') or not w.is_active or w.deleted_at is not null)
+            limit batch
+       );
+    get diagnostics removed = row_count;
+    return removed;
+end;
+$$;
+
+ALTER FUNCTION app.purge_deliveries(batch integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.purge_deliveries(batch integer) IS 'Removes deliveries of the bound agency that are done, or never will be, after 30 days; returns how many.';
+
 CREATE FUNCTION app.reach(action text, own app.agency_role[] DEFAULT '{}'::app.agency_role[], scope app.agency_role[] DEFAULT '{}'::app.agency_role[], team app.agency_role[] DEFAULT '{}'::app.agency_role[], agency app.agency_role[] DEFAULT '{}'::app.agency_role[]) RETURNS app.record_scope
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5207,8 +6241,8 @@ CREATE FUNCTION app.rotate_seal_key(login text, overlap interval DEFAULT '01:00:
 declare
     new_key bytea := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 begin
-    if login is null or login not in ('database', 'gardenos_app') then
-        raise exception 'No key for login %: there are keys for gardenos_app and for ''database''.',
+    if login is null or login not in ('database', 'webhooks', 'gardenos_app') then
+        raise exception 'No key for login %: there are keys for gardenos_app, ''database'' and ''webhooks''.',
             coalesce(quote_ident(login), 'null')
             using errcode = '22023';
     end if;
@@ -5224,13 +6258,94 @@ begin
     values (rotate_seal_key.login, app.padded_key(new_key, 54), app.padded_key(new_key, 92));
     delete from migration.seal_keys as k
      where k.expires_at < clock_timestamp() - interval '1 day';
-    return case when login <> 'database' then encode(new_key, 'hex') end;
+    return case when login = 'gardenos_app' then encode(new_key, 'hex') end;
 end;
 $$;
 
 ALTER FUNCTION app.rotate_seal_key(login text, overlap interval) OWNER TO gardenos_sealer;
 
 COMMENT ON FUNCTION app.rotate_seal_key(login text, overlap interval) IS 'Makes a new signing key for a service login and returns it once, as hex; old keys expire after the overlap.';
+
+CREATE FUNCTION app.rotate_webhook_secret(endpoint_id uuid, overlap interval DEFAULT '1 day'::interval) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    reference text := app.new_webhook_ref();
+begin
+    if not app.may('integration.webhook_endpoints:update', 'owner', 'admin')
+        or proof.api_key_id is not null
+        or not proof.is_person then
+        raise exception 'You may not change the secret of a webhook: only an owner or admin of the agency may, in person.'
+            using errcode = '42501';
+    end if;
+    if overlap is null or overlap not between interval '0' and interval '7 days' then
+        raise exception 'The overlap of old and new secret must be between 0 and 7 days.'
+            using errcode = '22023';
+    end if;
+    update integration.webhook_secrets as s
+       set previous_ref = s.secret_ref,
+           previous_until = clock_timestamp() + overlap,
+           secret_ref = reference
+      from integration.webhook_endpoints as w
+     where w.agency_id = proof.agency_id
+       and w.id = rotate_webhook_secret.endpoint_id
+       and w.deleted_at is null
+       and s.agency_id = w.agency_id
+       and s.endpoint_id = w.id;
+    if not found then
+        raise exception 'There is no webhook % in this agency.', coalesce(endpoint_id::text, 'null')
+            using errcode = 'P0002';
+    end if;
+    return app.webhook_secret(proof.agency_id, reference);
+end;
+$$;
+
+ALTER FUNCTION app.rotate_webhook_secret(endpoint_id uuid, overlap interval) OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.rotate_webhook_secret(endpoint_id uuid, overlap interval) IS 'Gives a webhook a new secret and answers it, once; the old one signs too until the overlap is over.';
+
+CREATE FUNCTION app.safe_horizon(patience interval DEFAULT '00:00:05'::interval, OUT epoch integer, OUT txid xid8) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    standbys constant text := current_setting('synchronous_standby_names');
+    -- FIRST 2 (a, b, c), ANY 1 (a, b), 2 (a, b), a, *
+    wanted constant integer := coalesce(
+        (regexp_match(standbys, '^\s*(?:(?:first|any)\s+)?(\d+)\s*\(', 'i'))[1]::integer,
+        1
+    );
+    oldest constant xid8 := pg_snapshot_xmin(pg_current_snapshot());
+    written pg_lsn;
+    deadline constant timestamptz := clock_timestamp() + patience;
+begin
+    if patience is null or patience not between interval '0' and interval '1 minute' then
+        raise exception 'The patience is between 0 and 1 minute, not %.', coalesce(patience::text, 'null')
+            using errcode = '22023';
+    end if;
+    written := pg_current_wal_lsn();
+    while btrim(standbys) <> '' loop
+        exit when wanted <= (
+            select count(*)
+              from pg_stat_get_wal_senders() as s
+             where s.sync_state in ('sync', 'quorum')
+               and s.flush_lsn >= written
+        );
+        if clock_timestamp() >= deadline then
+            return;
+        end if;
+        perform pg_sleep(0.01);
+    end loop;
+    epoch := (select max(e.epoch) from migration.epochs as e);
+    txid := oldest;
+end;
+$$;
+
+ALTER FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) IS 'The epoch, and the transaction below which its events are final and flushed by a standby; null: not yet.';
 
 CREATE FUNCTION app.seal_is_valid(claims text, seal text) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -5271,32 +6386,6 @@ $$;
 ALTER FUNCTION app.sealed_text(claims text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.sealed_text(claims text) IS 'Backend, transaction and claims as one text: the message of a seal.';
-
-CREATE FUNCTION app.uuid_v7() RETURNS uuid
-    LANGUAGE plpgsql PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-    microseconds bigint;
-    bytes bytea;
-begin
-    if current_setting('server_version_num')::integer >= 180000 then
-        return uuidv7();
-    end if;
-    microseconds := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
-    bytes := uuid_send(gen_random_uuid());
-    bytes := overlay(
-        bytes placing substring(int8send(microseconds / 1000) from 3)
-        || substring(int4send(28672 + ((microseconds % 1000) * 4096 / 1000)::integer) from 3)
-        from 1 for 8
-    );
-    return encode(bytes, 'hex')::uuid;
-end;
-$$;
-
-ALTER FUNCTION app.uuid_v7() OWNER TO gardenos_owner;
-
-COMMENT ON FUNCTION app.uuid_v7() IS 'A new row id: uuid version 7, ordered by time.';
 
 CREATE TABLE crm.activities (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
@@ -7811,6 +8900,54 @@ $$;
 ALTER FUNCTION app.uuid_v7_floor(at timestamp with time zone) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) IS 'The smallest uuid version 7 of this millisecond.';
+
+CREATE FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select
+            'whsec_' || encode(
+                app.hmac_sha256(
+                    k.inner_key,
+                    k.outer_key,
+                    webhook_secret.agency_id::text || '|' || webhook_secret.secret_ref
+                ),
+                'base64'
+            )
+          from migration.seal_keys as k
+         where k.login = 'webhooks'
+           and k.id::text = split_part(webhook_secret.secret_ref, '/', 1)
+           and (k.expires_at is null or k.expires_at > clock_timestamp())
+    );
+end;
+$$;
+
+ALTER FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) OWNER TO gardenos_sealer;
+
+COMMENT ON FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) IS 'The secret of a webhook, by its name.';
+
+CREATE FUNCTION app.webhook_signature(agency_id uuid, secret_ref text, message text) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    key constant bytea := decode(
+        substr(app.webhook_secret(webhook_signature.agency_id, webhook_signature.secret_ref), 7),
+        'base64'
+    );
+begin
+    return 'v1,' || encode(
+        app.hmac_sha256(app.padded_key(key, 54), app.padded_key(key, 92), webhook_signature.message),
+        'base64'
+    );
+end;
+$$;
+
+ALTER FUNCTION app.webhook_signature(agency_id uuid, secret_ref text, message text) OWNER TO gardenos_sealer;
+
+COMMENT ON FUNCTION app.webhook_signature(agency_id uuid, secret_ref text, message text) IS 'The signature of a message under the secret that a name stands for.';
 
 CREATE FUNCTION audit.activity(actor uuid DEFAULT NULL::uuid, in_table text DEFAULT NULL::text, of_op app.audit_op DEFAULT NULL::app.audit_op, since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, before uuid DEFAULT NULL::uuid, page_size integer DEFAULT 50, agency uuid DEFAULT NULL::uuid) RETURNS TABLE(id uuid, at timestamp with time zone, actor_kind app.actor_kind, actor_user_id uuid, actor_name text, on_behalf_of_id uuid, on_behalf_of_name text, api_key_id uuid, agency_role text, op app.audit_op, table_name text, record_id uuid, changed text[], request_id text, ip inet)
     LANGUAGE plpgsql STABLE
@@ -18047,6 +19184,46 @@ ALTER FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) OWNER
 
 COMMENT ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) IS 'Every problem of the trail of an agency, or of all; no row when it is what was recorded.';
 
+CREATE FUNCTION integration.drop_drained() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $_$
+declare
+    old record;
+    dropped integer := 0;
+begin
+    for old in
+        select c.relname::text as partition, to_date(c.relname, '"outbox_events_"YYYY_MM')::timestamp as month
+          from pg_inherits as i
+          join pg_class as c on c.oid = i.inhrelid
+         where i.inhparent = 'integration.outbox_events'::regclass
+           and c.relname ~ '^outbox_events_[0-9]{4}_[0-9]{2}$'
+           and to_date(c.relname, '"outbox_events_"YYYY_MM') + interval '1 month' <= now() at time zone 'UTC'
+         order by c.relname
+    loop
+        continue when not app.is_drained(
+            app.uuid_v7_floor(old.month at time zone 'UTC'),
+            app.uuid_v7_floor((old.month + interval '1 month') at time zone 'UTC')
+        );
+        lock table only integration.outbox_events in access exclusive mode;
+        execute format('lock table integration.%I in access exclusive mode', old.partition);
+        if app.is_drained(
+            app.uuid_v7_floor(old.month at time zone 'UTC'),
+            app.uuid_v7_floor((old.month + interval '1 month') at time zone 'UTC')
+        ) then
+            execute format('drop table integration.%I', old.partition);
+            dropped := dropped + 1;
+        end if;
+    end loop;
+    return dropped;
+end;
+$_$;
+
+ALTER FUNCTION integration.drop_drained() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION integration.drop_drained() IS 'Drops the months of outbox_events that have passed and are drained; returns how many.';
+
 CREATE FUNCTION integration.make_partitions(months integer DEFAULT 24) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -19498,55 +20675,6 @@ COMMENT ON COLUMN integration.import_rows.created_at IS 'When the row was made.'
 
 COMMENT ON COLUMN integration.import_rows.created_by IS 'The membership that made the row; null for a service.';
 
-CREATE TABLE integration.outbox_events (
-    agency_id uuid NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    aggregate app.label NOT NULL,
-    aggregate_id uuid NOT NULL,
-    type app.label NOT NULL,
-    payload app.json_doc DEFAULT '{}'::jsonb NOT NULL,
-    headers app."json_object" DEFAULT '{}'::jsonb NOT NULL,
-    seq bigint NOT NULL,
-    txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    epoch integer NOT NULL,
-    timeline integer NOT NULL,
-    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    published_at timestamp with time zone
-)
-PARTITION BY RANGE (id);
-
-ALTER TABLE ONLY integration.outbox_events FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE integration.outbox_events OWNER TO gardenos_owner;
-
-COMMENT ON TABLE integration.outbox_events IS 'What happened, written in the transaction of the change. Read by the publisher.';
-
-COMMENT ON COLUMN integration.outbox_events.agency_id IS 'The agency that the row belongs to; never changes.';
-
-COMMENT ON COLUMN integration.outbox_events.id IS 'The id of the row, a uuid v7.';
-
-COMMENT ON COLUMN integration.outbox_events.aggregate IS 'The table, schema.table.';
-
-COMMENT ON COLUMN integration.outbox_events.aggregate_id IS 'The row.';
-
-COMMENT ON COLUMN integration.outbox_events.type IS 'What happened: crm.deals.updated.';
-
-COMMENT ON COLUMN integration.outbox_events.payload IS 'Ids, row_version and names of changed columns; no values.';
-
-COMMENT ON COLUMN integration.outbox_events.headers IS 'Request id and actor.';
-
-COMMENT ON COLUMN integration.outbox_events.seq IS 'Order within an epoch and a timeline.';
-
-COMMENT ON COLUMN integration.outbox_events.txid IS 'The transaction.';
-
-COMMENT ON COLUMN integration.outbox_events.epoch IS 'The life of the data that the transaction belongs to; see migration.epochs.';
-
-COMMENT ON COLUMN integration.outbox_events.timeline IS 'The timeline of the primary that wrote it.';
-
-COMMENT ON COLUMN integration.outbox_events.occurred_at IS 'When it happened; no order.';
-
-COMMENT ON COLUMN integration.outbox_events.published_at IS 'When it was published; written by the worker.';
-
 ALTER TABLE integration.outbox_events ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME integration.outbox_events_seq_seq
     START WITH 1
@@ -19657,7 +20785,9 @@ CREATE TABLE integration.webhook_secrets (
     agency_id uuid NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
     endpoint_id uuid NOT NULL,
-    secret_ref app.label NOT NULL
+    secret_ref app.label NOT NULL,
+    previous_ref app.label,
+    previous_until timestamp with time zone
 );
 
 ALTER TABLE ONLY integration.webhook_secrets FORCE ROW LEVEL SECURITY;
@@ -19673,6 +20803,10 @@ COMMENT ON COLUMN integration.webhook_secrets.id IS 'The id of the row, a uuid v
 COMMENT ON COLUMN integration.webhook_secrets.endpoint_id IS 'The endpoint.';
 
 COMMENT ON COLUMN integration.webhook_secrets.secret_ref IS 'Its name in the secret store.';
+
+COMMENT ON COLUMN integration.webhook_secrets.previous_ref IS 'The name of the secret before, which still signs.';
+
+COMMENT ON COLUMN integration.webhook_secrets.previous_until IS 'Until when it does.';
 
 CREATE TABLE migration.alembic_version (
     version_num character varying(32) NOT NULL
@@ -20945,6 +22079,60 @@ CREATE TRIGGER default_team BEFORE INSERT ON crm.conversations FOR EACH ROW WHEN
 CREATE TRIGGER default_team BEFORE INSERT ON crm.deals FOR EACH ROW WHEN ((new.team_id IS NULL)) EXECUTE FUNCTION app.default_team();
 
 CREATE TRIGGER delete_points AFTER UPDATE ON crm.contacts FOR EACH ROW WHEN (((old.deleted_at IS NULL) <> (new.deleted_at IS NULL))) EXECUTE FUNCTION app.delete_points();
+
+CREATE TRIGGER event_delete AFTER DELETE ON crm.activities REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_delete AFTER DELETE ON crm.calendar_events REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_delete AFTER DELETE ON crm.companies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_delete AFTER DELETE ON crm.consents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_delete AFTER DELETE ON crm.contacts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_delete AFTER DELETE ON crm.conversations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_delete AFTER DELETE ON crm.deals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_delete AFTER DELETE ON crm.files REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_delete AFTER DELETE ON crm.messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_insert AFTER INSERT ON crm.activities REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_insert AFTER INSERT ON crm.calendar_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_insert AFTER INSERT ON crm.companies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_insert AFTER INSERT ON crm.consents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_insert AFTER INSERT ON crm.contacts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_insert AFTER INSERT ON crm.conversations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_insert AFTER INSERT ON crm.deals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_insert AFTER INSERT ON crm.files REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_insert AFTER INSERT ON crm.messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_update AFTER UPDATE ON crm.activities REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_update AFTER UPDATE ON crm.calendar_events REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_update AFTER UPDATE ON crm.companies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_update AFTER UPDATE ON crm.consents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_update AFTER UPDATE ON crm.contacts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_update AFTER UPDATE ON crm.conversations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_update AFTER UPDATE ON crm.deals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_update AFTER UPDATE ON crm.files REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
+
+CREATE TRIGGER event_update AFTER UPDATE ON crm.messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_event();
 
 CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON crm.activities FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
 
@@ -22719,6 +23907,10 @@ CREATE POLICY "the auditor reads everything" ON integration.webhook_deliveries F
 
 CREATE POLICY "the auditor reads everything" ON integration.webhook_endpoints FOR SELECT TO gardenos_auditor USING (true);
 
+CREATE POLICY "the publisher looks for work" ON integration.outbox_events FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the publisher looks for work" ON integration.webhook_deliveries FOR SELECT TO gardenos_publisher USING (true);
+
 CREATE POLICY "the worker adds the lines of imports" ON integration.import_rows FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
 CREATE POLICY "the worker notes how deliveries went" ON integration.webhook_deliveries FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
@@ -22746,6 +23938,14 @@ CREATE POLICY "the worker reads what happened" ON integration.outbox_events FOR 
 CREATE POLICY "the worker removes old deliveries" ON integration.webhook_deliveries FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
 CREATE POLICY "the worker switches webhooks off" ON integration.webhook_endpoints FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "triggers add what happened" ON integration.outbox_events FOR INSERT TO gardenos_publisher WITH CHECK (true);
+
+CREATE POLICY "webhook functions add" ON integration.webhook_endpoints FOR INSERT TO gardenos_publisher WITH CHECK (true);
+
+CREATE POLICY "webhook functions read" ON integration.webhook_endpoints FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "webhook functions read and write" ON integration.webhook_secrets TO gardenos_publisher USING (true) WITH CHECK (true);
 
 ALTER TABLE integration.webhook_deliveries ENABLE ROW LEVEL SECURITY;
 
@@ -22923,12 +24123,14 @@ GRANT ALL ON SCHEMA app TO gardenos_merger;
 GRANT ALL ON SCHEMA app TO gardenos_audit_writer;
 GRANT ALL ON SCHEMA app TO gardenos_audit_sealer;
 GRANT ALL ON SCHEMA app TO gardenos_audit_redactor;
+GRANT ALL ON SCHEMA app TO gardenos_publisher;
 GRANT USAGE ON SCHEMA app TO gardenos_monitor;
 
 GRANT USAGE ON SCHEMA audit TO authenticated;
 GRANT USAGE ON SCHEMA audit TO service_role;
 GRANT USAGE ON SCHEMA audit TO gardenos_worker;
 GRANT USAGE ON SCHEMA audit TO gardenos_auditor;
+GRANT USAGE ON SCHEMA audit TO gardenos_publisher;
 GRANT ALL ON SCHEMA audit TO gardenos_audit_writer;
 GRANT ALL ON SCHEMA audit TO gardenos_audit_sealer;
 GRANT ALL ON SCHEMA audit TO gardenos_audit_redactor;
@@ -22953,11 +24155,13 @@ GRANT USAGE ON SCHEMA integration TO service_role;
 GRANT USAGE ON SCHEMA integration TO gardenos_worker;
 GRANT USAGE ON SCHEMA integration TO gardenos_auditor;
 GRANT USAGE ON SCHEMA integration TO gardenos_merger;
+GRANT USAGE ON SCHEMA integration TO gardenos_publisher;
 
 GRANT USAGE ON SCHEMA langgraph TO authenticated;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_worker;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_auditor;
 
+GRANT USAGE ON SCHEMA migration TO gardenos_publisher;
 GRANT USAGE ON SCHEMA migration TO gardenos_sealer;
 GRANT USAGE ON SCHEMA migration TO gardenos_audit_writer;
 GRANT USAGE ON SCHEMA migration TO gardenos_audit_sealer;
@@ -22976,6 +24180,7 @@ GRANT USAGE ON SCHEMA tenancy TO gardenos_merger;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_writer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_sealer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_redactor;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_publisher;
 
 REVOKE ALL ON FUNCTION app.accept_invitation(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.accept_invitation(token text) TO authenticated;
@@ -22986,6 +24191,10 @@ GRANT ALL ON FUNCTION app.activity_candidates(query text, page_limit integer, af
 REVOKE ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) TO gardenos_audit_writer;
 GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) TO gardenos_audit_redactor;
+GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) TO gardenos_publisher;
+
+REVOKE ALL ON FUNCTION app.agencies_with_work() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.agencies_with_work() TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.agency_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.agency_id() TO authenticated;
@@ -23057,6 +24266,32 @@ REVOKE ALL ON FUNCTION app.check_timezone() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.children_of(record_table regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.children_of(record_table regclass) TO gardenos_merger;
 
+REVOKE ALL ON FUNCTION app.claim_deliveries(batch integer, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.claim_deliveries(batch integer, lease interval) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.uuid_v7() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.uuid_v7() TO authenticated;
+GRANT ALL ON FUNCTION app.uuid_v7() TO service_role;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_worker;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_sealer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_tenancy_writer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_writer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_sealer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_redactor;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_crm_writer;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_merger;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_publisher;
+
+GRANT SELECT,INSERT ON TABLE integration.outbox_events TO service_role;
+GRANT SELECT ON TABLE integration.outbox_events TO gardenos_auditor;
+GRANT SELECT ON TABLE integration.outbox_events TO gardenos_worker;
+GRANT SELECT,INSERT ON TABLE integration.outbox_events TO gardenos_publisher;
+
+GRANT UPDATE(published_at) ON TABLE integration.outbox_events TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.claim_outbox_stream(batch integer, patience interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.claim_outbox_stream(batch integer, patience interval) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.claimed_user(claims jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.claimed_user(claims jsonb) TO gardenos_membership_reader;
 
@@ -23095,6 +24330,9 @@ GRANT ALL ON FUNCTION app.create_agency(name text, slug text, owner_user_id uuid
 
 REVOKE ALL ON FUNCTION app.create_api_key(name text, scopes text[], acts_as_id uuid, expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.create_api_key(name text, scopes text[], acts_as_id uuid, expires_at timestamp with time zone) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.create_webhook(name text, url text, event_types text[], OUT endpoint_id uuid, OUT secret text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.create_webhook(name text, url text, event_types text[], OUT endpoint_id uuid, OUT secret text) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.custom_access_token(event jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.custom_access_token(event jsonb) TO supabase_auth_admin;
@@ -23173,6 +24411,9 @@ GRANT ALL ON FUNCTION app.is_agent_acting() TO authenticated;
 GRANT ALL ON FUNCTION app.is_agent_acting() TO service_role;
 GRANT ALL ON FUNCTION app.is_agent_acting() TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.is_drained(from_id uuid, to_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_drained(from_id uuid, to_id uuid) TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.is_in_reach(reach app.record_scope, owner_id uuid, team_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_in_reach(reach app.record_scope, owner_id uuid, team_id uuid) TO gardenos_merger;
 
@@ -23218,6 +24459,7 @@ GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO 
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_tenancy_writer;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_merger;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_search;
+GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_publisher;
 
 REVOKE ALL ON FUNCTION app.may_as_myself(action text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.may_as_myself(action text) TO authenticated;
@@ -23239,6 +24481,7 @@ GRANT ALL ON FUNCTION app.membership_id() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_tenancy_writer;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_crm_writer;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_merger;
+GRANT ALL ON FUNCTION app.membership_id() TO gardenos_publisher;
 
 REVOKE ALL ON FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) TO authenticated;
@@ -23279,9 +24522,18 @@ GRANT ALL ON FUNCTION app.my_teams() TO gardenos_search;
 REVOKE ALL ON FUNCTION app.new_token(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.new_token(agency uuid) TO gardenos_tenancy_writer;
 
+REVOKE ALL ON FUNCTION app.new_webhook_ref() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.new_webhook_ref() TO gardenos_publisher;
+
 REVOKE ALL ON FUNCTION app.normal_point(kind app.point_kind, value text, e164 text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.normal_point(kind app.point_kind, value text, e164 text) TO authenticated;
 GRANT ALL ON FUNCTION app.normal_point(kind app.point_kind, value text, e164 text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.note_delivery(delivery_id uuid, attempt integer, response_code integer, response_ms integer, error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_delivery(delivery_id uuid, attempt integer, response_code integer, response_ms integer, error text) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.note_event() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_event() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.note_message() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_message() TO gardenos_owner;
@@ -23317,6 +24569,13 @@ GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT member
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_search;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_crm_writer;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_merger;
+GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_publisher;
+
+REVOKE ALL ON FUNCTION app.publish_events(events uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.publish_events(events uuid[]) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.purge_deliveries(batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.purge_deliveries(batch integer) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO authenticated;
@@ -23353,6 +24612,12 @@ GRANT ALL ON FUNCTION app.role_rank(role app.agency_role) TO gardenos_tenancy_wr
 REVOKE ALL ON FUNCTION app.rotate_seal_key(login text, overlap interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.rotate_seal_key(login text, overlap interval) TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.rotate_webhook_secret(endpoint_id uuid, overlap interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.rotate_webhook_secret(endpoint_id uuid, overlap interval) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.seal_is_valid(claims text, seal text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.seal_is_valid(claims text, seal text) TO authenticated;
 GRANT ALL ON FUNCTION app.seal_is_valid(claims text, seal text) TO service_role;
@@ -23363,18 +24628,6 @@ GRANT ALL ON FUNCTION app.seal_is_valid(claims text, seal text) TO gardenos_tena
 
 REVOKE ALL ON FUNCTION app.sealed_text(claims text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.sealed_text(claims text) TO gardenos_sealer;
-
-REVOKE ALL ON FUNCTION app.uuid_v7() FROM PUBLIC;
-GRANT ALL ON FUNCTION app.uuid_v7() TO authenticated;
-GRANT ALL ON FUNCTION app.uuid_v7() TO service_role;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_worker;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_sealer;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_tenancy_writer;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_writer;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_sealer;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_redactor;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_crm_writer;
-GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_merger;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.activities TO service_role;
 GRANT SELECT ON TABLE crm.activities TO gardenos_auditor;
@@ -24030,6 +25283,12 @@ GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_sealer;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_redactor;
 
+REVOKE ALL ON FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) TO gardenos_publisher;
+
+REVOKE ALL ON FUNCTION app.webhook_signature(agency_id uuid, secret_ref text, message text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.webhook_signature(agency_id uuid, secret_ref text, message text) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) TO authenticated;
 GRANT ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) TO service_role;
@@ -24059,6 +25318,7 @@ GRANT ALL ON FUNCTION audit.changes(old_values jsonb, new_values jsonb) TO garde
 REVOKE ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) TO gardenos_audit_writer;
 GRANT ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) TO gardenos_audit_redactor;
+GRANT ALL ON FUNCTION audit.context(OUT actor_kind app.actor_kind, OUT actor_user_id uuid, OUT actor_membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text, OUT db_role text, OUT request_id text, OUT ip inet, OUT xid xid8, OUT epoch integer, OUT timeline integer) TO gardenos_publisher;
 
 REVOKE ALL ON FUNCTION audit.defects() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.defects() TO authenticated;
@@ -24282,6 +25542,7 @@ GRANT ALL ON FUNCTION audit.redact(agency uuid, record_table text, record uuid) 
 REVOKE ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_writer;
 GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_redactor;
+GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_publisher;
 
 REVOKE ALL ON FUNCTION audit.require_retention(keep interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.require_retention(keep interval) TO gardenos_worker;
@@ -24319,6 +25580,9 @@ GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint
 GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO service_role;
 GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO gardenos_auditor;
 GRANT ALL ON FUNCTION audit.verify(agency uuid, from_seal bigint, to_seal bigint) TO gardenos_audit_sealer;
+
+REVOKE ALL ON FUNCTION integration.drop_drained() FROM PUBLIC;
+GRANT ALL ON FUNCTION integration.drop_drained() TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION integration.make_partitions(months integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION integration.make_partitions(months integer) TO gardenos_worker;
@@ -24853,21 +26117,17 @@ GRANT UPDATE(contact_id) ON TABLE integration.import_rows TO gardenos_merger;
 
 GRANT UPDATE(company_id) ON TABLE integration.import_rows TO gardenos_merger;
 
-GRANT SELECT,INSERT ON TABLE integration.outbox_events TO service_role;
-GRANT SELECT ON TABLE integration.outbox_events TO gardenos_auditor;
-GRANT SELECT ON TABLE integration.outbox_events TO gardenos_worker;
-
-GRANT UPDATE(published_at) ON TABLE integration.outbox_events TO gardenos_worker;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_deliveries TO service_role;
 GRANT SELECT ON TABLE integration.webhook_deliveries TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.webhook_deliveries TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_deliveries TO gardenos_worker;
+GRANT SELECT ON TABLE integration.webhook_deliveries TO gardenos_publisher;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_endpoints TO service_role;
 GRANT SELECT ON TABLE integration.webhook_endpoints TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.webhook_endpoints TO authenticated;
 GRANT SELECT ON TABLE integration.webhook_endpoints TO gardenos_worker;
+GRANT SELECT,INSERT ON TABLE integration.webhook_endpoints TO gardenos_publisher;
 
 GRANT UPDATE(agency_id) ON TABLE integration.webhook_endpoints TO authenticated;
 
@@ -24893,12 +26153,20 @@ GRANT UPDATE(row_version) ON TABLE integration.webhook_endpoints TO authenticate
 GRANT UPDATE(deleted_at) ON TABLE integration.webhook_endpoints TO authenticated;
 
 GRANT SELECT ON TABLE integration.webhook_secrets TO gardenos_worker;
+GRANT SELECT,INSERT ON TABLE integration.webhook_secrets TO gardenos_publisher;
+
+GRANT UPDATE(secret_ref) ON TABLE integration.webhook_secrets TO gardenos_publisher;
+
+GRANT UPDATE(previous_ref) ON TABLE integration.webhook_secrets TO gardenos_publisher;
+
+GRANT UPDATE(previous_until) ON TABLE integration.webhook_secrets TO gardenos_publisher;
 
 GRANT SELECT ON TABLE migration.alembic_version TO gardenos_audit_sealer;
 
 GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_writer;
 GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_sealer;
 GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_redactor;
+GRANT SELECT ON TABLE migration.epochs TO gardenos_publisher;
 
 GRANT SELECT,INSERT ON TABLE migration.machinery TO gardenos_audit_sealer;
 

@@ -51,7 +51,9 @@ begin
             ('gardenos_merger', false, false, false, false, false),
             ('gardenos_audit_writer', false, false, false, false, false),
             ('gardenos_audit_sealer', false, false, false, false, false),
-            ('gardenos_audit_redactor', false, false, false, false, false)
+            ('gardenos_audit_redactor', false, false, false, false, false),
+            -- inherits what PostgreSQL tells of standbys
+            ('gardenos_publisher', false, true, false, false, false)
         ) as facts (role_name, login, inherit, superuser, bypassrls, others)
     loop
         if not exists (select 1 from pg_catalog.pg_roles where rolname = spec.role_name) then

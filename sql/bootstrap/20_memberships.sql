@@ -19,12 +19,12 @@ declare
         'gardenos_owner', 'gardenos_migrator', 'gardenos_app', 'gardenos_worker', 'gardenos_auditor',
         'gardenos_monitor', 'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer',
         'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger', 'gardenos_audit_writer',
-        'gardenos_audit_sealer', 'gardenos_audit_redactor'
+        'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher'
     ];
     closed_roles constant text[] := array[
         'gardenos_owner', 'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer',
         'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger', 'gardenos_audit_writer',
-        'gardenos_audit_sealer', 'gardenos_audit_redactor'
+        'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher'
     ];
     spec record;
 begin
@@ -56,7 +56,9 @@ begin
     ('gardenos_migrator', 'gardenos_audit_writer', false),
     ('gardenos_migrator', 'gardenos_audit_sealer', false),
     ('gardenos_migrator', 'gardenos_audit_redactor', false),
-    ('gardenos_monitor', 'pg_monitor', true);
+    ('gardenos_migrator', 'gardenos_publisher', false),
+    ('gardenos_monitor', 'pg_monitor', true),
+    ('gardenos_publisher', 'pg_read_all_stats', true);
 
     for spec in
         select

@@ -13,7 +13,7 @@ declare
     narrow constant text[] := array[
         'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer', 'gardenos_search',
         'gardenos_crm_writer', 'gardenos_merger', 'gardenos_audit_writer', 'gardenos_audit_sealer',
-        'gardenos_audit_redactor'
+        'gardenos_audit_redactor', 'gardenos_publisher'
     ];
     auditing constant text[] := array[
         'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
@@ -44,6 +44,7 @@ begin
             (array['crm'], 'usage', array['gardenos_search']),
             (array['crm', 'governance'], 'usage', array['gardenos_crm_writer']),
             (array['crm', 'integration'], 'usage', array['gardenos_merger']),
+            (array['integration', 'audit', 'migration'], 'usage', array['gardenos_publisher']),
             (
                 array['migration'], 'usage',
                 array['gardenos_sealer'] || auditing
@@ -141,7 +142,7 @@ declare
     creators constant text[] := array[
         'gardenos_owner', 'gardenos_migrator', 'gardenos_membership_reader', 'gardenos_tenancy_writer',
         'gardenos_sealer', 'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger',
-        'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
+        'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher'
     ];
     creator text;
     spec record;

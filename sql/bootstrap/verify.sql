@@ -33,7 +33,8 @@ role_fact (role_name, login, inherit, superuser, bypassrls, others) as (
     ('gardenos_merger', false, false, false, false, false),
     ('gardenos_audit_writer', false, false, false, false, false),
     ('gardenos_audit_sealer', false, false, false, false, false),
-    ('gardenos_audit_redactor', false, false, false, false, false)
+    ('gardenos_audit_redactor', false, false, false, false, false),
+    ('gardenos_publisher', false, true, false, false, false)
 ),
 
 setting_fact (role_name, setting, wanted) as (
@@ -75,7 +76,9 @@ membership_fact (member, granted, inherits) as (
     ('gardenos_migrator', 'gardenos_audit_writer', false),
     ('gardenos_migrator', 'gardenos_audit_sealer', false),
     ('gardenos_migrator', 'gardenos_audit_redactor', false),
-    ('gardenos_monitor', 'pg_monitor', true)
+    ('gardenos_migrator', 'gardenos_publisher', false),
+    ('gardenos_monitor', 'pg_monitor', true),
+    ('gardenos_publisher', 'pg_read_all_stats', true)
 ),
 
 narrow_role (role_name) as (
@@ -88,7 +91,8 @@ narrow_role (role_name) as (
     ('gardenos_merger'),
     ('gardenos_audit_writer'),
     ('gardenos_audit_sealer'),
-    ('gardenos_audit_redactor')
+    ('gardenos_audit_redactor'),
+    ('gardenos_publisher')
 ),
 
 membership as (
@@ -190,6 +194,9 @@ schema_privilege (schema_name, privilege, role_name) as (
     ('governance', 'usage', 'gardenos_crm_writer'),
     ('crm', 'usage', 'gardenos_merger'),
     ('integration', 'usage', 'gardenos_merger'),
+    ('integration', 'usage', 'gardenos_publisher'),
+    ('audit', 'usage', 'gardenos_publisher'),
+    ('migration', 'usage', 'gardenos_publisher'),
     ('migration', 'usage', 'gardenos_sealer'),
     ('migration', 'usage', 'gardenos_audit_writer'),
     ('migration', 'usage', 'gardenos_audit_sealer'),

@@ -67,7 +67,8 @@ $function$;
 revoke all on function app.actor() from public;
 grant execute on function app.actor() to
     gardenos_audit_writer,
-    gardenos_audit_redactor;
+    gardenos_audit_redactor,
+    gardenos_publisher;
 
 comment on function app.actor() is
 'Who changes a row: a person, an agent (and for whom) or a key, with their membership.';

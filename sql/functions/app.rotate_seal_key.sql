@@ -1,6 +1,7 @@
 -- A new key for a service login, shown once: put it into the service's environment. The older keys of that
 -- login go on for the overlap, so that no instance fails while the new key is rolled out. 'database'
--- rotates the key of the seals themselves, which nobody needs to know: the answer is then null.
+-- rotates the key of the seals themselves, which nobody needs to know: the answer is then null. So it is for
+-- 'webhooks', the key that the secrets of webhooks are made of: those that are older end with it.
 --
 -- SECURITY DEFINER: the sealer alone writes the keys. Called by the DBA after SET ROLE gardenos_owner.
 set local role gardenos_sealer;
@@ -16,8 +17,8 @@ as $function$
 declare
     new_key bytea := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 begin
-    if login is null or login not in ('database', 'gardenos_app') then
-        raise exception 'No key for login %: there are keys for gardenos_app and for ''database''.',
+    if login is null or login not in ('database', 'webhooks', 'gardenos_app') then
+        raise exception 'No key for login %: there are keys for gardenos_app, ''database'' and ''webhooks''.',
             coalesce(quote_ident(login), 'null')
             using errcode = '22023';
     end if;
@@ -33,7 +34,7 @@ begin
     values (rotate_seal_key.login, app.padded_key(new_key, 54), app.padded_key(new_key, 92));
     delete from migration.seal_keys as k
      where k.expires_at < clock_timestamp() - interval '1 day';
-    return case when login <> 'database' then encode(new_key, 'hex') end;
+    return case when login = 'gardenos_app' then encode(new_key, 'hex') end;
 end;
 $function$;
 

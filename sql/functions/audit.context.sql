@@ -56,7 +56,8 @@ $function$;
 revoke all on function audit.context() from public;
 grant execute on function audit.context() to
     gardenos_audit_writer,
-    gardenos_audit_redactor;
+    gardenos_audit_redactor,
+    gardenos_publisher;
 
 comment on function audit.context() is
 'What the trail notes of every row of one statement: who, in which role, request and transaction.';

@@ -35,7 +35,8 @@ $function$;
 revoke all on function audit.request() from public;
 grant execute on function audit.request() to
     gardenos_audit_writer,
-    gardenos_audit_redactor;
+    gardenos_audit_redactor,
+    gardenos_publisher;
 
 comment on function audit.request() is
 'The request id and the address of the client, as far as headers tell. Never raises.';

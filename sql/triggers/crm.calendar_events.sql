@@ -116,3 +116,21 @@ after update on crm.calendar_events
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function audit.record_crm_calendar_events();
+
+create or replace trigger event_delete
+after delete on crm.calendar_events
+referencing old table as old_rows
+for each statement
+execute function app.note_event();
+
+create or replace trigger event_insert
+after insert on crm.calendar_events
+referencing new table as new_rows
+for each statement
+execute function app.note_event();
+
+create or replace trigger event_update
+after update on crm.calendar_events
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function app.note_event();

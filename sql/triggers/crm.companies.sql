@@ -103,3 +103,21 @@ after update on crm.companies
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function audit.record_crm_companies();
+
+create or replace trigger event_delete
+after delete on crm.companies
+referencing old table as old_rows
+for each statement
+execute function app.note_event();
+
+create or replace trigger event_insert
+after insert on crm.companies
+referencing new table as new_rows
+for each statement
+execute function app.note_event();
+
+create or replace trigger event_update
+after update on crm.companies
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function app.note_event();

@@ -110,3 +110,21 @@ after update on crm.conversations
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function audit.record_crm_conversations();
+
+create or replace trigger event_delete
+after delete on crm.conversations
+referencing old table as old_rows
+for each statement
+execute function app.note_event();
+
+create or replace trigger event_insert
+after insert on crm.conversations
+referencing new table as new_rows
+for each statement
+execute function app.note_event();
+
+create or replace trigger event_update
+after update on crm.conversations
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function app.note_event();

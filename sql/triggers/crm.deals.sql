@@ -152,3 +152,21 @@ after update on crm.deals
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function audit.record_crm_deals();
+
+create or replace trigger event_delete
+after delete on crm.deals
+referencing old table as old_rows
+for each statement
+execute function app.note_event();
+
+create or replace trigger event_insert
+after insert on crm.deals
+referencing new table as new_rows
+for each statement
+execute function app.note_event();
+
+create or replace trigger event_update
+after update on crm.deals
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function app.note_event();

@@ -56,6 +56,7 @@ NARROW = (
     "gardenos_audit_writer",
     "gardenos_audit_sealer",
     "gardenos_audit_redactor",
+    "gardenos_publisher",
 )
 ROLES = (
     "postgres",
@@ -84,6 +85,7 @@ MEMBERSHIPS = (
     ("gardenos_migrator", "gardenos_owner"),
     *(("gardenos_migrator", role) for role in NARROW),
     ("gardenos_monitor", "pg_monitor"),
+    ("gardenos_publisher", "pg_read_all_stats"),
 )
 OURS = (
     "app",

@@ -135,6 +135,7 @@ UNBOUND_ROLES = {
     "gardenos_merger": "owns merging: moves every child, looks for duplicates and merged consents",
     "gardenos_audit_writer": "owns the triggers that append to the trail; reads nothing",
     "gardenos_audit_sealer": "owns sealing: reads the trail, appends seals",
+    "gardenos_publisher": "owns the triggers of the outbox, webhooks, what is safe to publish",
     "gardenos_audit_redactor": "owns redaction: empties values of the trail, recorded",
     "gardenos_owner": "owns the tables; FORCE RLS and no policy: it sees no row",
 }
@@ -150,15 +151,18 @@ CLOSED_ROLES = {
     "gardenos_audit_writer",
     "gardenos_audit_sealer",
     "gardenos_audit_redactor",
+    "gardenos_publisher",
 }
 
 AUDITING = {"gardenos_audit_writer", "gardenos_audit_sealer", "gardenos_audit_redactor"}
 # Who looks into schema migration: for the keys of seals, and for the epoch.
-IN_MIGRATION = {"gardenos_sealer", *AUDITING}
+IN_MIGRATION = {"gardenos_sealer", "gardenos_publisher", *AUDITING}
 
 ASKING = ["authenticated", "service_role", "gardenos_worker"]
 NARROW_ASKING = ["gardenos_membership_reader", "gardenos_tenancy_writer"]
 VERIFYING = ["authenticated", "service_role", "gardenos_auditor"]
+# Who notes the circumstances of a change.
+CONTEXT = ["gardenos_audit_writer", "gardenos_audit_redactor", "gardenos_publisher"]
 # The trigger functions of the trail, one for each recorded table.
 RECORDERS = [
     f"{recorders.recorder_name(table)}()"
@@ -229,6 +233,7 @@ EXECUTE: dict[str, list[str]] = {
         *NARROW_ASKING,
         "gardenos_crm_writer",
         "gardenos_merger",
+        "gardenos_publisher",
     ],
     "app.record_scope()": [*ASKING, *NARROW_ASKING],
     "app.user_id()": [*ASKING, *NARROW_ASKING],
@@ -240,6 +245,7 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_search",
         "gardenos_crm_writer",
         "gardenos_merger",
+        "gardenos_publisher",
     ],
     # how far a row scope reaches; policies ask once per statement
     "app.reach(text,app.agency_role[],app.agency_role[],app.agency_role[],app.agency_role[])": [
@@ -258,6 +264,7 @@ EXECUTE: dict[str, list[str]] = {
         *NARROW_ASKING,
         "gardenos_merger",
         "gardenos_search",
+        "gardenos_publisher",
     ],
     "app.may_as_myself(text)": [*ASKING, *NARROW_ASKING],
     "app.claims()": [*ASKING, "gardenos_app", *NARROW_ASKING],
@@ -322,6 +329,7 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_tenancy_writer",
         "gardenos_crm_writer",
         "gardenos_merger",
+        "gardenos_publisher",
         *sorted(AUDITING),
     ],
     "app.uuid_v7_floor(timestamp with time zone)": [
@@ -331,11 +339,27 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_audit_redactor",
     ],
     # the trail: its triggers ask who, its jobs keep it
-    "app.actor()": ["gardenos_audit_writer", "gardenos_audit_redactor"],
-    "audit.context()": ["gardenos_audit_writer", "gardenos_audit_redactor"],
-    "audit.request()": ["gardenos_audit_writer", "gardenos_audit_redactor"],
+    "app.actor()": CONTEXT,
+    "audit.context()": CONTEXT,
+    "audit.request()": CONTEXT,
     "audit.make_partitions(integer)": ["gardenos_worker"],
     "integration.make_partitions(integer)": ["gardenos_worker"],
+    # the outbox and its webhooks: a worker publishes and delivers, people make webhooks
+    "app.agencies_with_work()": ["gardenos_worker"],
+    "app.safe_horizon(interval)": ["gardenos_worker"],
+    "app.claim_outbox_stream(integer,interval)": ["gardenos_worker"],
+    "app.publish_events(uuid[])": ["gardenos_worker"],
+    "app.claim_deliveries(integer,interval)": ["gardenos_worker"],
+    "app.note_delivery(uuid,integer,integer,integer,text)": ["gardenos_worker"],
+    "app.purge_deliveries(integer)": ["gardenos_worker"],
+    "app.webhook_signature(uuid,text,text)": ["gardenos_worker"],
+    "app.create_webhook(text,text,text[])": ["authenticated"],
+    "app.rotate_webhook_secret(uuid,interval)": ["authenticated"],
+    "app.new_webhook_ref()": ["gardenos_publisher"],
+    "app.webhook_secret(uuid,text)": ["gardenos_publisher"],
+    "app.note_event()": ["gardenos_owner"],
+    "app.is_drained(uuid,uuid)": ["gardenos_owner"],
+    "integration.drop_drained()": ["gardenos_worker"],
     "audit.seal(uuid,integer)": ["gardenos_worker"],
     "audit.redact(uuid,text,uuid)": ["service_role"],
     # verifying: as invoker, so that RLS decides what is seen
@@ -478,6 +502,16 @@ DEFINERS = {
     "audit.note_verification(uuid)": "gardenos_audit_sealer",
     "audit.health()": "gardenos_audit_sealer",
     "integration.make_partitions(integer)": OWNER,
+    "integration.drop_drained()": OWNER,
+    "app.is_drained(uuid,uuid)": "gardenos_publisher",
+    "app.note_event()": "gardenos_publisher",
+    "app.safe_horizon(interval)": "gardenos_publisher",
+    "app.agencies_with_work()": "gardenos_publisher",
+    "app.create_webhook(text,text,text[])": "gardenos_publisher",
+    "app.rotate_webhook_secret(uuid,interval)": "gardenos_publisher",
+    "app.new_webhook_ref()": "gardenos_sealer",
+    "app.webhook_secret(uuid,text)": "gardenos_sealer",
+    "app.webhook_signature(uuid,text,text)": "gardenos_sealer",
     "app.my_teams()": "gardenos_membership_reader",
     "app.contact_id()": "gardenos_membership_reader",
     "app.default_team_id()": "gardenos_membership_reader",
@@ -528,6 +562,7 @@ OWNERS_VIEWS = {
 RUNS_TEXT = {
     "audit.make_partitions(integer)": "a partition has a name of its own",
     "integration.make_partitions(integer)": "a partition has a name of its own",
+    "integration.drop_drained()": "drops a table named after a month",
     "audit.retire(date,bigint,text)": "detaches a partition, by the name the catalogue has for it",
     "audit.drop_retired(date)": "drops a table named after a month",
     "audit.as_of(text,uuid,timestamp with time zone,uuid)": "reads a table the catalogue knows",
@@ -1756,6 +1791,7 @@ def check_closed_roles(connection: Connection) -> list[str]:
 
 PREDEFINED = {
     "gardenos_monitor is in pg_monitor": "statistics, no rows",
+    "gardenos_publisher is in pg_read_all_stats": "what standbys have flushed",
     "pg_monitor is in pg_read_all_settings": "PostgreSQL's own",
     "pg_monitor is in pg_read_all_stats": "PostgreSQL's own",
     "pg_monitor is in pg_stat_scan_tables": "PostgreSQL's own",

@@ -152,6 +152,13 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "crm.merge_records": KEEP,
         "crm.consents": READ,
     },
+    # the triggers append events; the functions make webhooks and look for work
+    "gardenos_publisher": {
+        "integration.outbox_events": ADD,
+        "integration.webhook_endpoints": ADD,
+        "integration.webhook_secrets": KEEP,
+        "integration.webhook_deliveries": READ,
+    },
     "gardenos_monitor": {},
     "gardenos_migrator": {},
     "gardenos_app": {},
@@ -229,7 +236,7 @@ def test_keys_of_seals_are_for_the_sealer_alone(superuser: Connection, world: Wo
             outcome = attempt(superuser, "select 1 from migration.seal_keys")
         match role:
             case "gardenos_sealer":
-                assert outcome.count == 1, "the key of the seals themselves"
+                assert outcome.count == 2, "the key of the seals, and that of webhooks"
             case "gardenos_owner":
                 assert (outcome.sqlstate, outcome.count) == (None, 0), "FORCE RLS, no policy"
             case _:
@@ -251,6 +258,7 @@ LOGINS = {
         "gardenos_search",
         "gardenos_crm_writer",
         "gardenos_merger",
+        "gardenos_publisher",
         *AUDITING,
     },
     "supabase_auth_admin": set(),
@@ -273,7 +281,10 @@ def test_login_becomes_only(world: World, world_database: Database, login: str) 
     assert {role for role in became if not role.startswith("pg_")} == {
         role for role in LOGINS[login] if not role.startswith("pg_")
     }
-    assert login == "gardenos_monitor" or not any(role.startswith("pg_") for role in became)
+    if login != "gardenos_monitor":
+        # the migrator through gardenos_publisher: statistics, no rows
+        allowed = {"pg_read_all_stats"} if login == "gardenos_migrator" else set()
+        assert {role for role in became if role.startswith("pg_")} == allowed
 
 
 def test_every_login_is_listed(superuser: Connection) -> None:
