@@ -212,9 +212,9 @@ def test_a_record_with_the_id_of_another_has_no_history_of_that(stage: Stage) ->
 def test_record_entries_shows_the_records_of_a_plain_select_and_no_others(stage: Stage) -> None:
     """The owner's view, read whole by each person, beside records of everybody in two agencies."""
     for agency, users in (("alpha", ("mel", "max", "both")), ("beta", ("bob", "both"))):
-        its = {"agency_id": AGENCIES[agency].id}
+        its: dict[str, Any] = {"agency_id": AGENCIES[agency].id}
         for user in users:
-            owned = {"owner_id": MEMBERSHIPS[agency, user].id, **its}
+            owned: dict[str, Any] = {"owner_id": MEMBERSHIPS[agency, user].id, **its}
             make(stage, "crm.companies", name=user, **owned)
             person = make(stage, "crm.contacts", full_name=user, **owned)
             address = f"{user}@example.org"
