@@ -221,6 +221,7 @@ def test_record_entries_shows_the_records_of_a_plain_select_and_no_others(stage:
             make(stage, "crm.contact_points", contact_id=person, kind="email", value=address, **its)
             for visibility in ("private", "team", "agency"):
                 note(stage, visibility, **owned)
+    counts = set()
     for user, agency in (*((user, "alpha") for user in STAFF), ("bob", "beta"), ("both", "beta")):
         stage.become(user, agency)
         readable = {
@@ -233,7 +234,8 @@ def test_record_entries_shows_the_records_of_a_plain_select_and_no_others(stage:
             " from audit.record_entries"
         )
         assert set(shown) == readable, f"{user} of {agency}"
-        assert readable or user == "vic"
+        counts.add(len(shown))
+    assert len(counts) > 2, "of different people"
 
 
 def test_record_entries_is_for_clients_with_a_proof_alone(town: Town) -> None:
