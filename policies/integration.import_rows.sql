@@ -69,6 +69,27 @@ with check (
     and (select app.is_agency_active())
 );
 
+create policy "reverting looks lines up"
+on integration.import_rows
+as permissive
+for select
+to gardenos_crm_writer
+using (
+    true
+);
+
+create policy "reverting notes what it undid"
+on integration.import_rows
+as permissive
+for update
+to gardenos_crm_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on integration.import_rows
 as permissive
@@ -85,3 +106,9 @@ grant select, insert, update, delete on table integration.import_rows to service
 grant select on table integration.import_rows to gardenos_auditor;
 
 grant select, insert, update on table integration.import_rows to gardenos_worker;
+
+grant select on table integration.import_rows to gardenos_crm_writer;
+
+grant update (
+    status
+) on table integration.import_rows to gardenos_crm_writer;
