@@ -150,10 +150,18 @@ begin
                 fields := fields || jsonb_build_object(field, value::numeric(18, 4));
             when 'currency' then
                 expected := 'a currency such as EUR';
-                fields := fields || jsonb_build_object(field, upper(value)::text::app.currency);
+                -- a cast to char(n) would cut the rest off
+                if length(value) <> 3 then
+                    raise exception using errcode = '22001';
+                end if;
+                fields := fields || jsonb_build_object(field, upper(value)::app.currency);
             when 'country' then
                 expected := 'a country such as DE';
-                fields := fields || jsonb_build_object(field, upper(value)::text::app.country);
+                -- a cast to char(n) would cut the rest off
+                if length(value) <> 2 then
+                    raise exception using errcode = '22001';
+                end if;
+                fields := fields || jsonb_build_object(field, upper(value)::app.country);
             when 'expected_close_on' then
                 expected := 'a date such as 2026-05-31';
                 if value !~ '^\d{4}-\d{2}-\d{2}$' then
