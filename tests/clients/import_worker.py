@@ -122,12 +122,17 @@ class ImportWorker:
         """
         began = time.monotonic()
         settled = 0
+        analysed = 0
         while not self._stopping:
             answer = self._call("select app.run_import_batch(%s, %s)", self._job, self._batch)
             if not answer:
                 log.info("import %s: nothing more to do", self._job)
                 break
             settled += answer
+            if settled >= 2 * analysed:
+                # autovacuum comes a minute later, and until then a new agency is slow
+                self._call("select app.analyze_imports()")
+                analysed = settled
             log.info(
                 "import %s: %d lines, %.0f a second",
                 self._job,

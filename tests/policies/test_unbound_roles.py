@@ -59,6 +59,7 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "tenancy.team_members": READ,
         "tenancy.api_keys": READ,
         "tenancy.api_key_secrets": READ,
+        "integration.import_jobs": READ,
     },
     "gardenos_tenancy_writer": {
         "tenancy.agencies": KEEP,
@@ -104,6 +105,8 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "crm.conversations": {"select", "update"},
         "crm.calendar_events": {"select", "update"},
         "governance.suppressions": READ,
+        "integration.import_jobs": READ,
+        "integration.import_rows": {"select", "update"},
     },
     "gardenos_monitor": {},
     "gardenos_migrator": {},
@@ -193,7 +196,7 @@ LOGINS = {
     "authenticator": {"anon", "authenticated", "service_role"},
     "authenticator_ro": {"anon", "authenticated", "service_role"},
     "gardenos_app": {"authenticated"},
-    "gardenos_worker": set(),
+    "gardenos_worker": {"authenticated"},
     "gardenos_auditor": set(),
     "gardenos_monitor": {"pg_monitor"},
     "gardenos_migrator": {
