@@ -189,6 +189,9 @@ grant update (
 
 grant select, insert, update, delete on table integration.import_jobs to service_role;
 
-grant select on table integration.import_jobs to gardenos_membership_reader, gardenos_crm_writer, gardenos_auditor;
+grant select on table integration.import_jobs to
+    gardenos_membership_reader,
+    gardenos_crm_writer,
+    gardenos_auditor;
 
 grant select, update on table integration.import_jobs to gardenos_worker;

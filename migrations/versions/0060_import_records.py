@@ -19,10 +19,10 @@ depends_on = None
 def upgrade() -> None:
     execute(
         r"""
-        -- Tells the planner of the rows that an import has made. An agency that it knows nothing of looks like one with
-        -- a single contact: then the policies of addresses look their contact up by any index that begins with the
-        -- agency, and read all of them for each line. A worker calls it in a transaction of its own while an import
-        -- grows; it reads a sample, and writes wait for nothing.
+        -- Tells the planner of the rows that an import has made. An agency that it knows nothing of looks like
+        -- one with a single contact: then the policies of addresses look their contact up by any index that
+        -- begins with the agency, and read all of them for each line. A worker calls it in a transaction of its
+        -- own while an import grows; it reads a sample, and writes wait for nothing.
         --
         -- SECURITY DEFINER, as the owner: only the owner of a table analyses it.
         create or replace function app.analyze_imports()
@@ -51,8 +51,9 @@ def upgrade() -> None:
         r"""
         -- From here on this transaction of a worker writes as the owner of an import: role authenticated, and
         -- whatever the policies give that member now. For a job that is validated or running only, and only while
-        -- its owner may import; app.proof() asks again at each statement. The job stays locked until the end of the
-        -- transaction, so that it is neither stopped nor worked on by a second worker in the middle of a batch.
+        -- its owner may import; app.proof() asks again at each statement. The job stays locked until the end of
+        -- the transaction, so that it is neither stopped nor worked on by a second worker in the middle of a
+        -- batch.
         --
         -- `reset role` and app.bind_worker with the same agency lead back. SECURITY INVOKER, because a definer
         -- function cannot set a role.
@@ -150,10 +151,11 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- The way of an import: draft, validating, ready, running, done or failed, reverted. What it does stands still
-        -- once it left the draft. Only its owner starts it, in person or with a key that has no scopes: the worker will
-        -- write with all that the owner may, so an admin who could start an owner's import would write as the owner.
-        -- Whoever may change the import may stop it (running to ready) and revert it. The worker says how it ends.
+        -- The way of an import: draft, validating, ready, running, done or failed, reverted. What it does stands
+        -- still once it left the draft. Only its owner starts it, in person or with a key that has no scopes: the
+        -- worker will write with all that the owner may, so an admin who could start an owner's import would
+        -- write as the owner. Whoever may change the import may stop it (running to ready) and revert it. The
+        -- worker says how it ends.
         create or replace function app.guard_import()
         returns trigger
         language plpgsql
@@ -387,17 +389,18 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Writes lines of an import as contacts, with the rights of whoever calls, in one savepoint: all of them, or
-        -- none, and then the answer is null and the caller tries fewer. One line alone answers with its error. Only
-        -- what another line would meet too (a deadlock, a node that goes down) is raised.
+        -- Writes lines of an import as contacts, with the rights of whoever calls, in one savepoint: all of them,
+        -- or none, and then the answer is null and the caller tries fewer. One line alone answers with its error.
+        -- Only what another line would meet too (a deadlock, a node that goes down) is raised.
         --
-        -- Known is who has one of the e-mail addresses or numbers, among live contacts that the caller sees. A known
-        -- address of a contact that the caller does not see fails with 23505, as it does when typed in. "update"
-        -- changes the fields that the line fills and adds the addresses that are new; a line that changes nothing is
-        -- skipped. "create" asks nobody, so a line whose address is taken fails.
+        -- Known is who has one of the e-mail addresses or numbers, among live contacts that the caller sees. A
+        -- known address of a contact that the caller does not see fails with 23505, as it does when typed in.
+        -- "update" changes the fields that the line fills and adds the addresses that are new; a line that
+        -- changes nothing is skipped. "create" asks nobody, so a line whose address is taken fails.
         --
-        -- The lines share no key: the caller cuts them so. Addresses are asked for in one array, by index: a plan that
-        -- joins lines to contact_points would read them all as long as there are no statistics of a new agency.
+        -- The lines share no key: the caller cuts them so. Addresses are asked for in one array, by index: a plan
+        -- that joins lines to contact_points would read them all as long as there are no statistics of a new
+        -- agency.
         create or replace function app.import_contacts(dedupe app.dedupe, lines jsonb)
         returns jsonb
         language plpgsql
@@ -632,8 +635,8 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- As app.import_contacts, for deals. Nothing names a deal but its id, so every line is a new one. The company
-        -- and the contact are found by domain and e-mail address, among those that the caller sees.
+        -- As app.import_contacts, for deals. Nothing names a deal but its id, so every line is a new one. The
+        -- company and the contact are found by domain and e-mail address, among those that the caller sees.
         create or replace function app.import_deals(lines jsonb)
         returns jsonb
         language plpgsql
@@ -765,10 +768,11 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Reads one line of a file as a record, by the mapping of its job: columns of the record with values of their
-        -- types, addresses with their normalised form, and the keys by which the record may be known. The first value
-        -- that is no good is refused with the name of its field in `column`; the message repeats no value, because it
-        -- is kept when the line is erased. Empty values are left out: an import empties nothing.
+        -- Reads one line of a file as a record, by the mapping of its job: columns of the record with values of
+        -- their types, addresses with their normalised form, and the keys by which the record may be known. The
+        -- first value that is no good is refused with the name of its field in `column`; the message repeats no
+        -- value, because it is kept when the line is erased. Empty values are left out: an import empties
+        -- nothing.
         create or replace function app.import_fields(settings jsonb, raw jsonb)
         returns jsonb
         language plpgsql
@@ -1090,10 +1094,11 @@ def upgrade() -> None:
     execute(
         r"""
         -- What app.bind_import stores: the claims of an import and their seal. They name the job, not a person:
-        -- app.proof() looks up, at each statement, who owns it and whether it runs. So a worker cannot choose whom
-        -- it writes for, and an owner who was suspended writes nothing more.
+        -- app.proof() looks up, at each statement, who owns it and whether it runs. So a worker cannot choose
+        -- whom it writes for, and an owner who was suspended writes nothing more.
         --
-        -- SECURITY DEFINER: the sealer alone reads the keys. The login is session_user, which SET ROLE cannot change.
+        -- SECURITY DEFINER: the sealer alone reads the keys. The login is session_user, which SET ROLE cannot
+        -- change.
         set local role gardenos_sealer;
 
         create or replace function app.issue_import_seal(
@@ -1140,8 +1145,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Marks a line as reverted, for app.revert_import: API roles do not write lines. Only of an import that was set
-        -- to reverted, which asks for the right to change it, in the caller's agency. SECURITY DEFINER for that reason.
+        -- Marks a line as reverted, for app.revert_import: API roles do not write lines. Only of an import that
+        -- was set to reverted, which asks for the right to change it, in the caller's agency. SECURITY DEFINER
+        -- for that reason.
         set local role gardenos_crm_writer;
 
         create or replace function app.note_reverted(job_id uuid, row_no integer)
@@ -1354,8 +1360,8 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Back from app.bind_import: the transaction of the worker is its own again, bound to its agency. Nobody but
-        -- the login gardenos_worker may take that role.
+        -- Back from app.bind_import: the transaction of the worker is its own again, bound to its agency. Nobody
+        -- but the login gardenos_worker may take that role.
         create or replace function app.release_import(agency uuid)
         returns void
         language plpgsql
@@ -1381,16 +1387,21 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Undoes an import, until its revert_until: what it made is deleted (softly), what it changed gets its old
-        -- values back, addresses and links that it added go. A record that somebody changed since is left as it is and
-        -- listed, and so is one that the caller may not change: the rights are those of whoever calls.
+        -- Undoes an import, until its revert_until: what it made is deleted (softly), what it changed gets its
+        -- old values back, addresses and links that it added go. A record that somebody changed since is left as
+        -- it is and listed, and so is one that the caller may not change: the rights are those of whoever calls.
         --
-        -- It goes from the last line to the first, n at a time: {"reverted": 480, "kept": [{"row_no", "id", "reason"}],
-        -- "next": 520}. Call it again with before_row => next until that is null. Repeating a call does no harm.
+        -- It goes from the last line to the first, n at a time: {"reverted": 480, "kept": [{"row_no", "id",
+        -- "reason"}], "next": 520}. Call it again with before_row => next until that is null. Repeating a call
+        -- does no harm.
         --
-        -- Unchanged means: the row_version is what the import left behind, plus two for each later line that changed
-        -- the record and was undone already, once by the import and once by undoing it.
-        create or replace function app.revert_import(job_id uuid, before_row integer default null, n integer default 500)
+        -- Unchanged means: the row_version is what the import left behind, plus two for each later line that
+        -- changed the record and was undone already, once by the import and once by undoing it.
+        create or replace function app.revert_import(
+            job_id uuid,
+            before_row integer default null,
+            n integer default 500
+        )
         returns jsonb
         language plpgsql
         volatile
@@ -1564,22 +1575,23 @@ def upgrade() -> None:
             authenticated;
 
         comment on function app.revert_import(uuid, integer, integer) is
-        'Undoes the last n lines of an import before this one; answers how many, what was kept and why, and where to go on.';
+        'Undoes the last n lines of an import before this one; answers how many, what was kept, and where to go on.';
         """
     )
     execute(
         r"""
-        -- Works through the next n pending lines of an import and answers how many are settled; 0 when none is left or
-        -- the import does not run (any more). One transaction of a worker for each call: lines and records commit
-        -- together, so a line is done once or not at all, whoever dies, and the next worker goes on at the first
-        -- pending one.
+        -- Works through the next n pending lines of an import and answers how many are settled; 0 when none is
+        -- left or the import does not run (any more). One transaction of a worker for each call: lines and
+        -- records commit together, so a line is done once or not at all, whoever dies, and the next worker goes
+        -- on at the first pending one.
         --
-        -- Records are written as the owner of the job (app.bind_import), fifty at a time in one savepoint; what fails is
-        -- halved until the line at fault stands alone and gets its error, as if each had a savepoint of its own. Lines
-        -- that share a key are not written together: the second one must find what the first one made.
+        -- Records are written as the owner of the job (app.bind_import), fifty at a time in one savepoint; what
+        -- fails is halved until the line at fault stands alone and gets its error, as if each had a savepoint of
+        -- its own. Lines that share a key are not written together: the second one must find what the first one
+        -- made.
         --
-        -- An owner who was suspended, or may no longer import, stops the job (failed): the lines stay pending, and the
-        -- first of them says why. What is settled before that stays.
+        -- An owner who was suspended, or may no longer import, stops the job (failed): the lines stay pending,
+        -- and the first of them says why. What is settled before that stays.
         create or replace function app.run_import_batch(job_id uuid, n integer default 500)
         returns integer
         language plpgsql
@@ -1758,17 +1770,22 @@ def upgrade() -> None:
             gardenos_worker;
 
         comment on function app.run_import_batch(uuid, integer) is
-        'Works through the next n lines of a running import; answers how many are settled, 0 when there is no more to do.';
+        'Works through the next n lines of a running import; answers how many are settled, 0 at its end.';
         """
     )
     execute(
         r"""
-        -- Checks the next lines of an import before anything is written: every value against its field, with the error
-        -- by field. Answers the number of the last line that it looked at, to go on after; null when all were, and then
-        -- the import is ready. Nothing is lost when a worker goes away: it begins at 0 again and finds the same.
+        -- Checks the next lines of an import before anything is written: every value against its field, with the
+        -- error by field. Answers the number of the last line that it looked at, to go on after; null when all
+        -- were, and then the import is ready. Nothing is lost when a worker goes away: it begins at 0 again and
+        -- finds the same.
         --
         -- What only the whole agency can tell (an address that is taken, a record out of reach) the run finds.
-        create or replace function app.validate_import_batch(job_id uuid, after_row integer default 0, n integer default 1000)
+        create or replace function app.validate_import_batch(
+            job_id uuid,
+            after_row integer default 0,
+            n integer default 1000
+        )
         returns integer
         language plpgsql
         volatile
@@ -1872,7 +1889,7 @@ def upgrade() -> None:
             gardenos_worker;
 
         comment on function app.validate_import_batch(uuid, integer, integer) is
-        'Checks the next n lines of an import; answers the last one, or null when the import is ready or was stopped.';
+        'Checks the next n lines of an import; answers the last one, or null when it is ready or was stopped.';
         """
     )
     execute(

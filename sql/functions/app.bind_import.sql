@@ -1,7 +1,8 @@
 -- From here on this transaction of a worker writes as the owner of an import: role authenticated, and
 -- whatever the policies give that member now. For a job that is validated or running only, and only while
--- its owner may import; app.proof() asks again at each statement. The job stays locked until the end of the
--- transaction, so that it is neither stopped nor worked on by a second worker in the middle of a batch.
+-- its owner may import; app.proof() asks again at each statement. The job stays locked until the end of
+-- the transaction, so that it is neither stopped nor worked on by a second worker in the middle of a
+-- batch.
 --
 -- `reset role` and app.bind_worker with the same agency lead back. SECURITY INVOKER, because a definer
 -- function cannot set a role.

@@ -1,7 +1,8 @@
--- The way of an import: draft, validating, ready, running, done or failed, reverted. What it does stands still
--- once it left the draft. Only its owner starts it, in person or with a key that has no scopes: the worker will
--- write with all that the owner may, so an admin who could start an owner's import would write as the owner.
--- Whoever may change the import may stop it (running to ready) and revert it. The worker says how it ends.
+-- The way of an import: draft, validating, ready, running, done or failed, reverted. What it does stands
+-- still once it left the draft. Only its owner starts it, in person or with a key that has no scopes: the
+-- worker will write with all that the owner may, so an admin who could start an owner's import would
+-- write as the owner. Whoever may change the import may stop it (running to ready) and revert it. The
+-- worker says how it ends.
 create or replace function app.guard_import()
 returns trigger
 language plpgsql

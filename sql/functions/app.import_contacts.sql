@@ -1,14 +1,15 @@
--- Writes lines of an import as contacts, with the rights of whoever calls, in one savepoint: all of them, or
--- none, and then the answer is null and the caller tries fewer. One line alone answers with its error. Only
--- what another line would meet too (a deadlock, a node that goes down) is raised.
+-- Writes lines of an import as contacts, with the rights of whoever calls, in one savepoint: all of them,
+-- or none, and then the answer is null and the caller tries fewer. One line alone answers with its error.
+-- Only what another line would meet too (a deadlock, a node that goes down) is raised.
 --
--- Known is who has one of the e-mail addresses or numbers, among live contacts that the caller sees. A known
--- address of a contact that the caller does not see fails with 23505, as it does when typed in. "update"
--- changes the fields that the line fills and adds the addresses that are new; a line that changes nothing is
--- skipped. "create" asks nobody, so a line whose address is taken fails.
+-- Known is who has one of the e-mail addresses or numbers, among live contacts that the caller sees. A
+-- known address of a contact that the caller does not see fails with 23505, as it does when typed in.
+-- "update" changes the fields that the line fills and adds the addresses that are new; a line that
+-- changes nothing is skipped. "create" asks nobody, so a line whose address is taken fails.
 --
--- The lines share no key: the caller cuts them so. Addresses are asked for in one array, by index: a plan that
--- joins lines to contact_points would read them all as long as there are no statistics of a new agency.
+-- The lines share no key: the caller cuts them so. Addresses are asked for in one array, by index: a plan
+-- that joins lines to contact_points would read them all as long as there are no statistics of a new
+-- agency.
 create or replace function app.import_contacts(dedupe app.dedupe, lines jsonb)
 returns jsonb
 language plpgsql

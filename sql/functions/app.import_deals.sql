@@ -1,5 +1,5 @@
--- As app.import_contacts, for deals. Nothing names a deal but its id, so every line is a new one. The company
--- and the contact are found by domain and e-mail address, among those that the caller sees.
+-- As app.import_contacts, for deals. Nothing names a deal but its id, so every line is a new one. The
+-- company and the contact are found by domain and e-mail address, among those that the caller sees.
 create or replace function app.import_deals(lines jsonb)
 returns jsonb
 language plpgsql

@@ -1,7 +1,8 @@
--- Reads one line of a file as a record, by the mapping of its job: columns of the record with values of their
--- types, addresses with their normalised form, and the keys by which the record may be known. The first value
--- that is no good is refused with the name of its field in `column`; the message repeats no value, because it
--- is kept when the line is erased. Empty values are left out: an import empties nothing.
+-- Reads one line of a file as a record, by the mapping of its job: columns of the record with values of
+-- their types, addresses with their normalised form, and the keys by which the record may be known. The
+-- first value that is no good is refused with the name of its field in `column`; the message repeats no
+-- value, because it is kept when the line is erased. Empty values are left out: an import empties
+-- nothing.
 create or replace function app.import_fields(settings jsonb, raw jsonb)
 returns jsonb
 language plpgsql

@@ -1,8 +1,9 @@
 -- What app.bind_import stores: the claims of an import and their seal. They name the job, not a person:
--- app.proof() looks up, at each statement, who owns it and whether it runs. So a worker cannot choose whom
--- it writes for, and an owner who was suspended writes nothing more.
+-- app.proof() looks up, at each statement, who owns it and whether it runs. So a worker cannot choose
+-- whom it writes for, and an owner who was suspended writes nothing more.
 --
--- SECURITY DEFINER: the sealer alone reads the keys. The login is session_user, which SET ROLE cannot change.
+-- SECURITY DEFINER: the sealer alone reads the keys. The login is session_user, which SET ROLE cannot
+-- change.
 set local role gardenos_sealer;
 
 create or replace function app.issue_import_seal(

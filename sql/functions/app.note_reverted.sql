@@ -1,5 +1,6 @@
--- Marks a line as reverted, for app.revert_import: API roles do not write lines. Only of an import that was set
--- to reverted, which asks for the right to change it, in the caller's agency. SECURITY DEFINER for that reason.
+-- Marks a line as reverted, for app.revert_import: API roles do not write lines. Only of an import that
+-- was set to reverted, which asks for the right to change it, in the caller's agency. SECURITY DEFINER
+-- for that reason.
 set local role gardenos_crm_writer;
 
 create or replace function app.note_reverted(job_id uuid, row_no integer)

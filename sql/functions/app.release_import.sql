@@ -1,5 +1,5 @@
--- Back from app.bind_import: the transaction of the worker is its own again, bound to its agency. Nobody but
--- the login gardenos_worker may take that role.
+-- Back from app.bind_import: the transaction of the worker is its own again, bound to its agency. Nobody
+-- but the login gardenos_worker may take that role.
 create or replace function app.release_import(agency uuid)
 returns void
 language plpgsql

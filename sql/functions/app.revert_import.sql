@@ -1,13 +1,18 @@
--- Undoes an import, until its revert_until: what it made is deleted (softly), what it changed gets its old
--- values back, addresses and links that it added go. A record that somebody changed since is left as it is and
--- listed, and so is one that the caller may not change: the rights are those of whoever calls.
+-- Undoes an import, until its revert_until: what it made is deleted (softly), what it changed gets its
+-- old values back, addresses and links that it added go. A record that somebody changed since is left as
+-- it is and listed, and so is one that the caller may not change: the rights are those of whoever calls.
 --
--- It goes from the last line to the first, n at a time: {"reverted": 480, "kept": [{"row_no", "id", "reason"}],
--- "next": 520}. Call it again with before_row => next until that is null. Repeating a call does no harm.
+-- It goes from the last line to the first, n at a time: {"reverted": 480, "kept": [{"row_no", "id",
+-- "reason"}], "next": 520}. Call it again with before_row => next until that is null. Repeating a call
+-- does no harm.
 --
--- Unchanged means: the row_version is what the import left behind, plus two for each later line that changed
--- the record and was undone already, once by the import and once by undoing it.
-create or replace function app.revert_import(job_id uuid, before_row integer default null, n integer default 500)
+-- Unchanged means: the row_version is what the import left behind, plus two for each later line that
+-- changed the record and was undone already, once by the import and once by undoing it.
+create or replace function app.revert_import(
+    job_id uuid,
+    before_row integer default null,
+    n integer default 500
+)
 returns jsonb
 language plpgsql
 volatile
@@ -181,4 +186,4 @@ grant execute on function app.revert_import(uuid, integer, integer) to
     authenticated;
 
 comment on function app.revert_import(uuid, integer, integer) is
-'Undoes the last n lines of an import before this one; answers how many, what was kept and why, and where to go on.';
+'Undoes the last n lines of an import before this one; answers how many, what was kept, and where to go on.';

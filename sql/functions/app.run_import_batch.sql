@@ -1,14 +1,15 @@
--- Works through the next n pending lines of an import and answers how many are settled; 0 when none is left or
--- the import does not run (any more). One transaction of a worker for each call: lines and records commit
--- together, so a line is done once or not at all, whoever dies, and the next worker goes on at the first
--- pending one.
+-- Works through the next n pending lines of an import and answers how many are settled; 0 when none is
+-- left or the import does not run (any more). One transaction of a worker for each call: lines and
+-- records commit together, so a line is done once or not at all, whoever dies, and the next worker goes
+-- on at the first pending one.
 --
--- Records are written as the owner of the job (app.bind_import), fifty at a time in one savepoint; what fails is
--- halved until the line at fault stands alone and gets its error, as if each had a savepoint of its own. Lines
--- that share a key are not written together: the second one must find what the first one made.
+-- Records are written as the owner of the job (app.bind_import), fifty at a time in one savepoint; what
+-- fails is halved until the line at fault stands alone and gets its error, as if each had a savepoint of
+-- its own. Lines that share a key are not written together: the second one must find what the first one
+-- made.
 --
--- An owner who was suspended, or may no longer import, stops the job (failed): the lines stay pending, and the
--- first of them says why. What is settled before that stays.
+-- An owner who was suspended, or may no longer import, stops the job (failed): the lines stay pending,
+-- and the first of them says why. What is settled before that stays.
 create or replace function app.run_import_batch(job_id uuid, n integer default 500)
 returns integer
 language plpgsql
@@ -187,4 +188,4 @@ grant execute on function app.run_import_batch(uuid, integer) to
     gardenos_worker;
 
 comment on function app.run_import_batch(uuid, integer) is
-'Works through the next n lines of a running import; answers how many are settled, 0 when there is no more to do.';
+'Works through the next n lines of a running import; answers how many are settled, 0 at its end.';

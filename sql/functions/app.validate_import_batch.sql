@@ -1,9 +1,14 @@
--- Checks the next lines of an import before anything is written: every value against its field, with the error
--- by field. Answers the number of the last line that it looked at, to go on after; null when all were, and then
--- the import is ready. Nothing is lost when a worker goes away: it begins at 0 again and finds the same.
+-- Checks the next lines of an import before anything is written: every value against its field, with the
+-- error by field. Answers the number of the last line that it looked at, to go on after; null when all
+-- were, and then the import is ready. Nothing is lost when a worker goes away: it begins at 0 again and
+-- finds the same.
 --
 -- What only the whole agency can tell (an address that is taken, a record out of reach) the run finds.
-create or replace function app.validate_import_batch(job_id uuid, after_row integer default 0, n integer default 1000)
+create or replace function app.validate_import_batch(
+    job_id uuid,
+    after_row integer default 0,
+    n integer default 1000
+)
 returns integer
 language plpgsql
 volatile
@@ -107,4 +112,4 @@ grant execute on function app.validate_import_batch(uuid, integer, integer) to
     gardenos_worker;
 
 comment on function app.validate_import_batch(uuid, integer, integer) is
-'Checks the next n lines of an import; answers the last one, or null when the import is ready or was stopped.';
+'Checks the next n lines of an import; answers the last one, or null when it is ready or was stopped.';

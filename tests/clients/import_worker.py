@@ -162,7 +162,7 @@ class ImportWorker:
             except PASSING as error:
                 if time.monotonic() > deadline:
                     raise
-                log.warning("import %s: %s; trying again", self._job, str(error).strip())
+                log.warning("import %s: %s; trying again", self._job, str(error).partition("\n")[0])
                 self.close()
                 time.sleep(0.2)
 

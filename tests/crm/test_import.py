@@ -5,7 +5,7 @@ A worker is the reference one, as its login; lines are what a file has, everythi
 
 import random
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
@@ -18,6 +18,7 @@ from tests.audit.trail import Office, Person
 from tests.clients.import_worker import ImportWorker
 from tests.crm.desk import Desk
 from tests.policies.access import Row
+from tests.policies.broken import function
 
 PEOPLE = {
     "Name": "full_name",
@@ -722,6 +723,18 @@ def test_reverting_ends_with_its_date(desk: Desk) -> None:
     assert desk.refused(REVERT, job.job) == "23514"
 
 
+def test_reverting_that_began_ends_with_its_date_too(desk: Desk) -> None:
+    job = Import(desk, [PERSON, {"Name": "Al"}])
+    job.run()
+    desk.do("select app.revert_import(%s, null, 1)", job.job)
+    desk.office.serve(
+        "update integration.import_jobs set revert_until = now() - interval '1 s' where id = %s",
+        job.job,
+    )
+    assert desk.refused(REVERT, job.job) == "23514"
+    assert statuses(job.lines()) == ["created", "reverted"]
+
+
 def test_a_running_import_is_stopped_before_it_is_reverted(desk: Desk) -> None:
     job = Import(desk, [PERSON])
     job.start()
@@ -754,3 +767,85 @@ def test_the_known_are_found_by_index_without_statistics(desk: Desk) -> None:
         )
     assert "contact_points_value_norm" in plan
     assert "Seq Scan on contact_points" not in plan
+
+
+# --- seen red: each guard taken away, and the test that must notice
+
+
+@contextmanager
+def broken(desk: Desk, name: str, old: str, new: str) -> Iterator[None]:
+    """The database with one piece of a function changed, for the block."""
+    with desk.office.database.connect() as superuser:
+        superuser.execute(function(name, old, new).encode())
+    try:
+        yield
+    finally:
+        with desk.office.database.connect() as superuser:
+            superuser.execute(function(name, old, old).encode())
+
+
+MUTANTS: list[tuple[str, str, str, Callable[[Desk], None]]] = [
+    (
+        "app.proof",
+        "and j.status in ('validating', 'running')",
+        "",
+        test_a_worker_is_nobody_without_a_running_import,
+    ),
+    (
+        "app.check_suppression",
+        " and session_user <> 'gardenos_worker'",
+        "",
+        test_the_erased_stay_out,
+    ),
+    (
+        "app.guard_import",
+        "proof.membership_id is distinct from old.owner_id",
+        "false",
+        test_only_its_owner_starts_an_import,
+    ),
+    (
+        "app.guard_import",
+        "current_user = 'authenticated' and new.status <> 'draft'",
+        "false",
+        test_an_import_begins_as_a_draft,
+    ),
+    (
+        "app.import_contacts",
+        "and p.deleted_at is null\n           and not p.is_shared",
+        "",
+        test_the_deleted_are_not_known,
+    ),
+    ("app.import_contacts", "dedupe = 'skip'", "false", test_skip_leaves_the_known_as_they_are),
+    (
+        "app.revert_import",
+        "and r.row_version = version",
+        "",
+        test_what_somebody_changed_since_is_kept_and_listed,
+    ),
+    ("app.revert_import", "+ 2 * (", "+ 0 * (", test_reverting_leaves_no_trace),
+    (
+        "app.revert_import",
+        "now() > job.revert_until",
+        "false",
+        test_reverting_that_began_ends_with_its_date_too,
+    ),
+    (
+        "app.guard_import",
+        "now() > old.revert_until",
+        "false",
+        test_reverting_ends_with_its_date,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "test"), MUTANTS, ids=[f"{one[0]}: {one[1]}"[:50] for one in MUTANTS]
+)
+def test_a_guard_that_is_taken_away_is_noticed(
+    desk: Desk, name: str, old: str, new: str, test: Callable[[Desk], None]
+) -> None:
+    with (
+        broken(desk, name, old, new),
+        pytest.raises((AssertionError, psycopg.Error, pytest.fail.Exception)),
+    ):
+        test(desk)
