@@ -4259,7 +4259,7 @@ $$;
 
 ALTER FUNCTION app.revert_import(job_id uuid, before_row integer, n integer) OWNER TO gardenos_owner;
 
-COMMENT ON FUNCTION app.revert_import(job_id uuid, before_row integer, n integer) IS 'Undoes the last n lines of an import before this one; answers how many, what was kept and why, and where to go on.';
+COMMENT ON FUNCTION app.revert_import(job_id uuid, before_row integer, n integer) IS 'Undoes the last n lines of an import before this one; answers how many, what was kept, and where to go on.';
 
 CREATE FUNCTION app.role_rank(role app.agency_role) RETURNS integer
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -4484,7 +4484,7 @@ $_$;
 
 ALTER FUNCTION app.run_import_batch(job_id uuid, n integer) OWNER TO gardenos_owner;
 
-COMMENT ON FUNCTION app.run_import_batch(job_id uuid, n integer) IS 'Works through the next n lines of a running import; answers how many are settled, 0 when there is no more to do.';
+COMMENT ON FUNCTION app.run_import_batch(job_id uuid, n integer) IS 'Works through the next n lines of a running import; answers how many are settled, 0 at its end.';
 
 CREATE FUNCTION app.seal_is_valid(claims text, seal text) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -4886,7 +4886,7 @@ $$;
 
 ALTER FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) OWNER TO gardenos_owner;
 
-COMMENT ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) IS 'Checks the next n lines of an import; answers the last one, or null when the import is ready or was stopped.';
+COMMENT ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) IS 'Checks the next n lines of an import; answers the last one, or null when it is ready or was stopped.';
 
 CREATE FUNCTION audit.activity(actor uuid DEFAULT NULL::uuid, in_table text DEFAULT NULL::text, of_op app.audit_op DEFAULT NULL::app.audit_op, since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, before uuid DEFAULT NULL::uuid, page_size integer DEFAULT 50, agency uuid DEFAULT NULL::uuid) RETURNS TABLE(id uuid, at timestamp with time zone, actor_kind app.actor_kind, actor_user_id uuid, actor_name text, on_behalf_of_id uuid, on_behalf_of_name text, api_key_id uuid, agency_role text, op app.audit_op, table_name text, record_id uuid, changed text[], request_id text, ip inet)
     LANGUAGE plpgsql STABLE

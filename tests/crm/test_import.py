@@ -5,7 +5,7 @@ A worker is the reference one, as its login; lines are what a file has, everythi
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
@@ -52,7 +52,7 @@ class Import:
     def __init__(
         self,
         desk: Desk,
-        lines: list[Mapping[str, str]],
+        lines: Sequence[Mapping[str, str]],
         *,
         mapping: Mapping[str, str] | None = None,
         entity: str = "contact",
