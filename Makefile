@@ -8,7 +8,7 @@ EMBEDDED := $(PYTHON) -m migrations.embedded
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upgrade bootstrap demo test chaos programs test-rules test-failover test-policies lint mutants record drift seed check-seed url psql stop clean
+.PHONY: help venv upgrade bootstrap demo test chaos people programs test-rules test-failover test-policies lint mutants record drift seed check-seed url psql stop clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -59,6 +59,9 @@ test-policies: $(READY) ## the policies, on your cluster: make test-policies CLU
 
 chaos: $(READY) ## all faults at random: make chaos MINUTES=20 SEED=7
 	@$(PYTHON) -m tests.failover.chaos --minutes $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED))
+
+people: $(READY) ## people act at random, model against database: make people STEPS=50000 SEED=7
+	@$(PYTHON) -m tests.people --steps $(or $(STEPS),50000) $(if $(SEED),--seed $(SEED))
 
 programs: $(READY) ## etcd, HAProxy and iptables from Debian, when they are missing
 	@$(PYTHON) -m tests.cluster programs

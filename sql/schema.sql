@@ -1435,8 +1435,12 @@ CREATE FUNCTION app.default_team_id() RETURNS uuid
     AS $$
 begin
     return (
-        select m.default_team_id
+        select t.id
           from tenancy.memberships as m
+          join tenancy.teams as t
+            on t.agency_id = m.agency_id
+           and t.id = m.default_team_id
+           and t.deleted_at is null
          where m.agency_id = app.agency_id()
            and m.id = app.membership_id()
     );
@@ -1543,7 +1547,8 @@ begin
             when 'tenancy.memberships' then exists (
                 select 1 from tenancy.memberships as t where t.agency_id = place and t.id = target
             )
-            when 'tenancy.teams' then exists (
+            -- the default is no choice of the writer, whose key may not read teams
+            when 'tenancy.teams' then target = app.default_team_id() or exists (
                 select 1 from tenancy.teams as t where t.agency_id = place and t.id = target
             )
             -- a client reads no contact, and is one
@@ -3620,6 +3625,7 @@ CREATE FUNCTION app.note_participants() RETURNS trigger
     AS $$
 declare
     place crm.participants;
+    noted uuid[];
     members uuid[];
 begin
     if tg_op = 'DELETE' then
@@ -3628,36 +3634,48 @@ begin
         place := new;
     end if;
     if place.conversation_id is not null then
-        perform 1
-           from crm.conversations as c
-          where c.agency_id = place.agency_id
-            and c.id = place.conversation_id
-            for no key update;
+        select c.participant_ids
+          into noted
+          from crm.conversations as c
+         where c.agency_id = place.agency_id
+           and c.id = place.conversation_id
+           for no key update;
+        members := array(
+            select p.membership_id
+              from crm.participants as p
+             where p.agency_id = place.agency_id
+               and p.conversation_id = place.conversation_id
+               and p.membership_id is not null
+             order by p.membership_id
+        );
+        if noted <> members then
+            update crm.conversations as c
+               set participant_ids = members
+             where c.agency_id = place.agency_id
+               and c.id = place.conversation_id;
+        end if;
     else
-        perform 1
-           from crm.calendar_events as e
-          where e.agency_id = place.agency_id
-            and e.id = place.calendar_event_id
-            for no key update;
+        select e.participant_ids
+          into noted
+          from crm.calendar_events as e
+         where e.agency_id = place.agency_id
+           and e.id = place.calendar_event_id
+           for no key update;
+        members := array(
+            select p.membership_id
+              from crm.participants as p
+             where p.agency_id = place.agency_id
+               and p.calendar_event_id = place.calendar_event_id
+               and p.membership_id is not null
+             order by p.membership_id
+        );
+        if noted <> members then
+            update crm.calendar_events as e
+               set participant_ids = members
+             where e.agency_id = place.agency_id
+               and e.id = place.calendar_event_id;
+        end if;
     end if;
-    members := array(
-        select p.membership_id
-          from crm.participants as p
-         where p.agency_id = place.agency_id
-           and (p.conversation_id = place.conversation_id or p.calendar_event_id = place.calendar_event_id)
-           and p.membership_id is not null
-         order by p.membership_id
-    );
-    update crm.conversations as c
-       set participant_ids = members
-     where c.agency_id = place.agency_id
-       and c.id = place.conversation_id
-       and c.participant_ids <> members;
-    update crm.calendar_events as e
-       set participant_ids = members
-     where e.agency_id = place.agency_id
-       and e.id = place.calendar_event_id
-       and e.participant_ids <> members;
     return null;
 end;
 $$;
@@ -18705,23 +18723,23 @@ CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON crm.consents FOR EACH RO
 
 CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON crm.deal_stage_history FOR EACH ROW EXECUTE FUNCTION app.forbid_change('cascade', 'left_at');
 
-CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF type_id, contact_id, company_id, deal_id ON crm.activities FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('type_id', 'crm.lookup_values', 'contact_id', 'crm.contacts', 'company_id', 'crm.companies', 'deal_id', 'crm.deals');
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF type_id, contact_id, company_id, deal_id, team_id ON crm.activities FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('type_id', 'crm.lookup_values', 'contact_id', 'crm.contacts', 'company_id', 'crm.companies', 'deal_id', 'crm.deals', 'team_id', 'tenancy.teams');
 
-CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF company_id, deal_id ON crm.calendar_events FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('company_id', 'crm.companies', 'deal_id', 'crm.deals');
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF company_id, deal_id, team_id ON crm.calendar_events FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('company_id', 'crm.companies', 'deal_id', 'crm.deals', 'team_id', 'tenancy.teams');
 
-CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF industry_id ON crm.companies FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('industry_id', 'crm.lookup_values');
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF industry_id, team_id ON crm.companies FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('industry_id', 'crm.lookup_values', 'team_id', 'tenancy.teams');
 
 CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF company_id ON crm.contact_companies FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('company_id', 'crm.companies');
 
-CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF lifecycle_id, source_id ON crm.contacts FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('lifecycle_id', 'crm.lookup_values', 'source_id', 'crm.lookup_values');
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF lifecycle_id, source_id, team_id ON crm.contacts FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('lifecycle_id', 'crm.lookup_values', 'source_id', 'crm.lookup_values', 'team_id', 'tenancy.teams');
 
-CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF contact_id, deal_id ON crm.conversations FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('contact_id', 'crm.contacts', 'deal_id', 'crm.deals');
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF contact_id, deal_id, team_id ON crm.conversations FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('contact_id', 'crm.contacts', 'deal_id', 'crm.deals', 'team_id', 'tenancy.teams');
 
 CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF contact_id ON crm.deal_contacts FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('contact_id', 'crm.contacts');
 
 CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF product_id ON crm.deal_line_items FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('product_id', 'crm.products');
 
-CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF pipeline_id, company_id, primary_contact_id, lost_reason_id, source_id ON crm.deals FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('pipeline_id', 'crm.pipelines', 'company_id', 'crm.companies', 'primary_contact_id', 'crm.contacts', 'lost_reason_id', 'crm.lookup_values', 'source_id', 'crm.lookup_values');
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF pipeline_id, company_id, primary_contact_id, lost_reason_id, source_id, team_id ON crm.deals FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('pipeline_id', 'crm.pipelines', 'company_id', 'crm.companies', 'primary_contact_id', 'crm.contacts', 'lost_reason_id', 'crm.lookup_values', 'source_id', 'crm.lookup_values', 'team_id', 'tenancy.teams');
 
 CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF membership_id, contact_id ON crm.participants FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('membership_id', 'tenancy.memberships', 'contact_id', 'crm.contacts');
 
@@ -19086,6 +19104,8 @@ CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON tenancy.user_identities FOR
 CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON tenancy.users FOR EACH ROW WHEN (((old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at))) EXECUTE FUNCTION app.forbid_agency_change();
 
 CREATE TRIGGER forbid_delete BEFORE DELETE ON tenancy.memberships FOR EACH ROW EXECUTE FUNCTION app.forbid_delete();
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF parent_team_id ON tenancy.teams FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('parent_team_id', 'tenancy.teams');
 
 CREATE TRIGGER guard BEFORE UPDATE ON tenancy.api_keys FOR EACH ROW EXECUTE FUNCTION app.guard_api_key();
 

@@ -269,8 +269,8 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- The team of new records of the writer. SECURITY DEFINER: a key may be allowed to make records and not to
-        -- read memberships.
+        -- The team of new records of the writer, while there is such a team. SECURITY DEFINER: a key may be allowed
+        -- to make records and not to read memberships.
         set local role gardenos_membership_reader;
 
         create or replace function app.default_team_id()
@@ -283,8 +283,12 @@ def upgrade() -> None:
         as $function$
         begin
             return (
-                select m.default_team_id
+                select t.id
                   from tenancy.memberships as m
+                  join tenancy.teams as t
+                    on t.agency_id = m.agency_id
+                   and t.id = m.default_team_id
+                   and t.deleted_at is null
                  where m.agency_id = app.agency_id()
                    and m.id = app.membership_id()
             );
@@ -1039,6 +1043,7 @@ def upgrade() -> None:
         as $function$
         declare
             place crm.participants;
+            noted uuid[];
             members uuid[];
         begin
             if tg_op = 'DELETE' then
@@ -1047,36 +1052,48 @@ def upgrade() -> None:
                 place := new;
             end if;
             if place.conversation_id is not null then
-                perform 1
-                   from crm.conversations as c
-                  where c.agency_id = place.agency_id
-                    and c.id = place.conversation_id
-                    for no key update;
+                select c.participant_ids
+                  into noted
+                  from crm.conversations as c
+                 where c.agency_id = place.agency_id
+                   and c.id = place.conversation_id
+                   for no key update;
+                members := array(
+                    select p.membership_id
+                      from crm.participants as p
+                     where p.agency_id = place.agency_id
+                       and p.conversation_id = place.conversation_id
+                       and p.membership_id is not null
+                     order by p.membership_id
+                );
+                if noted <> members then
+                    update crm.conversations as c
+                       set participant_ids = members
+                     where c.agency_id = place.agency_id
+                       and c.id = place.conversation_id;
+                end if;
             else
-                perform 1
-                   from crm.calendar_events as e
-                  where e.agency_id = place.agency_id
-                    and e.id = place.calendar_event_id
-                    for no key update;
+                select e.participant_ids
+                  into noted
+                  from crm.calendar_events as e
+                 where e.agency_id = place.agency_id
+                   and e.id = place.calendar_event_id
+                   for no key update;
+                members := array(
+                    select p.membership_id
+                      from crm.participants as p
+                     where p.agency_id = place.agency_id
+                       and p.calendar_event_id = place.calendar_event_id
+                       and p.membership_id is not null
+                     order by p.membership_id
+                );
+                if noted <> members then
+                    update crm.calendar_events as e
+                       set participant_ids = members
+                     where e.agency_id = place.agency_id
+                       and e.id = place.calendar_event_id;
+                end if;
             end if;
-            members := array(
-                select p.membership_id
-                  from crm.participants as p
-                 where p.agency_id = place.agency_id
-                   and (p.conversation_id = place.conversation_id or p.calendar_event_id = place.calendar_event_id)
-                   and p.membership_id is not null
-                 order by p.membership_id
-            );
-            update crm.conversations as c
-               set participant_ids = members
-             where c.agency_id = place.agency_id
-               and c.id = place.conversation_id
-               and c.participant_ids <> members;
-            update crm.calendar_events as e
-               set participant_ids = members
-             where e.agency_id = place.agency_id
-               and e.id = place.calendar_event_id
-               and e.participant_ids <> members;
             return null;
         end;
         $function$;

@@ -2,7 +2,8 @@
 
 Reason:    the rules of one row, and the trail of its changes; what the narrow role of the triggers
            needs of the tables.
-Locks:     ShareRowExclusive on each table of the three schemas, AccessExclusive where a policy is new.
+Locks:     ShareRowExclusive on tenancy.teams and each table of the three schemas, AccessExclusive where
+           a policy is new.
 Duration:  milliseconds.
 Way back:  drops the triggers; rows stay as they are, and changes are not recorded any more.
 """
@@ -81,7 +82,8 @@ def upgrade() -> None:
             type_id,
             contact_id,
             company_id,
-            deal_id
+            deal_id,
+            team_id
         on crm.activities
         for each row
         when (
@@ -91,7 +93,8 @@ def upgrade() -> None:
             'type_id', 'crm.lookup_values',
             'contact_id', 'crm.contacts',
             'company_id', 'crm.companies',
-            'deal_id', 'crm.deals'
+            'deal_id', 'crm.deals',
+            'team_id', 'tenancy.teams'
         );
 
         create or replace trigger guard_agent
@@ -170,13 +173,18 @@ def upgrade() -> None:
         create or replace trigger forbid_hidden_links
         after insert or update of
             company_id,
-            deal_id
+            deal_id,
+            team_id
         on crm.calendar_events
         for each row
         when (
             current_user = 'authenticated'
         )
-        execute function app.forbid_hidden_links('company_id', 'crm.companies', 'deal_id', 'crm.deals');
+        execute function app.forbid_hidden_links(
+            'company_id', 'crm.companies',
+            'deal_id', 'crm.deals',
+            'team_id', 'tenancy.teams'
+        );
 
         create or replace trigger guard_agent
         before update on crm.calendar_events
@@ -322,12 +330,18 @@ def upgrade() -> None:
         execute function app.forbid_agency_change();
 
         create or replace trigger forbid_hidden_links
-        after insert or update of industry_id on crm.companies
+        after insert or update of
+            industry_id,
+            team_id
+        on crm.companies
         for each row
         when (
             current_user = 'authenticated'
         )
-        execute function app.forbid_hidden_links('industry_id', 'crm.lookup_values');
+        execute function app.forbid_hidden_links(
+            'industry_id', 'crm.lookup_values',
+            'team_id', 'tenancy.teams'
+        );
 
         create or replace trigger guard_agent
         before update on crm.companies
@@ -604,7 +618,8 @@ def upgrade() -> None:
         create or replace trigger forbid_hidden_links
         after insert or update of
             lifecycle_id,
-            source_id
+            source_id,
+            team_id
         on crm.contacts
         for each row
         when (
@@ -612,7 +627,8 @@ def upgrade() -> None:
         )
         execute function app.forbid_hidden_links(
             'lifecycle_id', 'crm.lookup_values',
-            'source_id', 'crm.lookup_values'
+            'source_id', 'crm.lookup_values',
+            'team_id', 'tenancy.teams'
         );
 
         create or replace trigger guard_agent
@@ -699,13 +715,18 @@ def upgrade() -> None:
         create or replace trigger forbid_hidden_links
         after insert or update of
             contact_id,
-            deal_id
+            deal_id,
+            team_id
         on crm.conversations
         for each row
         when (
             current_user = 'authenticated'
         )
-        execute function app.forbid_hidden_links('contact_id', 'crm.contacts', 'deal_id', 'crm.deals');
+        execute function app.forbid_hidden_links(
+            'contact_id', 'crm.contacts',
+            'deal_id', 'crm.deals',
+            'team_id', 'tenancy.teams'
+        );
 
         create or replace trigger guard_agent
         before update on crm.conversations
@@ -1077,7 +1098,8 @@ def upgrade() -> None:
             company_id,
             primary_contact_id,
             lost_reason_id,
-            source_id
+            source_id,
+            team_id
         on crm.deals
         for each row
         when (
@@ -1088,7 +1110,8 @@ def upgrade() -> None:
             'company_id', 'crm.companies',
             'primary_contact_id', 'crm.contacts',
             'lost_reason_id', 'crm.lookup_values',
-            'source_id', 'crm.lookup_values'
+            'source_id', 'crm.lookup_values',
+            'team_id', 'tenancy.teams'
         );
 
         create or replace trigger guard_agent
@@ -2214,6 +2237,14 @@ def upgrade() -> None:
             or old.id is distinct from new.id
         )
         execute function app.forbid_agency_change();
+
+        create or replace trigger forbid_hidden_links
+        after insert or update of parent_team_id on tenancy.teams
+        for each row
+        when (
+            current_user = 'authenticated'
+        )
+        execute function app.forbid_hidden_links('parent_team_id', 'tenancy.teams');
         """
     )
 
@@ -2221,6 +2252,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     execute(
         r"""
+        drop trigger forbid_hidden_links on tenancy.teams;
+
         drop trigger forbid_agency_change on integration.webhook_secrets;
 
         drop trigger audit_update on integration.webhook_secrets;

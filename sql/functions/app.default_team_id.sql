@@ -1,5 +1,5 @@
--- The team of new records of the writer. SECURITY DEFINER: a key may be allowed to make records and not to
--- read memberships.
+-- The team of new records of the writer, while there is such a team. SECURITY DEFINER: a key may be allowed
+-- to make records and not to read memberships.
 set local role gardenos_membership_reader;
 
 create or replace function app.default_team_id()
@@ -12,8 +12,12 @@ set search_path = pg_catalog, pg_temp
 as $function$
 begin
     return (
-        select m.default_team_id
+        select t.id
           from tenancy.memberships as m
+          join tenancy.teams as t
+            on t.agency_id = m.agency_id
+           and t.id = m.default_team_id
+           and t.deleted_at is null
          where m.agency_id = app.agency_id()
            and m.id = app.membership_id()
     );

@@ -27,7 +27,8 @@ begin
             when 'tenancy.memberships' then exists (
                 select 1 from tenancy.memberships as t where t.agency_id = place and t.id = target
             )
-            when 'tenancy.teams' then exists (
+            -- the default is no choice of the writer, whose key may not read teams
+            when 'tenancy.teams' then target = app.default_team_id() or exists (
                 select 1 from tenancy.teams as t where t.agency_id = place and t.id = target
             )
             -- a client reads no contact, and is one

@@ -13,6 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     place crm.participants;
+    noted uuid[];
     members uuid[];
 begin
     if tg_op = 'DELETE' then
@@ -21,36 +22,48 @@ begin
         place := new;
     end if;
     if place.conversation_id is not null then
-        perform 1
-           from crm.conversations as c
-          where c.agency_id = place.agency_id
-            and c.id = place.conversation_id
-            for no key update;
+        select c.participant_ids
+          into noted
+          from crm.conversations as c
+         where c.agency_id = place.agency_id
+           and c.id = place.conversation_id
+           for no key update;
+        members := array(
+            select p.membership_id
+              from crm.participants as p
+             where p.agency_id = place.agency_id
+               and p.conversation_id = place.conversation_id
+               and p.membership_id is not null
+             order by p.membership_id
+        );
+        if noted <> members then
+            update crm.conversations as c
+               set participant_ids = members
+             where c.agency_id = place.agency_id
+               and c.id = place.conversation_id;
+        end if;
     else
-        perform 1
-           from crm.calendar_events as e
-          where e.agency_id = place.agency_id
-            and e.id = place.calendar_event_id
-            for no key update;
+        select e.participant_ids
+          into noted
+          from crm.calendar_events as e
+         where e.agency_id = place.agency_id
+           and e.id = place.calendar_event_id
+           for no key update;
+        members := array(
+            select p.membership_id
+              from crm.participants as p
+             where p.agency_id = place.agency_id
+               and p.calendar_event_id = place.calendar_event_id
+               and p.membership_id is not null
+             order by p.membership_id
+        );
+        if noted <> members then
+            update crm.calendar_events as e
+               set participant_ids = members
+             where e.agency_id = place.agency_id
+               and e.id = place.calendar_event_id;
+        end if;
     end if;
-    members := array(
-        select p.membership_id
-          from crm.participants as p
-         where p.agency_id = place.agency_id
-           and (p.conversation_id = place.conversation_id or p.calendar_event_id = place.calendar_event_id)
-           and p.membership_id is not null
-         order by p.membership_id
-    );
-    update crm.conversations as c
-       set participant_ids = members
-     where c.agency_id = place.agency_id
-       and c.id = place.conversation_id
-       and c.participant_ids <> members;
-    update crm.calendar_events as e
-       set participant_ids = members
-     where e.agency_id = place.agency_id
-       and e.id = place.calendar_event_id
-       and e.participant_ids <> members;
     return null;
 end;
 $function$;

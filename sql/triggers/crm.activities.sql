@@ -39,7 +39,8 @@ after insert or update of
     type_id,
     contact_id,
     company_id,
-    deal_id
+    deal_id,
+    team_id
 on crm.activities
 for each row
 when (
@@ -49,7 +50,8 @@ execute function app.forbid_hidden_links(
     'type_id', 'crm.lookup_values',
     'contact_id', 'crm.contacts',
     'company_id', 'crm.companies',
-    'deal_id', 'crm.deals'
+    'deal_id', 'crm.deals',
+    'team_id', 'tenancy.teams'
 );
 
 create or replace trigger guard_agent

@@ -29,13 +29,18 @@ execute function app.forbid_agency_change();
 create or replace trigger forbid_hidden_links
 after insert or update of
     company_id,
-    deal_id
+    deal_id,
+    team_id
 on crm.calendar_events
 for each row
 when (
     current_user = 'authenticated'
 )
-execute function app.forbid_hidden_links('company_id', 'crm.companies', 'deal_id', 'crm.deals');
+execute function app.forbid_hidden_links(
+    'company_id', 'crm.companies',
+    'deal_id', 'crm.deals',
+    'team_id', 'tenancy.teams'
+);
 
 create or replace trigger guard_agent
 before update on crm.calendar_events

@@ -48,12 +48,18 @@ when (
 execute function app.forbid_agency_change();
 
 create or replace trigger forbid_hidden_links
-after insert or update of industry_id on crm.companies
+after insert or update of
+    industry_id,
+    team_id
+on crm.companies
 for each row
 when (
     current_user = 'authenticated'
 )
-execute function app.forbid_hidden_links('industry_id', 'crm.lookup_values');
+execute function app.forbid_hidden_links(
+    'industry_id', 'crm.lookup_values',
+    'team_id', 'tenancy.teams'
+);
 
 create or replace trigger guard_agent
 before update on crm.companies

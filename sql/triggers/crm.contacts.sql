@@ -63,7 +63,8 @@ execute function app.forbid_agency_change();
 create or replace trigger forbid_hidden_links
 after insert or update of
     lifecycle_id,
-    source_id
+    source_id,
+    team_id
 on crm.contacts
 for each row
 when (
@@ -71,7 +72,8 @@ when (
 )
 execute function app.forbid_hidden_links(
     'lifecycle_id', 'crm.lookup_values',
-    'source_id', 'crm.lookup_values'
+    'source_id', 'crm.lookup_values',
+    'team_id', 'tenancy.teams'
 );
 
 create or replace trigger guard_agent

@@ -29,13 +29,18 @@ execute function app.forbid_agency_change();
 create or replace trigger forbid_hidden_links
 after insert or update of
     contact_id,
-    deal_id
+    deal_id,
+    team_id
 on crm.conversations
 for each row
 when (
     current_user = 'authenticated'
 )
-execute function app.forbid_hidden_links('contact_id', 'crm.contacts', 'deal_id', 'crm.deals');
+execute function app.forbid_hidden_links(
+    'contact_id', 'crm.contacts',
+    'deal_id', 'crm.deals',
+    'team_id', 'tenancy.teams'
+);
 
 create or replace trigger guard_agent
 before update on crm.conversations

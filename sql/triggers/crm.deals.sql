@@ -57,7 +57,8 @@ after insert or update of
     company_id,
     primary_contact_id,
     lost_reason_id,
-    source_id
+    source_id,
+    team_id
 on crm.deals
 for each row
 when (
@@ -68,7 +69,8 @@ execute function app.forbid_hidden_links(
     'company_id', 'crm.companies',
     'primary_contact_id', 'crm.contacts',
     'lost_reason_id', 'crm.lookup_values',
-    'source_id', 'crm.lookup_values'
+    'source_id', 'crm.lookup_values',
+    'team_id', 'tenancy.teams'
 );
 
 create or replace trigger guard_agent

@@ -18,6 +18,14 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of parent_team_id on tenancy.teams
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links('parent_team_id', 'tenancy.teams');
+
 create or replace trigger stamp
 before insert or update on tenancy.teams
 for each row

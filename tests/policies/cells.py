@@ -119,7 +119,9 @@ def where_keys(table: str, keys: Iterable[Key], *, but: bool = False) -> tuple[s
     chosen = list(keys)
     if not chosen:
         return ("true" if but else "false"), []
-    arrays = ", ".join(["%s"] * len(columns))
+    arrays = ", ".join(
+        "%s::text[]" if isinstance(value, str) else "%s::uuid[]" for value in chosen[0]
+    )
     return (
         f"({', '.join(columns)}) {'not in' if but else 'in'} (select * from unnest({arrays}))",
         [list(values) for values in zip(*chosen, strict=True)],

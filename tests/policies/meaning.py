@@ -148,12 +148,16 @@ OWN: dict[str, Callable[[Row, Me], bool]] = {
 
 # reading, and pointing to, something else than the parent: both ends must be readable (7.10)
 LINKS: dict[str, dict[str, str]] = {
+    "tenancy.teams": {"parent_team_id": "tenancy.teams"},
+    "crm.companies": {"team_id": "tenancy.teams"},
+    "crm.contacts": {"team_id": "tenancy.teams"},
     "crm.contact_companies": {"company_id": "crm.companies"},
     "crm.record_tags": {"tag_id": "crm.tags"},
-    "crm.deals": {"pipeline_id": "crm.pipelines"},
+    "crm.deals": {"pipeline_id": "crm.pipelines", "team_id": "tenancy.teams"},
     "crm.deal_contacts": {"contact_id": "crm.contacts"},
-    "crm.activities": {"contact_id": "crm.contacts"},
-    "crm.conversations": {"contact_id": "crm.contacts"},
+    "crm.activities": {"contact_id": "crm.contacts", "team_id": "tenancy.teams"},
+    "crm.conversations": {"contact_id": "crm.contacts", "team_id": "tenancy.teams"},
+    "crm.calendar_events": {"team_id": "tenancy.teams"},
     "crm.pipeline_stages": {"pipeline_id": "crm.pipelines"},
     "crm.saved_views": {"team_id": "tenancy.teams"},
 }
@@ -374,7 +378,8 @@ def may(matrix: Matrix, table: str, command: Command, row: Row, me: Me) -> bool:
 def points_to_hidden(matrix: Matrix, table: str, row: Row, me: Me) -> bool:
     """Whether a new row names a record that I cannot read, other than my own contact."""
     for column, target in LINKS.get(table, {}).items():
-        if target == "tenancy.teams" or row.get(column) is None or about_me(row, me):
+        myself = target == "crm.contacts" and row.get(column) == me.contact_id
+        if row.get(column) is None or myself:
             continue
         there = me.find(target, row[column])
         if there is not None and not sees(matrix, target, there, me):
@@ -421,5 +426,5 @@ def with_rows(rows: Mapping[str, list[dict[str, Any]]]) -> Rows:
     return {
         table: {(row["agency_id"], row["id"]): row for row in found if "agency_id" in row}
         for table, found in rows.items()
-        if table.startswith(("crm.", "integration.", "governance."))
+        if table == "tenancy.teams" or table.startswith(("crm.", "integration.", "governance."))
     }

@@ -384,3 +384,19 @@ def test_no_policy_asks_itself(stage: Stage, user: str) -> None:
         " and has_table_privilege(c.oid, 'select')"
     ):
         stage.rows(f"select 1 from {table} limit 1")
+
+
+def test_a_deleted_team_is_given_no_more_records(stage: Stage) -> None:
+    """By those who read it no more; and as a default it is none."""
+    gone = make(stage, "tenancy.teams", name="Gone")
+    row = contact(stage, owner_id=me("mel"))
+    stage.service().run("update tenancy.teams set deleted_at = now() where id = %s", gone)
+    stage.service().run(
+        "update tenancy.memberships set default_team_id = %s where id = %s", gone, me("mel")
+    )
+    stage.become("mel")
+    with stage.refused("42501"):
+        stage.run("update crm.contacts set team_id = %s where id = %s", gone, row)
+    stage.run("insert into crm.contacts (full_name) values ('New')")
+    assert stage.rows("select team_id from crm.contacts where full_name = 'New'") == [None]
+    assert stage.become("ann").run("update crm.contacts set team_id = %s", gone) > 0
