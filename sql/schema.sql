@@ -851,7 +851,6 @@ CREATE FUNCTION app.check_custom() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-    proof record := app.proof();
     before jsonb := case when tg_op = 'UPDATE' then old.custom else '{}' end;
     found record;
     fault text;
@@ -888,7 +887,9 @@ begin
                 column = 'custom',
                 hint = 'The fields are in crm.custom_field_defs. A field without a value is left out.';
         end if;
-        if proof.is_person is false and not found.agent_writable and found.value is distinct from before -> found.key then
+        if not found.agent_writable
+            and found.value is distinct from before -> found.key
+            and (select p.is_person from app.proof() as p) is false then
             raise exception 'custom: "%" is not written by agents.', found.key
                 using errcode = '42501';
         end if;
@@ -1013,10 +1014,9 @@ CREATE FUNCTION app.check_suppression() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-declare
-    proof record := app.proof();
 begin
-    if proof.is_person and proof.api_key_id is null and session_user <> 'gardenos_worker' then
+    if session_user <> 'gardenos_worker'
+        and (select p.is_person and p.api_key_id is null from app.proof() as p) then
         return null;
     end if;
     if exists (
@@ -1403,9 +1403,11 @@ CREATE FUNCTION app.default_owner() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+    proof record := app.proof();
 begin
-    if app.agency_role() <> 'client' then
-        new.owner_id := app.membership_id();
+    if proof.agency_role <> 'client' then
+        new.owner_id := proof.membership_id;
     end if;
     return new;
 end;
@@ -1433,6 +1435,8 @@ CREATE FUNCTION app.default_team_id() RETURNS uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+    proof record := app.proof();
 begin
     return (
         select t.id
@@ -1441,8 +1445,8 @@ begin
             on t.agency_id = m.agency_id
            and t.id = m.default_team_id
            and t.deleted_at is null
-         where m.agency_id = app.agency_id()
-           and m.id = app.membership_id()
+         where m.agency_id = proof.agency_id
+           and m.id = proof.membership_id
     );
 end;
 $$;
@@ -1450,6 +1454,66 @@ $$;
 ALTER FUNCTION app.default_team_id() OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.default_team_id() IS 'The team of my new records; null when I have none.';
+
+CREATE FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) RETURNS uuid[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    deleted uuid[];
+begin
+    case entity
+        when 'contact' then
+            with gone as (
+                update crm.contacts as r
+                   set deleted_at = now()
+                  from unnest(ids, versions) as l (id, version)
+                 where r.agency_id = agency
+                   and r.id = l.id
+                   and r.row_version = l.version
+                   and r.deleted_at is null
+                returning r.id
+            )
+            select array_agg(g.id) into deleted from gone as g;
+        when 'company' then
+            with gone as (
+                update crm.companies as r
+                   set deleted_at = now()
+                  from unnest(ids, versions) as l (id, version)
+                 where r.agency_id = agency
+                   and r.id = l.id
+                   and r.row_version = l.version
+                   and r.deleted_at is null
+                returning r.id
+            )
+            select array_agg(g.id) into deleted from gone as g;
+        when 'deal' then
+            with gone as (
+                update crm.deals as r
+                   set deleted_at = now()
+                  from unnest(ids, versions) as l (id, version)
+                 where r.agency_id = agency
+                   and r.id = l.id
+                   and r.row_version = l.version
+                   and r.deleted_at is null
+                returning r.id
+            )
+            select array_agg(g.id) into deleted from gone as g;
+    end case;
+    return coalesce(deleted, '{}');
+exception
+    when data_exception or integrity_constraint_violation or insufficient_privilege then
+        if cardinality(ids) > 1 then
+            return null;
+        end if;
+        raise;
+end;
+$$;
+
+ALTER FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) IS 'Deletes records that an import made and nobody changed; null when one of several is refused.';
 
 CREATE FUNCTION app.delete_points() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3684,36 +3748,50 @@ ALTER FUNCTION app.note_participants() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.note_participants() IS 'Keeps the list of members who take part.';
 
-CREATE FUNCTION app.note_reverted(job_id uuid, row_no integer) RETURNS void
+CREATE FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     proof record := app.proof();
+    reach app.record_scope := app.reach(
+        'integration.import_jobs:update', agency => '{owner,admin}', team => '{manager}', own => '{member}'
+    );
+    noted integer;
 begin
+    if not app.can_import() or reach is null or not exists (
+        select 1
+          from integration.import_jobs as j
+         where j.agency_id = proof.agency_id
+           and j.id = note_reverted.job_id
+           and j.status = 'reverted'
+           and now() <= j.revert_until
+           and (
+               reach = 'all'
+               or j.owner_id = proof.membership_id
+               or reach = 'team' and j.team_id = any(app.my_teams())
+           )
+    ) then
+        raise exception 'This is no reverted import that you may change.'
+            using errcode = '42501';
+    end if;
     update integration.import_rows as r
        set status = 'reverted'
      where r.agency_id = proof.agency_id
        and r.job_id = note_reverted.job_id
-       and r.row_no = note_reverted.row_no
-       and r.status in ('created', 'updated')
-       and exists (
-           select 1
-             from integration.import_jobs as j
-            where j.agency_id = r.agency_id
-              and j.id = r.job_id
-              and j.status = 'reverted'
-       );
-    if not found then
-        raise exception 'This line is not one of a reverted import, or it wrote nothing.'
+       and r.row_no = any(row_numbers)
+       and r.status in ('created', 'updated');
+    get diagnostics noted = row_count;
+    if noted <> cardinality(row_numbers) then
+        raise exception 'Some of these lines wrote nothing, or are reverted already.'
             using errcode = '42501';
     end if;
 end;
 $$;
 
-ALTER FUNCTION app.note_reverted(job_id uuid, row_no integer) OWNER TO gardenos_crm_writer;
+ALTER FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) OWNER TO gardenos_crm_writer;
 
-COMMENT ON FUNCTION app.note_reverted(job_id uuid, row_no integer) IS 'Marks a line of a reverted import as reverted.';
+COMMENT ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) IS 'Marks lines of a reverted import as reverted, for whoever may change the import.';
 
 CREATE FUNCTION app.note_stage() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4118,13 +4196,19 @@ declare
     agency uuid := app.agency_id();
     job record;
     line record;
+    lines integer[];
     version integer;
     is_undone boolean;
-    reverted integer := 0;
-    kept jsonb := '[]';
-    seen integer := 0;
-    last_row integer;
     reason text;
+    made integer[];
+    size integer := 50;
+    chunk integer[];
+    ids uuid[];
+    versions integer[];
+    deleted uuid[];
+    reverted integer := 0;
+    done integer[];
+    kept jsonb := '[]';
 begin
     select j.status, j.entity, j.revert_until
       into job
@@ -4149,10 +4233,8 @@ begin
         raise exception 'This import can no longer be reverted: it could until %.', job.revert_until
             using errcode = '23514';
     end if;
-    for line in
-        select
-            r.row_no, r.status, r.record_version, r.before,
-            coalesce(r.contact_id, r.company_id, r.deal_id) as record_id
+    lines := array(
+        select r.row_no
           from integration.import_rows as r
          where r.agency_id = agency
            and r.job_id = revert_import.job_id
@@ -4160,9 +4242,17 @@ begin
            and r.row_no < coalesce(before_row, 2147483647)
          order by r.row_no desc
          limit n
+    );
+    for line in
+        select
+            r.row_no, r.record_version, r.before, coalesce(r.contact_id, r.company_id) as record_id
+          from integration.import_rows as r
+         where r.agency_id = agency
+           and r.job_id = revert_import.job_id
+           and r.row_no = any(lines)
+           and r.status = 'updated'
+         order by r.row_no desc
     loop
-        seen := seen + 1;
-        last_row := line.row_no;
         is_undone := false;
         reason := 'Somebody changed or deleted the record since, or you may not change it.';
         version := line.record_version + 2 * (
@@ -4173,36 +4263,10 @@ begin
                and r.row_no > line.row_no
                and r.status = 'reverted'
                and r.before -> 'fields' <> '{}'
-               and line.record_id = case job.entity
-                   when 'contact' then r.contact_id when 'company' then r.company_id else r.deal_id
-               end
+               and line.record_id = case job.entity when 'contact' then r.contact_id else r.company_id end
         );
         begin
-            if line.status = 'created' and job.entity = 'contact' then
-                update crm.contacts as r
-                   set deleted_at = now()
-                 where r.agency_id = agency
-                   and r.id = line.record_id
-                   and r.row_version = version
-                   and r.deleted_at is null;
-                is_undone := found;
-            elsif line.status = 'created' and job.entity = 'company' then
-                update crm.companies as r
-                   set deleted_at = now()
-                 where r.agency_id = agency
-                   and r.id = line.record_id
-                   and r.row_version = version
-                   and r.deleted_at is null;
-                is_undone := found;
-            elsif line.status = 'created' then
-                update crm.deals as r
-                   set deleted_at = now()
-                 where r.agency_id = agency
-                   and r.id = line.record_id
-                   and r.row_version = version
-                   and r.deleted_at is null;
-                is_undone := found;
-            elsif job.entity = 'contact' and line.before -> 'fields' = '{}' then
+            if job.entity = 'contact' and line.before -> 'fields' = '{}' then
                 perform 1
                    from crm.contacts as r
                   where r.agency_id = agency
@@ -4244,33 +4308,105 @@ begin
                    and r.deleted_at is null;
                 is_undone := found;
             end if;
-            if is_undone and line.before is not null then
+            if is_undone and line.before -> 'points' <> '[]' then
                 update crm.contact_points as p
                    set deleted_at = now()
                  where p.agency_id = agency
                    and p.contact_id = line.record_id
                    and p.id = any(array(select jsonb_array_elements_text(line.before -> 'points')::uuid))
                    and p.deleted_at is null;
+            end if;
+            if is_undone and line.before ->> 'link' is not null then
                 delete from crm.contact_companies as l
                  where l.agency_id = agency
                    and l.id = (line.before ->> 'link')::uuid;
             end if;
             if is_undone then
-                perform app.note_reverted(job_id, line.row_no);
+                perform app.note_reverted(job_id, array[line.row_no]);
+                reverted := reverted + 1;
             end if;
         exception
             when data_exception or integrity_constraint_violation or insufficient_privilege then
                 is_undone := false;
                 get stacked diagnostics reason = message_text;
         end;
-        if is_undone then
-            reverted := reverted + 1;
-        else
+        if not is_undone then
             kept := kept || jsonb_build_object('row_no', line.row_no, 'id', line.record_id, 'reason', reason);
         end if;
     end loop;
+
+    made := array(
+        select r.row_no
+          from integration.import_rows as r
+         where r.agency_id = agency
+           and r.job_id = revert_import.job_id
+           and r.row_no = any(lines)
+           and r.status = 'created'
+         order by r.row_no desc
+    );
+    while cardinality(made) > 0 loop
+        chunk := made[:size];
+        reason := 'Somebody changed or deleted the record since, or you may not change it.';
+        select
+            array_agg(l.row_no),
+            array_agg(l.record_id),
+            array_agg(l.record_version + 2 * l.undone)
+          into chunk, ids, versions
+          from (
+              select
+                  r.row_no,
+                  r.record_version,
+                  coalesce(r.contact_id, r.company_id, r.deal_id) as record_id,
+                  (
+                      select count(*)
+                        from integration.import_rows as later
+                       where later.agency_id = agency
+                         and later.job_id = r.job_id
+                         and later.row_no > r.row_no
+                         and later.status = 'reverted'
+                         and later.before -> 'fields' <> '{}'
+                         and case job.entity
+                             when 'contact' then later.contact_id = r.contact_id
+                             when 'company' then later.company_id = r.company_id
+                             else false
+                         end
+                  ) as undone
+                from integration.import_rows as r
+               where r.agency_id = agency
+                 and r.job_id = revert_import.job_id
+                 and r.row_no = any(chunk)
+          ) as l;
+        begin
+            deleted := app.delete_imported(job.entity, ids, versions);
+        exception
+            when data_exception or integrity_constraint_violation or insufficient_privilege then
+                deleted := '{}';
+                get stacked diagnostics reason = message_text;
+        end;
+        if deleted is null then
+            size := size / 2;
+            continue;
+        end if;
+        size := least(2 * size, 50);
+        made := made[cardinality(chunk) + 1:];
+        done := array(select l.row_no from unnest(chunk, ids) as l (row_no, id) where l.id = any(deleted));
+        if done <> '{}' then
+            perform app.note_reverted(job_id, done);
+            reverted := reverted + cardinality(done);
+        end if;
+        kept := kept || (
+            select coalesce(
+                jsonb_agg(jsonb_build_object('row_no', l.row_no, 'id', l.id, 'reason', reason)), '[]'
+            )
+              from unnest(chunk, ids) as l (row_no, id)
+             where l.id is null
+                or l.id <> all(deleted)
+        );
+    end loop;
     return jsonb_build_object(
-        'reverted', reverted, 'kept', kept, 'next', case when seen = n then last_row end
+        'reverted', reverted,
+        'kept', kept,
+        'next', case when cardinality(lines) = n then lines[n] end
     );
 end;
 $$;
@@ -20700,6 +20836,7 @@ REVOKE ALL ON FUNCTION app.can_import() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.can_import() TO authenticated;
 GRANT ALL ON FUNCTION app.can_import() TO service_role;
 GRANT ALL ON FUNCTION app.can_import() TO gardenos_worker;
+GRANT ALL ON FUNCTION app.can_import() TO gardenos_crm_writer;
 
 REVOKE ALL ON FUNCTION app.check_active_agency() FROM PUBLIC;
 
@@ -20759,6 +20896,9 @@ REVOKE ALL ON FUNCTION app.default_team_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.default_team_id() TO authenticated;
 GRANT ALL ON FUNCTION app.default_team_id() TO service_role;
 GRANT ALL ON FUNCTION app.default_team_id() TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.delete_points() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.delete_points() TO gardenos_owner;
@@ -20905,6 +21045,7 @@ REVOKE ALL ON FUNCTION app.my_teams() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.my_teams() TO authenticated;
 GRANT ALL ON FUNCTION app.my_teams() TO service_role;
 GRANT ALL ON FUNCTION app.my_teams() TO gardenos_worker;
+GRANT ALL ON FUNCTION app.my_teams() TO gardenos_crm_writer;
 
 REVOKE ALL ON FUNCTION app.new_token(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.new_token(agency uuid) TO gardenos_tenancy_writer;
@@ -20915,8 +21056,8 @@ GRANT ALL ON FUNCTION app.note_message() TO gardenos_owner;
 REVOKE ALL ON FUNCTION app.note_participants() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_participants() TO gardenos_owner;
 
-REVOKE ALL ON FUNCTION app.note_reverted(job_id uuid, row_no integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.note_reverted(job_id uuid, row_no integer) TO authenticated;
+REVOKE ALL ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.note_stage() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_stage() TO gardenos_owner;
@@ -20944,6 +21085,7 @@ REVOKE ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.a
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO authenticated;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO service_role;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_worker;
+GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_crm_writer;
 
 REVOKE ALL ON FUNCTION app.record_scope() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.record_scope() TO authenticated;

@@ -102,6 +102,84 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        grant execute on function app.can_import() to gardenos_crm_writer;
+        """
+    )
+    execute(
+        r"""
+        -- custom holds what custom_field_defs says, for the kind of record that the trigger names. A field that was
+        -- archived keeps its values and asks for none. An agent writes only the fields that are open to agents.
+        -- SECURITY DEFINER: whoever writes a record need not be able to read the definitions.
+        set local role gardenos_crm_writer;
+
+        create or replace function app.check_custom()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        security definer
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            before jsonb := case when tg_op = 'UPDATE' then old.custom else '{}' end;
+            found record;
+            fault text;
+        begin
+            for found in
+                select
+                    coalesce(f.key, d.key) as key,
+                    f.value,
+                    d.key is not null as is_known,
+                    d.data_type,
+                    d.options,
+                    d.agent_writable,
+                    d.required and d.archived_at is null as is_required
+                  from jsonb_each(new.custom) as f (key, value)
+                  full join (
+                      select c.key, c.data_type, c.options, c.agent_writable, c.required, c.archived_at
+                        from crm.custom_field_defs as c
+                       where c.agency_id = new.agency_id
+                         and c.entity = tg_argv [0]::app.entity
+                  ) as d
+                    on d.key = f.key
+            loop
+                fault := case
+                    when not found.is_known then 'is not a custom field of a ' || tg_argv [0]
+                    when found.value is null and found.is_required then 'is required'
+                    when found.value is not null and not app.is_value_of(found.data_type, found.options, found.value)
+                        then 'must be of type ' || found.data_type
+                end;
+                if fault is not null then
+                    raise exception 'custom: "%" %.', found.key, fault
+                        using errcode = '23514',
+                        schema = tg_table_schema,
+                        table = tg_table_name,
+                        column = 'custom',
+                        hint = 'The fields are in crm.custom_field_defs. A field without a value is left out.';
+                end if;
+                if not found.agent_writable
+                    and found.value is distinct from before -> found.key
+                    and (select p.is_person from app.proof() as p) is false then
+                    raise exception 'custom: "%" is not written by agents.', found.key
+                        using errcode = '42501';
+                end if;
+            end loop;
+            return new;
+        end;
+        $function$;
+
+        revoke all on function app.check_custom() from public;
+        grant execute on function app.check_custom() to
+            gardenos_owner;
+
+        comment on function app.check_custom() is
+        'Refuses custom fields that do not agree with their definitions.';
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
         -- An address that was erased does not come back by a machine: an agent, a key, a service, an import. A person who
         -- types it in has asked. It looks at the row as it was written, because the normalised form is made by the
         -- database. SECURITY DEFINER: nobody who writes an address may look into the list.
@@ -115,10 +193,9 @@ def upgrade() -> None:
         security definer
         set search_path = pg_catalog, pg_temp
         as $function$
-        declare
-            proof record := app.proof();
         begin
-            if proof.is_person and proof.api_key_id is null and session_user <> 'gardenos_worker' then
+            if session_user <> 'gardenos_worker'
+                and (select p.is_person and p.api_key_id is null from app.proof() as p) then
                 return null;
             end if;
             if exists (
@@ -147,6 +224,149 @@ def upgrade() -> None:
         'Refuses that a machine brings an erased address back.';
 
         set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        -- A new record belongs to whoever makes it, unless it names somebody. A service is nobody, and a client
+        -- owns nothing: what they make is unassigned.
+        create or replace function app.default_owner()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            proof record := app.proof();
+        begin
+            if proof.agency_role <> 'client' then
+                new.owner_id := proof.membership_id;
+            end if;
+            return new;
+        end;
+        $function$;
+
+        revoke all on function app.default_owner() from public;
+
+        comment on function app.default_owner() is
+        'Sets the owner of a new record.';
+        """
+    )
+    execute(
+        r"""
+        -- The team of new records of the writer, while there is such a team. SECURITY DEFINER: a key may be allowed
+        -- to make records and not to read memberships.
+        set local role gardenos_membership_reader;
+
+        create or replace function app.default_team_id()
+        returns uuid
+        language plpgsql
+        stable
+        parallel unsafe
+        security definer
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            proof record := app.proof();
+        begin
+            return (
+                select t.id
+                  from tenancy.memberships as m
+                  join tenancy.teams as t
+                    on t.agency_id = m.agency_id
+                   and t.id = m.default_team_id
+                   and t.deleted_at is null
+                 where m.agency_id = proof.agency_id
+                   and m.id = proof.membership_id
+            );
+        end;
+        $function$;
+
+        revoke all on function app.default_team_id() from public;
+        grant execute on function app.default_team_id() to
+            authenticated,
+            service_role,
+            gardenos_worker;
+
+        comment on function app.default_team_id() is
+        'The team of my new records; null when I have none.';
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        -- Deletes (softly) records that an import made, as far as they have the row_version that is expected, with
+        -- the rights of whoever calls and in one savepoint. Answers those that it deleted; null when one of several
+        -- is refused, and the caller tries fewer. One record alone raises why.
+        create or replace function app.delete_imported(entity app.entity, ids uuid[], versions integer[])
+        returns uuid[]
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            agency uuid := app.agency_id();
+            deleted uuid[];
+        begin
+            case entity
+                when 'contact' then
+                    with gone as (
+                        update crm.contacts as r
+                           set deleted_at = now()
+                          from unnest(ids, versions) as l (id, version)
+                         where r.agency_id = agency
+                           and r.id = l.id
+                           and r.row_version = l.version
+                           and r.deleted_at is null
+                        returning r.id
+                    )
+                    select array_agg(g.id) into deleted from gone as g;
+                when 'company' then
+                    with gone as (
+                        update crm.companies as r
+                           set deleted_at = now()
+                          from unnest(ids, versions) as l (id, version)
+                         where r.agency_id = agency
+                           and r.id = l.id
+                           and r.row_version = l.version
+                           and r.deleted_at is null
+                        returning r.id
+                    )
+                    select array_agg(g.id) into deleted from gone as g;
+                when 'deal' then
+                    with gone as (
+                        update crm.deals as r
+                           set deleted_at = now()
+                          from unnest(ids, versions) as l (id, version)
+                         where r.agency_id = agency
+                           and r.id = l.id
+                           and r.row_version = l.version
+                           and r.deleted_at is null
+                        returning r.id
+                    )
+                    select array_agg(g.id) into deleted from gone as g;
+            end case;
+            return coalesce(deleted, '{}');
+        exception
+            when data_exception or integrity_constraint_violation or insufficient_privilege then
+                if cardinality(ids) > 1 then
+                    return null;
+                end if;
+                raise;
+        end;
+        $function$;
+
+        revoke all on function app.delete_imported(app.entity, uuid[], integer[]) from public;
+        grant execute on function app.delete_imported(app.entity, uuid[], integer[]) to
+            authenticated;
+
+        comment on function app.delete_imported(app.entity, uuid[], integer[]) is
+        'Deletes records that an import made and nobody changed; null when one of several is refused.';
         """
     )
     execute(
@@ -1145,12 +1365,22 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Marks a line as reverted, for app.revert_import: API roles do not write lines. Only of an import that
-        -- was set to reverted, which asks for the right to change it, in the caller's agency. SECURITY DEFINER
-        -- for that reason.
+        set local role gardenos_membership_reader;
+
+        grant execute on function app.my_teams() to gardenos_crm_writer;
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        -- Marks lines as reverted, for app.revert_import: API roles do not write lines. SECURITY DEFINER for that
+        -- reason, so it asks for itself what the policy of import_jobs asks: may the caller change this import? And
+        -- it is an import that was set to reverted, in the caller's agency, until its date. A worker that is bound to
+        -- an agency is nobody there, and marks nothing.
         set local role gardenos_crm_writer;
 
-        create or replace function app.note_reverted(job_id uuid, row_no integer)
+        create or replace function app.note_reverted(job_id uuid, row_numbers integer[])
         returns void
         language plpgsql
         volatile
@@ -1160,33 +1390,47 @@ def upgrade() -> None:
         as $function$
         declare
             proof record := app.proof();
+            reach app.record_scope := app.reach(
+                'integration.import_jobs:update', agency => '{owner,admin}', team => '{manager}', own => '{member}'
+            );
+            noted integer;
         begin
+            if not app.can_import() or reach is null or not exists (
+                select 1
+                  from integration.import_jobs as j
+                 where j.agency_id = proof.agency_id
+                   and j.id = note_reverted.job_id
+                   and j.status = 'reverted'
+                   and now() <= j.revert_until
+                   and (
+                       reach = 'all'
+                       or j.owner_id = proof.membership_id
+                       or reach = 'team' and j.team_id = any(app.my_teams())
+                   )
+            ) then
+                raise exception 'This is no reverted import that you may change.'
+                    using errcode = '42501';
+            end if;
             update integration.import_rows as r
                set status = 'reverted'
              where r.agency_id = proof.agency_id
                and r.job_id = note_reverted.job_id
-               and r.row_no = note_reverted.row_no
-               and r.status in ('created', 'updated')
-               and exists (
-                   select 1
-                     from integration.import_jobs as j
-                    where j.agency_id = r.agency_id
-                      and j.id = r.job_id
-                      and j.status = 'reverted'
-               );
-            if not found then
-                raise exception 'This line is not one of a reverted import, or it wrote nothing.'
+               and r.row_no = any(row_numbers)
+               and r.status in ('created', 'updated');
+            get diagnostics noted = row_count;
+            if noted <> cardinality(row_numbers) then
+                raise exception 'Some of these lines wrote nothing, or are reverted already.'
                     using errcode = '42501';
             end if;
         end;
         $function$;
 
-        revoke all on function app.note_reverted(uuid, integer) from public;
-        grant execute on function app.note_reverted(uuid, integer) to
+        revoke all on function app.note_reverted(uuid, integer[]) from public;
+        grant execute on function app.note_reverted(uuid, integer[]) to
             authenticated;
 
-        comment on function app.note_reverted(uuid, integer) is
-        'Marks a line of a reverted import as reverted.';
+        comment on function app.note_reverted(uuid, integer[]) is
+        'Marks lines of a reverted import as reverted, for whoever may change the import.';
 
         set local role gardenos_owner;
         """
@@ -1360,6 +1604,11 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        grant execute on function app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) to gardenos_crm_writer;
+        """
+    )
+    execute(
+        r"""
         -- Back from app.bind_import: the transaction of the worker is its own again, bound to its agency. Nobody
         -- but the login gardenos_worker may take that role.
         create or replace function app.release_import(agency uuid)
@@ -1395,8 +1644,10 @@ def upgrade() -> None:
         -- "reason"}], "next": 520}. Call it again with before_row => next until that is null. Repeating a call
         -- does no harm.
         --
-        -- Unchanged means: the row_version is what the import left behind, plus two for each later line that
-        -- changed the record and was undone already, once by the import and once by undoing it.
+        -- Of these n, the changes are undone first, each in a savepoint, and then what was made is deleted, fifty at
+        -- a time: a line that changed a record comes after the one that made it. Unchanged means: the row_version is
+        -- what the import left behind, plus two for each later line that changed the record and was undone already,
+        -- once by the import and once by undoing it.
         create or replace function app.revert_import(
             job_id uuid,
             before_row integer default null,
@@ -1413,13 +1664,19 @@ def upgrade() -> None:
             agency uuid := app.agency_id();
             job record;
             line record;
+            lines integer[];
             version integer;
             is_undone boolean;
-            reverted integer := 0;
-            kept jsonb := '[]';
-            seen integer := 0;
-            last_row integer;
             reason text;
+            made integer[];
+            size integer := 50;
+            chunk integer[];
+            ids uuid[];
+            versions integer[];
+            deleted uuid[];
+            reverted integer := 0;
+            done integer[];
+            kept jsonb := '[]';
         begin
             select j.status, j.entity, j.revert_until
               into job
@@ -1444,10 +1701,8 @@ def upgrade() -> None:
                 raise exception 'This import can no longer be reverted: it could until %.', job.revert_until
                     using errcode = '23514';
             end if;
-            for line in
-                select
-                    r.row_no, r.status, r.record_version, r.before,
-                    coalesce(r.contact_id, r.company_id, r.deal_id) as record_id
+            lines := array(
+                select r.row_no
                   from integration.import_rows as r
                  where r.agency_id = agency
                    and r.job_id = revert_import.job_id
@@ -1455,9 +1710,17 @@ def upgrade() -> None:
                    and r.row_no < coalesce(before_row, 2147483647)
                  order by r.row_no desc
                  limit n
+            );
+            for line in
+                select
+                    r.row_no, r.record_version, r.before, coalesce(r.contact_id, r.company_id) as record_id
+                  from integration.import_rows as r
+                 where r.agency_id = agency
+                   and r.job_id = revert_import.job_id
+                   and r.row_no = any(lines)
+                   and r.status = 'updated'
+                 order by r.row_no desc
             loop
-                seen := seen + 1;
-                last_row := line.row_no;
                 is_undone := false;
                 reason := 'Somebody changed or deleted the record since, or you may not change it.';
                 version := line.record_version + 2 * (
@@ -1468,36 +1731,10 @@ def upgrade() -> None:
                        and r.row_no > line.row_no
                        and r.status = 'reverted'
                        and r.before -> 'fields' <> '{}'
-                       and line.record_id = case job.entity
-                           when 'contact' then r.contact_id when 'company' then r.company_id else r.deal_id
-                       end
+                       and line.record_id = case job.entity when 'contact' then r.contact_id else r.company_id end
                 );
                 begin
-                    if line.status = 'created' and job.entity = 'contact' then
-                        update crm.contacts as r
-                           set deleted_at = now()
-                         where r.agency_id = agency
-                           and r.id = line.record_id
-                           and r.row_version = version
-                           and r.deleted_at is null;
-                        is_undone := found;
-                    elsif line.status = 'created' and job.entity = 'company' then
-                        update crm.companies as r
-                           set deleted_at = now()
-                         where r.agency_id = agency
-                           and r.id = line.record_id
-                           and r.row_version = version
-                           and r.deleted_at is null;
-                        is_undone := found;
-                    elsif line.status = 'created' then
-                        update crm.deals as r
-                           set deleted_at = now()
-                         where r.agency_id = agency
-                           and r.id = line.record_id
-                           and r.row_version = version
-                           and r.deleted_at is null;
-                        is_undone := found;
-                    elsif job.entity = 'contact' and line.before -> 'fields' = '{}' then
+                    if job.entity = 'contact' and line.before -> 'fields' = '{}' then
                         perform 1
                            from crm.contacts as r
                           where r.agency_id = agency
@@ -1539,33 +1776,105 @@ def upgrade() -> None:
                            and r.deleted_at is null;
                         is_undone := found;
                     end if;
-                    if is_undone and line.before is not null then
+                    if is_undone and line.before -> 'points' <> '[]' then
                         update crm.contact_points as p
                            set deleted_at = now()
                          where p.agency_id = agency
                            and p.contact_id = line.record_id
                            and p.id = any(array(select jsonb_array_elements_text(line.before -> 'points')::uuid))
                            and p.deleted_at is null;
+                    end if;
+                    if is_undone and line.before ->> 'link' is not null then
                         delete from crm.contact_companies as l
                          where l.agency_id = agency
                            and l.id = (line.before ->> 'link')::uuid;
                     end if;
                     if is_undone then
-                        perform app.note_reverted(job_id, line.row_no);
+                        perform app.note_reverted(job_id, array[line.row_no]);
+                        reverted := reverted + 1;
                     end if;
                 exception
                     when data_exception or integrity_constraint_violation or insufficient_privilege then
                         is_undone := false;
                         get stacked diagnostics reason = message_text;
                 end;
-                if is_undone then
-                    reverted := reverted + 1;
-                else
+                if not is_undone then
                     kept := kept || jsonb_build_object('row_no', line.row_no, 'id', line.record_id, 'reason', reason);
                 end if;
             end loop;
+
+            made := array(
+                select r.row_no
+                  from integration.import_rows as r
+                 where r.agency_id = agency
+                   and r.job_id = revert_import.job_id
+                   and r.row_no = any(lines)
+                   and r.status = 'created'
+                 order by r.row_no desc
+            );
+            while cardinality(made) > 0 loop
+                chunk := made[:size];
+                reason := 'Somebody changed or deleted the record since, or you may not change it.';
+                select
+                    array_agg(l.row_no),
+                    array_agg(l.record_id),
+                    array_agg(l.record_version + 2 * l.undone)
+                  into chunk, ids, versions
+                  from (
+                      select
+                          r.row_no,
+                          r.record_version,
+                          coalesce(r.contact_id, r.company_id, r.deal_id) as record_id,
+                          (
+                              select count(*)
+                                from integration.import_rows as later
+                               where later.agency_id = agency
+                                 and later.job_id = r.job_id
+                                 and later.row_no > r.row_no
+                                 and later.status = 'reverted'
+                                 and later.before -> 'fields' <> '{}'
+                                 and case job.entity
+                                     when 'contact' then later.contact_id = r.contact_id
+                                     when 'company' then later.company_id = r.company_id
+                                     else false
+                                 end
+                          ) as undone
+                        from integration.import_rows as r
+                       where r.agency_id = agency
+                         and r.job_id = revert_import.job_id
+                         and r.row_no = any(chunk)
+                  ) as l;
+                begin
+                    deleted := app.delete_imported(job.entity, ids, versions);
+                exception
+                    when data_exception or integrity_constraint_violation or insufficient_privilege then
+                        deleted := '{}';
+                        get stacked diagnostics reason = message_text;
+                end;
+                if deleted is null then
+                    size := size / 2;
+                    continue;
+                end if;
+                size := least(2 * size, 50);
+                made := made[cardinality(chunk) + 1:];
+                done := array(select l.row_no from unnest(chunk, ids) as l (row_no, id) where l.id = any(deleted));
+                if done <> '{}' then
+                    perform app.note_reverted(job_id, done);
+                    reverted := reverted + cardinality(done);
+                end if;
+                kept := kept || (
+                    select coalesce(
+                        jsonb_agg(jsonb_build_object('row_no', l.row_no, 'id', l.id, 'reason', reason)), '[]'
+                    )
+                      from unnest(chunk, ids) as l (row_no, id)
+                     where l.id is null
+                        or l.id <> all(deleted)
+                );
+            end loop;
             return jsonb_build_object(
-                'reverted', reverted, 'kept', kept, 'next', case when seen = n then last_row end
+                'reverted', reverted,
+                'kept', kept,
+                'next', case when cardinality(lines) = n then lines[n] end
             );
         end;
         $function$;
@@ -1927,6 +2236,11 @@ def downgrade() -> None:
     )
     execute(
         r"""
+        revoke execute on function app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) from gardenos_crm_writer cascade;
+        """
+    )
+    execute(
+        r"""
         set local role gardenos_membership_reader;
 
         CREATE OR REPLACE FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[])
@@ -2038,7 +2352,16 @@ def downgrade() -> None:
         r"""
         set local role gardenos_crm_writer;
 
-        drop function app.note_reverted(job_id uuid, row_no integer);
+        drop function app.note_reverted(job_id uuid, row_numbers integer[]);
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        set local role gardenos_membership_reader;
+
+        revoke execute on function app.my_teams() from gardenos_crm_writer cascade;
 
         set local role gardenos_owner;
         """
@@ -2094,6 +2417,54 @@ def downgrade() -> None:
     )
     execute(
         r"""
+        drop function app.delete_imported(entity app.entity, ids uuid[], versions integer[]);
+        """
+    )
+    execute(
+        r"""
+        set local role gardenos_membership_reader;
+
+        CREATE OR REPLACE FUNCTION app.default_team_id()
+         RETURNS uuid
+         LANGUAGE plpgsql
+         STABLE SECURITY DEFINER
+         SET search_path TO 'pg_catalog', 'pg_temp'
+        AS $function$
+        begin
+            return (
+                select t.id
+                  from tenancy.memberships as m
+                  join tenancy.teams as t
+                    on t.agency_id = m.agency_id
+                   and t.id = m.default_team_id
+                   and t.deleted_at is null
+                 where m.agency_id = app.agency_id()
+                   and m.id = app.membership_id()
+            );
+        end;
+        $function$;
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        CREATE OR REPLACE FUNCTION app.default_owner()
+         RETURNS trigger
+         LANGUAGE plpgsql
+         SET search_path TO 'pg_catalog', 'pg_temp'
+        AS $function$
+        begin
+            if app.agency_role() <> 'client' then
+                new.owner_id := app.membership_id();
+            end if;
+            return new;
+        end;
+        $function$;
+        """
+    )
+    execute(
+        r"""
         set local role gardenos_crm_writer;
 
         CREATE OR REPLACE FUNCTION app.check_suppression()
@@ -2127,6 +2498,71 @@ def downgrade() -> None:
         $function$;
 
         set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        set local role gardenos_crm_writer;
+
+        CREATE OR REPLACE FUNCTION app.check_custom()
+         RETURNS trigger
+         LANGUAGE plpgsql
+         SECURITY DEFINER
+         SET search_path TO 'pg_catalog', 'pg_temp'
+        AS $function$
+        declare
+            proof record := app.proof();
+            before jsonb := case when tg_op = 'UPDATE' then old.custom else '{}' end;
+            found record;
+            fault text;
+        begin
+            for found in
+                select
+                    coalesce(f.key, d.key) as key,
+                    f.value,
+                    d.key is not null as is_known,
+                    d.data_type,
+                    d.options,
+                    d.agent_writable,
+                    d.required and d.archived_at is null as is_required
+                  from jsonb_each(new.custom) as f (key, value)
+                  full join (
+                      select c.key, c.data_type, c.options, c.agent_writable, c.required, c.archived_at
+                        from crm.custom_field_defs as c
+                       where c.agency_id = new.agency_id
+                         and c.entity = tg_argv [0]::app.entity
+                  ) as d
+                    on d.key = f.key
+            loop
+                fault := case
+                    when not found.is_known then 'is not a custom field of a ' || tg_argv [0]
+                    when found.value is null and found.is_required then 'is required'
+                    when found.value is not null and not app.is_value_of(found.data_type, found.options, found.value)
+                        then 'must be of type ' || found.data_type
+                end;
+                if fault is not null then
+                    raise exception 'custom: "%" %.', found.key, fault
+                        using errcode = '23514',
+                        schema = tg_table_schema,
+                        table = tg_table_name,
+                        column = 'custom',
+                        hint = 'The fields are in crm.custom_field_defs. A field without a value is left out.';
+                end if;
+                if proof.is_person is false and not found.agent_writable and found.value is distinct from before -> found.key then
+                    raise exception 'custom: "%" is not written by agents.', found.key
+                        using errcode = '42501';
+                end if;
+            end loop;
+            return new;
+        end;
+        $function$;
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        revoke execute on function app.can_import() from gardenos_crm_writer cascade;
         """
     )
     execute(

@@ -11,10 +11,9 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    proof record := app.proof();
 begin
-    if proof.is_person and proof.api_key_id is null and session_user <> 'gardenos_worker' then
+    if session_user <> 'gardenos_worker'
+        and (select p.is_person and p.api_key_id is null from app.proof() as p) then
         return null;
     end if;
     if exists (

@@ -45,7 +45,8 @@ revoke all on function app.my_teams() from public;
 grant execute on function app.my_teams() to
     authenticated,
     service_role,
-    gardenos_worker;
+    gardenos_worker,
+    gardenos_crm_writer;
 
 comment on function app.my_teams() is
 'The live teams that the caller belongs to, with those below the teams that the caller leads.';

@@ -73,7 +73,7 @@ revoke all on function app.reach(
 ) from public;
 grant execute on function app.reach(
     text, app.agency_role[], app.agency_role[], app.agency_role[], app.agency_role[]
-) to authenticated, service_role, gardenos_worker;
+) to authenticated, service_role, gardenos_worker, gardenos_crm_writer;
 
 comment on function app.reach(
     text, app.agency_role[], app.agency_role[], app.agency_role[], app.agency_role[]

@@ -6,8 +6,10 @@
 -- "reason"}], "next": 520}. Call it again with before_row => next until that is null. Repeating a call
 -- does no harm.
 --
--- Unchanged means: the row_version is what the import left behind, plus two for each later line that
--- changed the record and was undone already, once by the import and once by undoing it.
+-- Of these n, the changes are undone first, each in a savepoint, and then what was made is deleted, fifty at
+-- a time: a line that changed a record comes after the one that made it. Unchanged means: the row_version is
+-- what the import left behind, plus two for each later line that changed the record and was undone already,
+-- once by the import and once by undoing it.
 create or replace function app.revert_import(
     job_id uuid,
     before_row integer default null,
@@ -24,13 +26,19 @@ declare
     agency uuid := app.agency_id();
     job record;
     line record;
+    lines integer[];
     version integer;
     is_undone boolean;
-    reverted integer := 0;
-    kept jsonb := '[]';
-    seen integer := 0;
-    last_row integer;
     reason text;
+    made integer[];
+    size integer := 50;
+    chunk integer[];
+    ids uuid[];
+    versions integer[];
+    deleted uuid[];
+    reverted integer := 0;
+    done integer[];
+    kept jsonb := '[]';
 begin
     select j.status, j.entity, j.revert_until
       into job
@@ -55,10 +63,8 @@ begin
         raise exception 'This import can no longer be reverted: it could until %.', job.revert_until
             using errcode = '23514';
     end if;
-    for line in
-        select
-            r.row_no, r.status, r.record_version, r.before,
-            coalesce(r.contact_id, r.company_id, r.deal_id) as record_id
+    lines := array(
+        select r.row_no
           from integration.import_rows as r
          where r.agency_id = agency
            and r.job_id = revert_import.job_id
@@ -66,9 +72,17 @@ begin
            and r.row_no < coalesce(before_row, 2147483647)
          order by r.row_no desc
          limit n
+    );
+    for line in
+        select
+            r.row_no, r.record_version, r.before, coalesce(r.contact_id, r.company_id) as record_id
+          from integration.import_rows as r
+         where r.agency_id = agency
+           and r.job_id = revert_import.job_id
+           and r.row_no = any(lines)
+           and r.status = 'updated'
+         order by r.row_no desc
     loop
-        seen := seen + 1;
-        last_row := line.row_no;
         is_undone := false;
         reason := 'Somebody changed or deleted the record since, or you may not change it.';
         version := line.record_version + 2 * (
@@ -79,36 +93,10 @@ begin
                and r.row_no > line.row_no
                and r.status = 'reverted'
                and r.before -> 'fields' <> '{}'
-               and line.record_id = case job.entity
-                   when 'contact' then r.contact_id when 'company' then r.company_id else r.deal_id
-               end
+               and line.record_id = case job.entity when 'contact' then r.contact_id else r.company_id end
         );
         begin
-            if line.status = 'created' and job.entity = 'contact' then
-                update crm.contacts as r
-                   set deleted_at = now()
-                 where r.agency_id = agency
-                   and r.id = line.record_id
-                   and r.row_version = version
-                   and r.deleted_at is null;
-                is_undone := found;
-            elsif line.status = 'created' and job.entity = 'company' then
-                update crm.companies as r
-                   set deleted_at = now()
-                 where r.agency_id = agency
-                   and r.id = line.record_id
-                   and r.row_version = version
-                   and r.deleted_at is null;
-                is_undone := found;
-            elsif line.status = 'created' then
-                update crm.deals as r
-                   set deleted_at = now()
-                 where r.agency_id = agency
-                   and r.id = line.record_id
-                   and r.row_version = version
-                   and r.deleted_at is null;
-                is_undone := found;
-            elsif job.entity = 'contact' and line.before -> 'fields' = '{}' then
+            if job.entity = 'contact' and line.before -> 'fields' = '{}' then
                 perform 1
                    from crm.contacts as r
                   where r.agency_id = agency
@@ -150,33 +138,105 @@ begin
                    and r.deleted_at is null;
                 is_undone := found;
             end if;
-            if is_undone and line.before is not null then
+            if is_undone and line.before -> 'points' <> '[]' then
                 update crm.contact_points as p
                    set deleted_at = now()
                  where p.agency_id = agency
                    and p.contact_id = line.record_id
                    and p.id = any(array(select jsonb_array_elements_text(line.before -> 'points')::uuid))
                    and p.deleted_at is null;
+            end if;
+            if is_undone and line.before ->> 'link' is not null then
                 delete from crm.contact_companies as l
                  where l.agency_id = agency
                    and l.id = (line.before ->> 'link')::uuid;
             end if;
             if is_undone then
-                perform app.note_reverted(job_id, line.row_no);
+                perform app.note_reverted(job_id, array[line.row_no]);
+                reverted := reverted + 1;
             end if;
         exception
             when data_exception or integrity_constraint_violation or insufficient_privilege then
                 is_undone := false;
                 get stacked diagnostics reason = message_text;
         end;
-        if is_undone then
-            reverted := reverted + 1;
-        else
+        if not is_undone then
             kept := kept || jsonb_build_object('row_no', line.row_no, 'id', line.record_id, 'reason', reason);
         end if;
     end loop;
+
+    made := array(
+        select r.row_no
+          from integration.import_rows as r
+         where r.agency_id = agency
+           and r.job_id = revert_import.job_id
+           and r.row_no = any(lines)
+           and r.status = 'created'
+         order by r.row_no desc
+    );
+    while cardinality(made) > 0 loop
+        chunk := made[:size];
+        reason := 'Somebody changed or deleted the record since, or you may not change it.';
+        select
+            array_agg(l.row_no),
+            array_agg(l.record_id),
+            array_agg(l.record_version + 2 * l.undone)
+          into chunk, ids, versions
+          from (
+              select
+                  r.row_no,
+                  r.record_version,
+                  coalesce(r.contact_id, r.company_id, r.deal_id) as record_id,
+                  (
+                      select count(*)
+                        from integration.import_rows as later
+                       where later.agency_id = agency
+                         and later.job_id = r.job_id
+                         and later.row_no > r.row_no
+                         and later.status = 'reverted'
+                         and later.before -> 'fields' <> '{}'
+                         and case job.entity
+                             when 'contact' then later.contact_id = r.contact_id
+                             when 'company' then later.company_id = r.company_id
+                             else false
+                         end
+                  ) as undone
+                from integration.import_rows as r
+               where r.agency_id = agency
+                 and r.job_id = revert_import.job_id
+                 and r.row_no = any(chunk)
+          ) as l;
+        begin
+            deleted := app.delete_imported(job.entity, ids, versions);
+        exception
+            when data_exception or integrity_constraint_violation or insufficient_privilege then
+                deleted := '{}';
+                get stacked diagnostics reason = message_text;
+        end;
+        if deleted is null then
+            size := size / 2;
+            continue;
+        end if;
+        size := least(2 * size, 50);
+        made := made[cardinality(chunk) + 1:];
+        done := array(select l.row_no from unnest(chunk, ids) as l (row_no, id) where l.id = any(deleted));
+        if done <> '{}' then
+            perform app.note_reverted(job_id, done);
+            reverted := reverted + cardinality(done);
+        end if;
+        kept := kept || (
+            select coalesce(
+                jsonb_agg(jsonb_build_object('row_no', l.row_no, 'id', l.id, 'reason', reason)), '[]'
+            )
+              from unnest(chunk, ids) as l (row_no, id)
+             where l.id is null
+                or l.id <> all(deleted)
+        );
+    end loop;
     return jsonb_build_object(
-        'reverted', reverted, 'kept', kept, 'next', case when seen = n then last_row end
+        'reverted', reverted,
+        'kept', kept,
+        'next', case when cardinality(lines) = n then lines[n] end
     );
 end;
 $function$;

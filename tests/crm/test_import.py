@@ -43,6 +43,7 @@ START = "update integration.import_jobs set status = 'running' where id = %s"
 CHECK = "update integration.import_jobs set status = 'validating' where id = %s"
 STOP = "update integration.import_jobs set status = 'ready' where id = %s"
 REVERT = "select app.revert_import(%s)"
+NOTE = "select app.note_reverted(%s, '{1}')"
 PERSON = {"Name": "Zoë Müller", "Mail": "Zoe@Example.ORG", "Phone": "+49 30 123456"}
 
 
@@ -526,7 +527,7 @@ def test_clients_do_not_bind_or_run_imports(desk: Desk) -> None:
     assert desk.refused("select app.bind_import(%s)", job.job) == "42501"
     assert desk.refused("select app.run_import_batch(%s)", job.job) == "42501"
     assert desk.refused("select app.release_import(%s)", desk.owner.agency_id) == "42501"
-    assert desk.refused("select app.note_reverted(%s, 1)", job.job) == "42501"
+    assert desk.refused(NOTE, job.job) == "42501"
 
 
 # --- stopped, and gone on with
@@ -703,14 +704,19 @@ def test_companies_and_deals_are_reverted_too(
 
 
 def test_what_somebody_changed_since_is_kept_and_listed(desk: Desk) -> None:
-    job = Import(desk, [PERSON, {"Name": "Al"}])
-    line, _ = job.run()
-    desk.do("update crm.contacts set job_title = 'Boss' where id = %s", line["contact_id"])
+    known = desk.contact()
+    desk.email(known, "al@example.org")
+    job = Import(desk, [PERSON, {"Name": "Al", "Mail": "al@example.org"}, {"Name": "Eve"}])
+    changed = [line["contact_id"] for line in job.run()[:2]]
+    desk.do("update crm.contacts set job_title = 'Boss' where id = any(%s)", changed)
     answer = job.revert()
     assert answer["reverted"] == 1
-    (kept,) = answer["kept"]
-    assert (kept["row_no"], kept["id"]) == (1, str(line["contact_id"]))
-    assert desk.row("crm.contacts", line["contact_id"])["deleted_at"] is None
+    assert {(line["row_no"], line["id"]) for line in answer["kept"]} == {
+        (1, str(changed[0])),
+        (2, str(changed[1])),
+    }
+    assert [desk.row("crm.contacts", one)["deleted_at"] for one in changed] == [None, None]
+    assert desk.row("crm.contacts", known)["full_name"] == "Al"
 
 
 def test_reverting_ends_with_its_date(desk: Desk) -> None:
@@ -745,6 +751,79 @@ def test_who_may_not_change_an_import_does_not_revert_it(desk: Desk) -> None:
     job = Import(desk, [PERSON])
     job.run()
     assert desk.refused(REVERT, job.job, who=importer(desk, "all")) == "42501"
+
+
+def half_reverted(desk: Desk) -> Import:
+    """An import of the owner that is reverted, but for its first line."""
+    job = Import(desk, [PERSON, {"Name": "Al"}])
+    job.run()
+    desk.do("select app.revert_import(%s, null, 1)", job.job)
+    return job
+
+
+def test_nobody_notes_a_line_as_reverted_who_may_not_change_the_import(desk: Desk) -> None:
+    office = desk.office
+    job = half_reverted(desk)
+    robot = office.hire(desk.owner)
+    everybody: dict[str, Person | dict[str, Any]] = {
+        "a member": desk.colleague(),
+        "a member who may import": importer(desk, "all"),
+        "the owner of another agency": office.found(Desk.new_slug()),
+        "an agent": robot,
+        "an agent for the owner": desk.owner.claims(act={"user_id": str(robot.user_id)}),
+    }
+    for name, who in everybody.items():
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            office.do(who, NOTE, job.job)
+        assert statuses(job.lines()) == ["created", "reverted"], name
+    office.do(desk.owner, NOTE, job.job)
+    assert statuses(job.lines()) == ["reverted", "reverted"]
+
+
+def test_a_worker_notes_no_line_as_reverted(desk: Desk, office: Office) -> None:
+    job = half_reverted(desk)
+    other = office.found(Desk.new_slug())
+    for agency in (desk.owner.agency_id, other.agency_id):
+        with office.database.connect("gardenos_worker") as worker:
+            worker.execute("select app.bind_worker(%s)", [agency])
+            worker.execute("set local role authenticated")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                worker.execute(NOTE, [job.job])
+
+
+def test_what_was_not_reverted_or_wrote_nothing_is_not_noted(desk: Desk) -> None:
+    job = Import(desk, [PERSON, {"Name": "Al", "Mail": "nonsense"}])
+    job.run()
+    assert desk.refused(NOTE, job.job) == "42501"
+    desk.do("select app.revert_import(%s, null, 1)", job.job)
+    assert desk.refused(NOTE, job.job) == "42501"
+    assert desk.refused("select app.note_reverted(%s, '{1,2}')", job.job) == "42501"
+
+
+def test_a_line_that_may_not_be_undone_stops_none_of_the_others(desk: Desk) -> None:
+    bea = importer(desk, "all")
+    lines = [{"Name": f"P {n}"} for n in range(120)]
+    lines[77]["Owner"] = str(bea.membership_id)
+    job = Import(desk, lines, who=bea)
+    kept = job.run()[77]["contact_id"]
+    desk.do("update crm.contacts set owner_id = %s where id = %s", desk.owner.membership_id, kept)
+    answer = job.revert()
+    assert (answer["reverted"], [line["row_no"] for line in answer["kept"]]) == (119, [78])
+
+
+def test_a_worker_in_the_role_of_its_imports_sees_nothing_without_one(desk: Desk) -> None:
+    Import(desk, [PERSON]).run()
+    with as_worker(desk) as worker:
+        worker.execute("set local role authenticated")
+        seen = [
+            table
+            for (table,) in worker.execute(
+                "select c.oid::regclass::text from pg_class as c where c.relkind in ('r', 'p')"
+                " and c.relrowsecurity and has_table_privilege(c.oid, 'select')"
+            ).fetchall()
+            if worker.execute(f"select 1 from {table} limit 1".encode()).fetchone()
+        ]
+    assert seen == []
 
 
 # --- by index, in an agency that nobody analysed
@@ -793,8 +872,8 @@ MUTANTS: list[tuple[str, str, str, Callable[[Desk], None]]] = [
     ),
     (
         "app.check_suppression",
-        " and session_user <> 'gardenos_worker'",
-        "",
+        "session_user <> 'gardenos_worker'",
+        "true",
         test_the_erased_stay_out,
     ),
     (
@@ -817,17 +896,42 @@ MUTANTS: list[tuple[str, str, str, Callable[[Desk], None]]] = [
     ),
     ("app.import_contacts", "dedupe = 'skip'", "false", test_skip_leaves_the_known_as_they_are),
     (
+        "app.delete_imported",
+        "and r.row_version = l.version",
+        "",
+        test_what_somebody_changed_since_is_kept_and_listed,
+    ),
+    (
         "app.revert_import",
         "and r.row_version = version",
         "",
         test_what_somebody_changed_since_is_kept_and_listed,
     ),
     ("app.revert_import", "+ 2 * (", "+ 0 * (", test_reverting_leaves_no_trace),
+    ("app.revert_import", "+ 2 * l.undone", "+ 0", test_reverting_leaves_no_trace),
     (
         "app.revert_import",
         "now() > job.revert_until",
         "false",
         test_reverting_that_began_ends_with_its_date_too,
+    ),
+    (
+        "app.note_reverted",
+        "not app.can_import() or reach is null or ",
+        "",
+        test_nobody_notes_a_line_as_reverted_who_may_not_change_the_import,
+    ),
+    (
+        "app.note_reverted",
+        "reach = 'all'",
+        "true",
+        test_nobody_notes_a_line_as_reverted_who_may_not_change_the_import,
+    ),
+    (
+        "app.delete_imported",
+        "        if cardinality(ids) > 1 then\n            return null;\n        end if;\n",
+        "        return '{}';\n",
+        test_a_line_that_may_not_be_undone_stops_none_of_the_others,
     ),
     (
         "app.guard_import",

@@ -194,13 +194,14 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_crm_writer",
     ],
     # how far a row scope reaches; policies ask once per statement
-    "app.reach(text,app.agency_role[],app.agency_role[],app.agency_role[],app.agency_role[])": (
-        ASKING
-    ),
-    "app.my_teams()": ASKING,
+    "app.reach(text,app.agency_role[],app.agency_role[],app.agency_role[],app.agency_role[])": [
+        *ASKING,
+        "gardenos_crm_writer",
+    ],
+    "app.my_teams()": [*ASKING, "gardenos_crm_writer"],
     "app.my_events()": ASKING,
     "app.contact_id()": [*ASKING, "gardenos_search"],
-    "app.can_import()": ASKING,
+    "app.can_import()": [*ASKING, "gardenos_crm_writer"],
     "app.is_agent_acting()": ASKING,
     "app.default_team_id()": ASKING,
     "app.may(text,app.agency_role[])": [*ASKING, *NARROW_ASKING],
@@ -230,7 +231,8 @@ EXECUTE: dict[str, list[str]] = {
     "app.import_companies(app.dedupe,jsonb)": ["authenticated"],
     "app.import_deals(jsonb)": ["authenticated"],
     "app.revert_import(uuid,integer,integer)": ["authenticated"],
-    "app.note_reverted(uuid,integer)": ["authenticated"],
+    "app.note_reverted(uuid,integer[])": ["authenticated"],
+    "app.delete_imported(app.entity,uuid[],integer[])": ["authenticated"],
     "app.guard_import()": [],
     "app.is_agency_active()": ["gardenos_worker"],
     # seals: the sealer's own tools, and the DBA as owner
@@ -403,7 +405,7 @@ DEFINERS = {
     "integration.make_partitions(integer)": OWNER,
     "app.analyze_imports()": OWNER,
     "app.issue_import_seal(uuid,uuid)": "gardenos_sealer",
-    "app.note_reverted(uuid,integer)": "gardenos_crm_writer",
+    "app.note_reverted(uuid,integer[])": "gardenos_crm_writer",
     "app.my_teams()": "gardenos_membership_reader",
     "app.contact_id()": "gardenos_membership_reader",
     "app.default_team_id()": "gardenos_membership_reader",
