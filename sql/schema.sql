@@ -1503,7 +1503,11 @@ begin
     end case;
     return coalesce(deleted, '{}');
 exception
-    when data_exception or integrity_constraint_violation or insufficient_privilege then
+    when data_exception
+        or integrity_constraint_violation
+        or insufficient_privilege
+        or sqlstate 'PT403'
+        or sqlstate 'PT409' then
         if cardinality(ids) > 1 then
             return null;
         end if;
@@ -4326,7 +4330,11 @@ begin
                 reverted := reverted + 1;
             end if;
         exception
-            when data_exception or integrity_constraint_violation or insufficient_privilege then
+            when data_exception
+                or integrity_constraint_violation
+                or insufficient_privilege
+                or sqlstate 'PT403'
+                or sqlstate 'PT409' then
                 is_undone := false;
                 get stacked diagnostics reason = message_text;
         end;
@@ -4379,7 +4387,11 @@ begin
         begin
             deleted := app.delete_imported(job.entity, ids, versions);
         exception
-            when data_exception or integrity_constraint_violation or insufficient_privilege then
+            when data_exception
+                or integrity_constraint_violation
+                or insufficient_privilege
+                or sqlstate 'PT403'
+                or sqlstate 'PT409' then
                 deleted := '{}';
                 get stacked diagnostics reason = message_text;
         end;

@@ -353,7 +353,11 @@ def upgrade() -> None:
             end case;
             return coalesce(deleted, '{}');
         exception
-            when data_exception or integrity_constraint_violation or insufficient_privilege then
+            when data_exception
+                or integrity_constraint_violation
+                or insufficient_privilege
+                or sqlstate 'PT403'
+                or sqlstate 'PT409' then
                 if cardinality(ids) > 1 then
                     return null;
                 end if;
@@ -1794,7 +1798,11 @@ def upgrade() -> None:
                         reverted := reverted + 1;
                     end if;
                 exception
-                    when data_exception or integrity_constraint_violation or insufficient_privilege then
+                    when data_exception
+                        or integrity_constraint_violation
+                        or insufficient_privilege
+                        or sqlstate 'PT403'
+                        or sqlstate 'PT409' then
                         is_undone := false;
                         get stacked diagnostics reason = message_text;
                 end;
@@ -1847,7 +1855,11 @@ def upgrade() -> None:
                 begin
                     deleted := app.delete_imported(job.entity, ids, versions);
                 exception
-                    when data_exception or integrity_constraint_violation or insufficient_privilege then
+                    when data_exception
+                        or integrity_constraint_violation
+                        or insufficient_privilege
+                        or sqlstate 'PT403'
+                        or sqlstate 'PT409' then
                         deleted := '{}';
                         get stacked diagnostics reason = message_text;
                 end;

@@ -53,7 +53,11 @@ begin
     end case;
     return coalesce(deleted, '{}');
 exception
-    when data_exception or integrity_constraint_violation or insufficient_privilege then
+    when data_exception
+        or integrity_constraint_violation
+        or insufficient_privilege
+        or sqlstate 'PT403'
+        or sqlstate 'PT409' then
         if cardinality(ids) > 1 then
             return null;
         end if;

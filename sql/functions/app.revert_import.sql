@@ -156,7 +156,11 @@ begin
                 reverted := reverted + 1;
             end if;
         exception
-            when data_exception or integrity_constraint_violation or insufficient_privilege then
+            when data_exception
+                or integrity_constraint_violation
+                or insufficient_privilege
+                or sqlstate 'PT403'
+                or sqlstate 'PT409' then
                 is_undone := false;
                 get stacked diagnostics reason = message_text;
         end;
@@ -209,7 +213,11 @@ begin
         begin
             deleted := app.delete_imported(job.entity, ids, versions);
         exception
-            when data_exception or integrity_constraint_violation or insufficient_privilege then
+            when data_exception
+                or integrity_constraint_violation
+                or insufficient_privilege
+                or sqlstate 'PT403'
+                or sqlstate 'PT409' then
                 deleted := '{}';
                 get stacked diagnostics reason = message_text;
         end;
