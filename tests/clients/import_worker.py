@@ -4,34 +4,38 @@ It needs one connection as gardenos_worker and nothing else: what is done and wh
 the database. So it may be killed at any moment, and another one, or the same, goes on.
 
 * Each batch is a transaction, bound to the agency. A batch whose COMMIT was not acknowledged is not
-  guessed at: the next call finds the lines pending or settled.
+  guessed at: the next call finds the lines pending or settled. Each call locks the job, so it is
+  acknowledged by a standby even where it finds nothing to write (see `tests.clients.idempotent`).
 * `request_stop` ends it after the batch in hand; SIGTERM and SIGINT do that in the program.
 * A lost connection, a failover, a deadlock: wait, connect again, go on. Anything else is a fault of
   the program and is raised.
 
-    python -m tests.clients.import_worker "$WORKER_URL" <agency> <job>
+The program carries an import as far as it can go: with a file it adds its lines to a draft; then it
+checks them when the import is `validating`, and writes the records when it is `running`.
+
+    python -m tests.clients.import_worker "$WORKER_URL" <agency> <job> [file.csv]
 """
 
+import csv
 import json
 import logging
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
+from tests.clients.idempotent import Client, Try
+
 log = logging.getLogger("import_worker")
 
-# What passes: the node went away, or somebody else held a lock for too long.
-PASSING = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.ReadOnlySqlTransaction,
-)
+
+class NotDraft(Exception):
+    """Lines are added to a draft only."""
 
 
 class ImportWorker:
@@ -49,18 +53,18 @@ class ImportWorker:
         """Describe the work; nothing is connected to yet.
 
         Args:
-            connect: logs in as gardenos_worker; called again when the connection is lost.
+            connect: logs in as gardenos_worker, outside of autocommit; called again when the
+                connection is lost.
             agency: whose import it is.
             job: the import.
             batch: lines in one transaction; its locks are held for as long as these take.
             patience: seconds without any success before the last error is raised.
         """
-        self._connect = connect
+        self._client = Client(connect)
         self._agency = agency
         self._job = job
         self._batch = batch
         self._patience = patience
-        self._connection: psycopg.Connection[Any] | None = None
         self._stopping = False
 
     def request_stop(self) -> None:
@@ -76,10 +80,15 @@ class ImportWorker:
 
         Returns:
             how many lines there were.
+
+        Raises:
+            NotDraft: the import has left the draft, or there is none.
         """
         count = 0
         pending: list[tuple[int, str]] = []
         for number, line in enumerate(lines, first):
+            if self._stopping:
+                break
             pending.append((number, json.dumps(line)))
             count += 1
             if len(pending) == self._batch:
@@ -90,15 +99,23 @@ class ImportWorker:
         return count
 
     def _add(self, lines: list[tuple[int, str]]) -> None:
-        self._call(
-            "insert into integration.import_rows (agency_id, job_id, row_no, raw)"
-            " select %s, %s, l.no, l.raw::jsonb from unnest(%s::int[], %s::text[]) as l (no, raw)"
-            " on conflict (agency_id, job_id, row_no) do nothing",
+        added = self._call(
+            "with job as ("
+            " select j.agency_id, j.id from integration.import_jobs as j"
+            " where j.agency_id = %s and j.id = %s and j.status = 'draft' for no key update"
+            "), added as ("
+            " insert into integration.import_rows (agency_id, job_id, row_no, raw)"
+            " select j.agency_id, j.id, l.no, l.raw::jsonb"
+            " from job as j cross join unnest(%s::int[], %s::text[]) as l (no, raw)"
+            " on conflict (agency_id, job_id, row_no) do nothing"
+            ") select exists (select from job)",
             self._agency,
             self._job,
             [number for number, _ in lines],
             [raw for _, raw in lines],
         )
+        if not added:
+            raise NotDraft(f"import {self._job} is no draft of this agency")
 
     def validate(self) -> None:
         """Check every line; afterwards the import is ready, unless somebody stopped it."""
@@ -143,37 +160,37 @@ class ImportWorker:
 
     def close(self) -> None:
         """Give the connection back."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._client.close()
 
     def _call(self, statement: str, *parameters: Any) -> Any:
         """One statement in a transaction bound to the agency, until it is known to be committed."""
-        deadline = time.monotonic() + self._patience
-        while True:
-            try:
-                if self._connection is None:
-                    self._connection = self._connect()
-                with self._connection.transaction():
-                    self._connection.execute("select app.bind_worker(%s)", [self._agency])
-                    cursor = self._connection.execute(statement.encode(), parameters)
-                    row = cursor.fetchone() if cursor.description else None
-                return row[0] if row else None
-            except PASSING as error:
-                if time.monotonic() > deadline:
-                    raise
-                log.warning("import %s: %s; trying again", self._job, str(error).partition("\n")[0])
-                self.close()
-                time.sleep(0.2)
+
+        def work(connection: psycopg.Connection[Any]) -> Any:
+            connection.execute("select app.bind_worker(%s)", [self._agency])
+            cursor = connection.execute(statement.encode(), parameters)
+            row = cursor.fetchone() if cursor.description else None
+            return row[0] if row else None
+
+        return self._client.once(work, patience=self._patience, watch=self._watch)
+
+    def _watch(self, attempt: Try) -> None:
+        if attempt.error is not None:
+            said = str(attempt.error).partition("\n")[0]
+            log.warning("import %s: %s (%s)", self._job, said, attempt.fate)
 
 
-def main(url: str, agency: UUID, job: UUID) -> None:
-    """Check or run one import, whichever it waits for, until it ends or a signal comes."""
+def main(url: str, agency: UUID, job: UUID, file: Path | None = None) -> None:
+    """Carry one import as far as it can go, until a signal comes."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    worker = ImportWorker(lambda: psycopg.connect(url, autocommit=True), agency, job)
+    worker = ImportWorker(
+        lambda: psycopg.connect(url, connect_timeout=5, tcp_user_timeout=10_000), agency, job
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.request_stop())
     try:
+        if file is not None:
+            with file.open(newline="", encoding="utf-8") as opened:
+                worker.add_lines(csv.DictReader(opened))
         worker.validate()
         worker.run()
     finally:
@@ -181,4 +198,4 @@ def main(url: str, agency: UUID, job: UUID) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], UUID(sys.argv[2]), UUID(sys.argv[3]))
+    main(sys.argv[1], UUID(sys.argv[2]), UUID(sys.argv[3]), *map(Path, sys.argv[4:5]))

@@ -72,7 +72,7 @@ class Import:
             dedupe=dedupe,
         )
         self.worker = ImportWorker(
-            lambda: desk.office.database.connect("gardenos_worker", autocommit=True),
+            lambda: desk.office.database.connect("gardenos_worker"),
             desk.owner.agency_id,
             self.job,
             batch=batch,
