@@ -2233,9 +2233,12 @@ declare
     norms text[];
     domains text[];
     known jsonb;
+    refused jsonb := '{}';
     companies jsonb;
     line jsonb;
     people uuid[];
+    points jsonb;
+    refusal jsonb;
     employer uuid;
     person crm.contacts;
     version integer;
@@ -2261,6 +2264,9 @@ begin
            and p.deleted_at is null
            and not p.is_shared
     );
+    if session_user = 'gardenos_worker' then
+        refused := app.refused_addresses(norms);
+    end if;
     companies := (
         select coalesce(jsonb_object_agg(c.domain, c.id), '{}')
           from crm.companies as c
@@ -2282,16 +2288,43 @@ begin
               from jsonb_array_elements_text(line -> 'keys') as k (key)
              where known ? k.key
         ) end;
-        if cardinality(people) = 0 then
-            created := created || line;
-            continue;
-        elsif cardinality(people) > 1 then
+        if cardinality(people) > 1 then
             results := results || app.import_failure(
                 line, '23505', 'email', 'The e-mail addresses and numbers belong to several contacts: merge them.'
             );
             continue;
-        elsif dedupe = 'skip' then
+        elsif cardinality(people) = 1 and dedupe = 'skip' then
             results := results || jsonb_build_object('no', line -> 'no', 'status', 'skipped', 'id', people[1]);
+            continue;
+        end if;
+        points := (
+            select coalesce(jsonb_agg(p), '[]')
+              from jsonb_array_elements(line -> 'points') as p
+             where cardinality(people) = 0
+                or not known ? concat(p ->> 'kind', ':', p ->> 'norm')
+        );
+        refusal := (
+            select jsonb_build_object('kind', p -> 'kind', 'code', refused -> key.word)
+              from jsonb_array_elements(points) as p
+             cross join lateral concat(p ->> 'kind', ':', p ->> 'norm') as key (word)
+             where refused ? key.word
+             order by p ->> 'kind'
+             limit 1
+        );
+        if refusal is not null then
+            results := results || app.import_failure(
+                line, refusal ->> 'code', refusal ->> 'kind', case refusal ->> 'code'
+                    when '23505' then concat(
+                        'Another contact has this ', refusal ->> 'kind', ', perhaps one that you do not see.'
+                    )
+                    else concat(
+                        'This ', refusal ->> 'kind', ' was erased at the wish of its owner, and is only added by a person.'
+                    )
+                end
+            );
+            continue;
+        elsif cardinality(people) = 0 then
+            created := created || line;
             continue;
         end if;
 
@@ -2335,6 +2368,7 @@ begin
         end if;
         added := '{}';
         foreach one in array kinds loop
+            continue when not points @> jsonb_build_array(jsonb_build_object('kind', one));
             field := one;
             with new_points as (
                 insert into crm.contact_points (agency_id, contact_id, kind, value, e164, is_primary)
@@ -2347,11 +2381,10 @@ begin
                        and o.is_primary
                        and o.deleted_at is null
                 )
-                  from jsonb_to_recordset(line -> 'points') as p (
-                      kind app.point_kind, value text, e164 text, norm text, is_primary boolean
+                  from jsonb_to_recordset(points) as p (
+                      kind app.point_kind, value text, e164 text, is_primary boolean
                   )
                  where p.kind = one
-                   and not known ? (p.kind || ':' || p.norm)
                 returning id
             )
             select added || coalesce(array_agg(n.id), '{}')
@@ -4096,6 +4129,45 @@ $$;
 ALTER FUNCTION app.record_scope() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.record_scope() IS 'How far "scope" of the matrix reaches for me; the narrower of both for an agent acting for a user.';
+
+CREATE FUNCTION app.refused_addresses(norms text[]) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    kinds constant app.point_kind[] := '{email,phone}';
+begin
+    if session_user <> 'gardenos_worker' or proof.membership_id is null then
+        raise exception 'Only a bound import asks which addresses are refused.'
+            using errcode = '42501';
+    end if;
+    return (
+        select coalesce(jsonb_object_agg(f.key, f.code), '{}')
+          from (
+              select p.kind || ':' || p.value_norm as key, '23505' as code
+                from crm.contact_points as p
+               where p.agency_id = proof.agency_id
+                 and p.kind = any(kinds)
+                 and p.value_norm = any(norms)
+                 and p.deleted_at is null
+                 and not p.is_shared
+              union all
+              select k.kind || ':' || n.norm, '23514'
+                from unnest(norms) as n (norm)
+               cross join unnest(kinds) as k (kind)
+                join governance.suppressions as s
+                  on s.agency_id = proof.agency_id
+                 and s.kind = k.kind
+                 and s.value_hash = app.suppression_hash(proof.agency_id, k.kind, n.norm)
+          ) as f
+    );
+end;
+$$;
+
+ALTER FUNCTION app.refused_addresses(norms text[]) OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.refused_addresses(norms text[]) IS 'Which addresses a bound import cannot give to a new person, and why.';
 
 CREATE FUNCTION app.release_import(agency uuid) RETURNS void
     LANGUAGE plpgsql
@@ -21105,6 +21177,9 @@ GRANT ALL ON FUNCTION app.record_scope() TO service_role;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.refused_addresses(norms text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.refused_addresses(norms text[]) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.release_import(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.release_import(agency uuid) TO authenticated;

@@ -618,7 +618,8 @@ def upgrade() -> None:
         -- Only what another line would meet too (a deadlock, a node that goes down) is raised.
         --
         -- Known is who has one of the e-mail addresses or numbers, among live contacts that the caller sees. A
-        -- known address of a contact that the caller does not see fails with 23505, as it does when typed in.
+        -- known address of a contact that the caller does not see fails with 23505, as it does when typed in; a bound
+        -- import asks for those beforehand (app.refused_addresses), so that they do not fail with the others.
         -- "update" changes the fields that the line fills and adds the addresses that are new; a line that
         -- changes nothing is skipped. "create" asks nobody, so a line whose address is taken fails.
         --
@@ -638,9 +639,12 @@ def upgrade() -> None:
             norms text[];
             domains text[];
             known jsonb;
+            refused jsonb := '{}';
             companies jsonb;
             line jsonb;
             people uuid[];
+            points jsonb;
+            refusal jsonb;
             employer uuid;
             person crm.contacts;
             version integer;
@@ -666,6 +670,9 @@ def upgrade() -> None:
                    and p.deleted_at is null
                    and not p.is_shared
             );
+            if session_user = 'gardenos_worker' then
+                refused := app.refused_addresses(norms);
+            end if;
             companies := (
                 select coalesce(jsonb_object_agg(c.domain, c.id), '{}')
                   from crm.companies as c
@@ -687,16 +694,43 @@ def upgrade() -> None:
                       from jsonb_array_elements_text(line -> 'keys') as k (key)
                      where known ? k.key
                 ) end;
-                if cardinality(people) = 0 then
-                    created := created || line;
-                    continue;
-                elsif cardinality(people) > 1 then
+                if cardinality(people) > 1 then
                     results := results || app.import_failure(
                         line, '23505', 'email', 'The e-mail addresses and numbers belong to several contacts: merge them.'
                     );
                     continue;
-                elsif dedupe = 'skip' then
+                elsif cardinality(people) = 1 and dedupe = 'skip' then
                     results := results || jsonb_build_object('no', line -> 'no', 'status', 'skipped', 'id', people[1]);
+                    continue;
+                end if;
+                points := (
+                    select coalesce(jsonb_agg(p), '[]')
+                      from jsonb_array_elements(line -> 'points') as p
+                     where cardinality(people) = 0
+                        or not known ? concat(p ->> 'kind', ':', p ->> 'norm')
+                );
+                refusal := (
+                    select jsonb_build_object('kind', p -> 'kind', 'code', refused -> key.word)
+                      from jsonb_array_elements(points) as p
+                     cross join lateral concat(p ->> 'kind', ':', p ->> 'norm') as key (word)
+                     where refused ? key.word
+                     order by p ->> 'kind'
+                     limit 1
+                );
+                if refusal is not null then
+                    results := results || app.import_failure(
+                        line, refusal ->> 'code', refusal ->> 'kind', case refusal ->> 'code'
+                            when '23505' then concat(
+                                'Another contact has this ', refusal ->> 'kind', ', perhaps one that you do not see.'
+                            )
+                            else concat(
+                                'This ', refusal ->> 'kind', ' was erased at the wish of its owner, and is only added by a person.'
+                            )
+                        end
+                    );
+                    continue;
+                elsif cardinality(people) = 0 then
+                    created := created || line;
                     continue;
                 end if;
 
@@ -740,6 +774,7 @@ def upgrade() -> None:
                 end if;
                 added := '{}';
                 foreach one in array kinds loop
+                    continue when not points @> jsonb_build_array(jsonb_build_object('kind', one));
                     field := one;
                     with new_points as (
                         insert into crm.contact_points (agency_id, contact_id, kind, value, e164, is_primary)
@@ -752,11 +787,10 @@ def upgrade() -> None:
                                and o.is_primary
                                and o.deleted_at is null
                         )
-                          from jsonb_to_recordset(line -> 'points') as p (
-                              kind app.point_kind, value text, e164 text, norm text, is_primary boolean
+                          from jsonb_to_recordset(points) as p (
+                              kind app.point_kind, value text, e164 text, is_primary boolean
                           )
                          where p.kind = one
-                           and not known ? (p.kind || ':' || p.norm)
                         returning id
                     )
                     select added || coalesce(array_agg(n.id), '{}')
@@ -1613,6 +1647,66 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        -- Which of these addresses a bound import cannot give to a new person, as kind:value to SQLSTATE: taken by a
+        -- live contact, seen by the owner of the import or not (23505), or erased (23514). Known beforehand, such a
+        -- line costs no rollback of those that are written with it; the unique rule and app.check_suppression decide
+        -- all the same.
+        --
+        -- SECURITY DEFINER: it looks past what the owner sees. So it answers the workers only, who tell nobody but by
+        -- the error of a line, as the unique rule itself does.
+        set local role gardenos_crm_writer;
+
+        create or replace function app.refused_addresses(norms text[])
+        returns jsonb
+        language plpgsql
+        stable
+        parallel unsafe
+        security definer
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            proof record := app.proof();
+            kinds constant app.point_kind[] := '{email,phone}';
+        begin
+            if session_user <> 'gardenos_worker' or proof.membership_id is null then
+                raise exception 'Only a bound import asks which addresses are refused.'
+                    using errcode = '42501';
+            end if;
+            return (
+                select coalesce(jsonb_object_agg(f.key, f.code), '{}')
+                  from (
+                      select p.kind || ':' || p.value_norm as key, '23505' as code
+                        from crm.contact_points as p
+                       where p.agency_id = proof.agency_id
+                         and p.kind = any(kinds)
+                         and p.value_norm = any(norms)
+                         and p.deleted_at is null
+                         and not p.is_shared
+                      union all
+                      select k.kind || ':' || n.norm, '23514'
+                        from unnest(norms) as n (norm)
+                       cross join unnest(kinds) as k (kind)
+                        join governance.suppressions as s
+                          on s.agency_id = proof.agency_id
+                         and s.kind = k.kind
+                         and s.value_hash = app.suppression_hash(proof.agency_id, k.kind, n.norm)
+                  ) as f
+            );
+        end;
+        $function$;
+
+        revoke all on function app.refused_addresses(text[]) from public;
+        grant execute on function app.refused_addresses(text[]) to
+            authenticated;
+
+        comment on function app.refused_addresses(text[]) is
+        'Which addresses a bound import cannot give to a new person, and why.';
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
         -- Back from app.bind_import: the transaction of the worker is its own again, bound to its agency. Nobody
         -- but the login gardenos_worker may take that role.
         create or replace function app.release_import(agency uuid)
@@ -2244,6 +2338,15 @@ def downgrade() -> None:
     execute(
         r"""
         drop function app.release_import(agency uuid);
+        """
+    )
+    execute(
+        r"""
+        set local role gardenos_crm_writer;
+
+        drop function app.refused_addresses(norms text[]);
+
+        set local role gardenos_owner;
         """
     )
     execute(

@@ -3,7 +3,8 @@
 -- Only what another line would meet too (a deadlock, a node that goes down) is raised.
 --
 -- Known is who has one of the e-mail addresses or numbers, among live contacts that the caller sees. A
--- known address of a contact that the caller does not see fails with 23505, as it does when typed in.
+-- known address of a contact that the caller does not see fails with 23505, as it does when typed in; a bound
+-- import asks for those beforehand (app.refused_addresses), so that they do not fail with the others.
 -- "update" changes the fields that the line fills and adds the addresses that are new; a line that
 -- changes nothing is skipped. "create" asks nobody, so a line whose address is taken fails.
 --
@@ -23,9 +24,12 @@ declare
     norms text[];
     domains text[];
     known jsonb;
+    refused jsonb := '{}';
     companies jsonb;
     line jsonb;
     people uuid[];
+    points jsonb;
+    refusal jsonb;
     employer uuid;
     person crm.contacts;
     version integer;
@@ -51,6 +55,9 @@ begin
            and p.deleted_at is null
            and not p.is_shared
     );
+    if session_user = 'gardenos_worker' then
+        refused := app.refused_addresses(norms);
+    end if;
     companies := (
         select coalesce(jsonb_object_agg(c.domain, c.id), '{}')
           from crm.companies as c
@@ -72,16 +79,43 @@ begin
               from jsonb_array_elements_text(line -> 'keys') as k (key)
              where known ? k.key
         ) end;
-        if cardinality(people) = 0 then
-            created := created || line;
-            continue;
-        elsif cardinality(people) > 1 then
+        if cardinality(people) > 1 then
             results := results || app.import_failure(
                 line, '23505', 'email', 'The e-mail addresses and numbers belong to several contacts: merge them.'
             );
             continue;
-        elsif dedupe = 'skip' then
+        elsif cardinality(people) = 1 and dedupe = 'skip' then
             results := results || jsonb_build_object('no', line -> 'no', 'status', 'skipped', 'id', people[1]);
+            continue;
+        end if;
+        points := (
+            select coalesce(jsonb_agg(p), '[]')
+              from jsonb_array_elements(line -> 'points') as p
+             where cardinality(people) = 0
+                or not known ? concat(p ->> 'kind', ':', p ->> 'norm')
+        );
+        refusal := (
+            select jsonb_build_object('kind', p -> 'kind', 'code', refused -> key.word)
+              from jsonb_array_elements(points) as p
+             cross join lateral concat(p ->> 'kind', ':', p ->> 'norm') as key (word)
+             where refused ? key.word
+             order by p ->> 'kind'
+             limit 1
+        );
+        if refusal is not null then
+            results := results || app.import_failure(
+                line, refusal ->> 'code', refusal ->> 'kind', case refusal ->> 'code'
+                    when '23505' then concat(
+                        'Another contact has this ', refusal ->> 'kind', ', perhaps one that you do not see.'
+                    )
+                    else concat(
+                        'This ', refusal ->> 'kind', ' was erased at the wish of its owner, and is only added by a person.'
+                    )
+                end
+            );
+            continue;
+        elsif cardinality(people) = 0 then
+            created := created || line;
             continue;
         end if;
 
@@ -125,6 +159,7 @@ begin
         end if;
         added := '{}';
         foreach one in array kinds loop
+            continue when not points @> jsonb_build_array(jsonb_build_object('kind', one));
             field := one;
             with new_points as (
                 insert into crm.contact_points (agency_id, contact_id, kind, value, e164, is_primary)
@@ -137,11 +172,10 @@ begin
                        and o.is_primary
                        and o.deleted_at is null
                 )
-                  from jsonb_to_recordset(line -> 'points') as p (
-                      kind app.point_kind, value text, e164 text, norm text, is_primary boolean
+                  from jsonb_to_recordset(points) as p (
+                      kind app.point_kind, value text, e164 text, is_primary boolean
                   )
                  where p.kind = one
-                   and not known ? (p.kind || ':' || p.norm)
                 returning id
             )
             select added || coalesce(array_agg(n.id), '{}')

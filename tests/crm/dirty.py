@@ -257,7 +257,7 @@ class Book:
             if key in self.erased:
                 raise Fault("23514", key[0], f"This {key[0]} was erased")
             if key in self._whose:
-                raise Fault("23505", key[0], "duplicate key value violates unique constraint")
+                raise Fault("23505", key[0], f"Another contact has this {key[0]}")
 
     @staticmethod
     def _points(line: Line) -> dict[Key, bool]:
