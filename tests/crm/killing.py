@@ -269,15 +269,19 @@ class Import:
         for number, person in self.book.people.items():
             one = ids.get(number) or by_address.get(next(iter(person.points)))
             row = found.pop(one, None) if one else None
-            is_there = row and (
-                row["full_name"],
-                row["job_title"],
-                {(kind, value): primary for kind, value, primary in row["points"] or []},
-                dict(row["firms"] or []),
+            is_there = (
+                None
+                if row is None
+                else (
+                    row["full_name"],
+                    row["job_title"],
+                    {(kind, value): primary for kind, value, primary in row["points"] or []},
+                    dict(row["firms"] or []),
+                )
             )
             if is_there != (person.name, person.title, person.points, person.firms):
                 wrong.append(f"{is_there}, not {person}")
-            elif row["owner_id"] != self.importer.membership_id and not person.is_hidden:
+            elif row and row["owner_id"] != self.importer.membership_id and not person.is_hidden:
                 wrong.append(f"{person.name} is of {row['owner_id']}")
         assert not wrong, f"{len(wrong)} people are wrong; {wrong[:3]}"
         assert not found, f"{len(found)} people too many: {list(found.values())[:3]}"
@@ -321,14 +325,15 @@ class Import:
 
     def revert(self, n: int) -> int:
         """All of it, as its owner; how many lines."""
-        reverted, before = 0, None
+        reverted = 0
+        before: int | None = None
         with opened(self.database) as office:
             while True:
                 answer = office.do(
                     self.importer, "select app.revert_import(%s, %s, %s)", self.job, before, n
                 )
                 assert answer["kept"] == [], answer["kept"][:3]
-                reverted += answer["reverted"]
+                reverted += int(answer["reverted"])
                 before = answer["next"]
                 if before is None:
                     return reverted

@@ -528,6 +528,7 @@ def test_clients_do_not_bind_or_run_imports(desk: Desk) -> None:
     assert desk.refused("select app.run_import_batch(%s)", job.job) == "42501"
     assert desk.refused("select app.release_import(%s)", desk.owner.agency_id) == "42501"
     assert desk.refused(NOTE, job.job) == "42501"
+    assert desk.refused("select app.refused_addresses('{zoe@example.org}')") == "42501"
 
 
 # --- stopped, and gone on with
@@ -822,6 +823,8 @@ def test_a_worker_in_the_role_of_its_imports_sees_nothing_without_one(desk: Desk
     Import(desk, [PERSON]).run()
     with as_worker(desk) as worker:
         worker.execute("set local role authenticated")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), worker.transaction():
+            worker.execute("select app.refused_addresses('{zoe@example.org}')")
         seen = [
             table
             for (table,) in worker.execute(
@@ -870,6 +873,23 @@ def broken(desk: Desk, name: str, old: str, new: str) -> Iterator[None]:
             superuser.execute(function(name, old, old).encode())
 
 
+@contextmanager
+def unasked(desk: Desk) -> Iterator[None]:
+    """Refused addresses are not known beforehand, as when they are taken a moment later."""
+    with broken(desk, "app.refused_addresses", "return (", "return '{}'; return ("):
+        yield
+
+
+def test_the_erased_stay_out_although_nobody_asked_beforehand(desk: Desk) -> None:
+    with unasked(desk):
+        test_the_erased_stay_out(desk)
+
+
+def test_nobody_is_doubled_although_nobody_asked_beforehand(desk: Desk) -> None:
+    with unasked(desk):
+        test_who_is_out_of_reach_is_not_found_and_not_doubled(desk)
+
+
 MUTANTS: list[tuple[str, str, str, Callable[[Desk], None]]] = [
     (
         "app.proof",
@@ -881,7 +901,13 @@ MUTANTS: list[tuple[str, str, str, Callable[[Desk], None]]] = [
         "app.check_suppression",
         "session_user <> 'gardenos_worker'",
         "true",
-        test_the_erased_stay_out,
+        test_the_erased_stay_out_although_nobody_asked_beforehand,
+    ),
+    (
+        "app.refused_addresses",
+        "session_user <> 'gardenos_worker' or proof.membership_id is null",
+        "false",
+        test_clients_do_not_bind_or_run_imports,
     ),
     (
         "app.guard_import",
@@ -901,7 +927,12 @@ MUTANTS: list[tuple[str, str, str, Callable[[Desk], None]]] = [
         "",
         test_the_deleted_are_not_known,
     ),
-    ("app.import_contacts", "dedupe = 'skip'", "false", test_skip_leaves_the_known_as_they_are),
+    (
+        "app.import_contacts",
+        "and dedupe = 'skip'",
+        "and false",
+        test_skip_leaves_the_known_as_they_are,
+    ),
     (
         "app.delete_imported",
         "and r.row_version = l.version",
