@@ -128,6 +128,24 @@ with check (
     and (select app.is_agency_active())
 );
 
+create policy "the membership reader proves claims"
+on integration.import_jobs
+as permissive
+for select
+to gardenos_membership_reader
+using (
+    true
+);
+
+create policy "reverting asks whether an import is reverted"
+on integration.import_jobs
+as permissive
+for select
+to gardenos_crm_writer
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on integration.import_jobs
 as permissive
@@ -171,6 +189,9 @@ grant update (
 
 grant select, insert, update, delete on table integration.import_jobs to service_role;
 
-grant select on table integration.import_jobs to gardenos_auditor;
+grant select on table integration.import_jobs to
+    gardenos_membership_reader,
+    gardenos_crm_writer,
+    gardenos_auditor;
 
 grant select, update on table integration.import_jobs to gardenos_worker;

@@ -81,6 +81,27 @@ with check (
     true
 );
 
+create policy "reverting looks lines up"
+on integration.import_rows
+as permissive
+for select
+to gardenos_crm_writer
+using (
+    true
+);
+
+create policy "reverting notes what it undid"
+on integration.import_rows
+as permissive
+for update
+to gardenos_crm_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on integration.import_rows
 as permissive
@@ -104,3 +125,9 @@ grant update (
     contact_id,
     company_id
 ) on table integration.import_rows to gardenos_merger;
+
+grant select on table integration.import_rows to gardenos_crm_writer;
+
+grant update (
+    status
+) on table integration.import_rows to gardenos_crm_writer;

@@ -852,6 +852,20 @@ ALTER FUNCTION app.agency_role() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.agency_role() IS 'My role in the agency now, not when the token was signed; null when there is none.';
 
+CREATE FUNCTION app.analyze_imports() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    analyze integration.import_rows, crm.contacts, crm.contact_points, crm.contact_companies, crm.companies,
+        crm.deals;
+end;
+$$;
+
+ALTER FUNCTION app.analyze_imports() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.analyze_imports() IS 'Renews the statistics of what imports read and write.';
+
 CREATE FUNCTION app.api_key_claims(key text) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -882,6 +896,41 @@ $$;
 ALTER FUNCTION app.api_key_claims(key text) OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.api_key_claims(key text) IS 'The claims a service shall sign for this API key; null when the key is not valid.';
+
+CREATE FUNCTION app.bind_import(job_id uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    sealed record := app.issue_import_seal(agency, job_id);
+    state app.import_status;
+begin
+    select j.status
+      into state
+      from integration.import_jobs as j
+     where j.agency_id = agency
+       and j.id = job_id
+       for no key update;
+    if state is null or state not in ('validating', 'running') then
+        raise exception 'The import is not bound: no job % of this agency is running.', job_id
+            using errcode = '42501',
+            hint = 'Its owner starts it: update integration.import_jobs set status = ''running''.';
+    end if;
+    perform set_config('request.jwt.claims', sealed.claims, true);
+    perform set_config('gardenos.seal', sealed.seal, true);
+    if not app.can_import() then
+        raise exception 'The import is not bound: its owner is no active member who may import.'
+            using errcode = '42501',
+            hint = 'Give the owner the capability "import" again; the import goes on where it stopped.';
+    end if;
+    perform set_config('role', 'authenticated', true);
+end;
+$$;
+
+ALTER FUNCTION app.bind_import(job_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.bind_import(job_id uuid) IS 'Lets the rest of this transaction of a worker write as the owner of a running import.';
 
 CREATE FUNCTION app.bind_session(claims text, expires_at bigint, signature text) RETURNS void
     LANGUAGE plpgsql
@@ -1040,7 +1089,6 @@ CREATE FUNCTION app.check_custom() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-    proof record := app.proof();
     before jsonb := case when tg_op = 'UPDATE' then old.custom else '{}' end;
     found record;
     fault text;
@@ -1077,7 +1125,9 @@ begin
                 column = 'custom',
                 hint = 'The fields are in crm.custom_field_defs. A field without a value is left out.';
         end if;
-        if proof.is_person is false and not found.agent_writable and found.value is distinct from before -> found.key then
+        if not found.agent_writable
+            and found.value is distinct from before -> found.key
+            and (select p.is_person from app.proof() as p) is false then
             raise exception 'custom: "%" is not written by agents.', found.key
                 using errcode = '42501';
         end if;
@@ -1321,10 +1371,9 @@ CREATE FUNCTION app.check_suppression() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-declare
-    proof record := app.proof();
 begin
-    if proof.is_person and proof.api_key_id is null then
+    if session_user <> 'gardenos_worker'
+        and (select p.is_person and p.api_key_id is null from app.proof() as p) then
         return null;
     end if;
     if exists (
@@ -2443,9 +2492,11 @@ CREATE FUNCTION app.default_owner() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+    proof record := app.proof();
 begin
-    if app.agency_role() <> 'client' then
-        new.owner_id := app.membership_id();
+    if proof.agency_role <> 'client' then
+        new.owner_id := proof.membership_id;
     end if;
     return new;
 end;
@@ -2473,6 +2524,8 @@ CREATE FUNCTION app.default_team_id() RETURNS uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+    proof record := app.proof();
 begin
     return (
         select t.id
@@ -2481,8 +2534,8 @@ begin
             on t.agency_id = m.agency_id
            and t.id = m.default_team_id
            and t.deleted_at is null
-         where m.agency_id = app.agency_id()
-           and m.id = app.membership_id()
+         where m.agency_id = proof.agency_id
+           and m.id = proof.membership_id
     );
 end;
 $$;
@@ -2490,6 +2543,70 @@ $$;
 ALTER FUNCTION app.default_team_id() OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.default_team_id() IS 'The team of my new records; null when I have none.';
+
+CREATE FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) RETURNS uuid[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    deleted uuid[];
+begin
+    case entity
+        when 'contact' then
+            with gone as (
+                update crm.contacts as r
+                   set deleted_at = now()
+                  from unnest(ids, versions) as l (id, version)
+                 where r.agency_id = agency
+                   and r.id = l.id
+                   and r.row_version = l.version
+                   and r.deleted_at is null
+                returning r.id
+            )
+            select array_agg(g.id) into deleted from gone as g;
+        when 'company' then
+            with gone as (
+                update crm.companies as r
+                   set deleted_at = now()
+                  from unnest(ids, versions) as l (id, version)
+                 where r.agency_id = agency
+                   and r.id = l.id
+                   and r.row_version = l.version
+                   and r.deleted_at is null
+                returning r.id
+            )
+            select array_agg(g.id) into deleted from gone as g;
+        when 'deal' then
+            with gone as (
+                update crm.deals as r
+                   set deleted_at = now()
+                  from unnest(ids, versions) as l (id, version)
+                 where r.agency_id = agency
+                   and r.id = l.id
+                   and r.row_version = l.version
+                   and r.deleted_at is null
+                returning r.id
+            )
+            select array_agg(g.id) into deleted from gone as g;
+    end case;
+    return coalesce(deleted, '{}');
+exception
+    when data_exception
+        or integrity_constraint_violation
+        or insufficient_privilege
+        or sqlstate 'PT403'
+        or sqlstate 'PT409' then
+        if cardinality(ids) > 1 then
+            return null;
+        end if;
+        raise;
+end;
+$$;
+
+ALTER FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) IS 'Deletes records that an import made and nobody changed; null when one of several is refused.';
 
 CREATE FUNCTION app.delete_points() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2966,6 +3083,97 @@ ALTER FUNCTION app.guard_consent() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.guard_consent() IS 'Refuses that a client grants consent.';
 
+CREATE FUNCTION app.guard_import() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    if tg_op = 'INSERT' then
+        if current_user = 'authenticated' and new.status <> 'draft' then
+            raise exception 'An import begins as a draft.'
+                using errcode = '23514',
+                column = 'status';
+        end if;
+        return new;
+    end if;
+    if old.status <> 'draft' and (
+        new.entity <> old.entity
+        or new.mapping <> old.mapping
+        or new.dedupe <> old.dedupe
+        or new.owner_id <> old.owner_id
+        or new.file_id <> old.file_id
+    ) then
+        raise exception 'An import is changed while it is a draft only; this one is %.', old.status
+            using errcode = '23514',
+            column = 'status',
+            hint = 'Set status to draft first, as long as it did not run.';
+    end if;
+    if new.status = old.status then
+        return new;
+    end if;
+    if new.status <> all(
+        case old.status
+            when 'draft' then '{validating}'
+            when 'validating' then '{draft,ready,failed}'
+            when 'ready' then case
+                when old.started_at is null then '{draft,validating,running}' else '{running,reverted}'
+            end
+            when 'running' then '{ready,done,failed}'
+            when 'failed' then case
+                when old.started_at is null then '{draft,validating}' else '{running,reverted}'
+            end
+            when 'done' then '{reverted}'
+            else '{}'
+        end::app.import_status[]
+    ) then
+        raise exception 'An import that is % does not become %.', old.status, new.status
+            using errcode = '23514',
+            column = 'status';
+    end if;
+    if current_user = 'authenticated' and (
+        new.status in ('done', 'failed') or (old.status = 'validating' and new.status = 'ready')
+    ) or current_user = 'gardenos_worker' and (
+        old.status not in ('validating', 'running') or new.status not in ('ready', 'done', 'failed')
+    ) then
+        raise exception 'This step of an import (% to %) is not yours.', old.status, new.status
+            using errcode = '42501';
+    end if;
+    if current_user = 'authenticated' and new.status in ('validating', 'running') and (
+        proof.membership_id is distinct from old.owner_id
+        or not proof.is_person
+        or proof.scopes is not null
+    ) then
+        raise exception 'An import is started by its owner, with whose rights it writes.'
+            using errcode = '42501',
+            hint = 'Become its owner while it is a draft. Agents and keys with scopes start none.';
+    end if;
+    case new.status
+        when 'running' then
+            new.started_at := coalesce(old.started_at, now());
+            new.finished_at := null;
+            new.revert_until := now() + interval '30 days';
+        when 'done', 'failed' then
+            new.finished_at := now();
+        when 'reverted' then
+            if now() > old.revert_until then
+                raise exception 'This import can no longer be reverted: it could until %.', old.revert_until
+                    using errcode = '23514',
+                    column = 'revert_until';
+            end if;
+            new.reverted_at := now();
+        else
+            null;
+    end case;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.guard_import() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.guard_import() IS 'Keeps imports to their way, and starts them for nobody but their owner.';
+
 CREATE FUNCTION app.guard_invitation() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3269,6 +3477,788 @@ $$;
 ALTER FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) IS 'HMAC-SHA256 of a message under a key that app.padded_key has padded.';
+
+CREATE FUNCTION app.import_companies(dedupe app.dedupe, lines jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    agency uuid := app.agency_id();
+    domains text[];
+    known jsonb := '{}';
+    line jsonb;
+    company crm.companies;
+    version integer;
+    before jsonb;
+    created jsonb := '[]';
+    results jsonb := '[]';
+    field text;
+    code text;
+    reason text;
+    violated text;
+begin
+    if dedupe <> 'create' then
+        domains := array(select d #>> '{}' from jsonb_path_query(lines, '$[*].fields.domain') as d);
+        known := (
+            select coalesce(jsonb_object_agg(c.domain, c.id), '{}')
+              from crm.companies as c
+             where c.agency_id = agency
+               and c.domain = any(domains)
+               and c.deleted_at is null
+        );
+    end if;
+    for line in select jsonb_array_elements(lines) loop
+        if not known ? coalesce(line #>> '{fields,domain}', '') then
+            created := created || line;
+            continue;
+        elsif dedupe = 'skip' then
+            results := results || jsonb_build_object(
+                'no', line -> 'no', 'status', 'skipped', 'id', known -> (line #>> '{fields,domain}')
+            );
+            continue;
+        end if;
+        select *
+          into company
+          from crm.companies as r
+         where r.agency_id = agency
+           and r.id = (known ->> (line #>> '{fields,domain}'))::uuid
+           and r.deleted_at is null
+           for update;
+        if not found then
+            results := results || app.import_failure(
+                line, '42501', 'row', 'You may not change the company that has this domain.'
+            );
+            continue;
+        end if;
+        if line #> '{fields,custom}' is not null then
+            line := jsonb_set(line, '{fields,custom}', company.custom || (line #> '{fields,custom}'));
+        end if;
+        before := (
+            select jsonb_object_agg(f.key, to_jsonb(company) -> f.key)
+              from jsonb_each(line -> 'fields') as f
+             where f.value is distinct from to_jsonb(company) -> f.key
+        );
+        if before is null then
+            results := results || jsonb_build_object('no', line -> 'no', 'status', 'skipped', 'id', company.id);
+            continue;
+        end if;
+        update crm.companies as r
+           set (
+               name, industry_id, employees, annual_revenue, currency, street, city, region, postal_code, country,
+               owner_id, team_id, custom
+           ) = (
+               select
+                   p.name, p.industry_id, p.employees, p.annual_revenue, p.currency, p.street, p.city, p.region,
+                   p.postal_code, p.country, p.owner_id, p.team_id, p.custom
+                 from jsonb_populate_record(r, line -> 'fields') as p
+           )
+         where r.agency_id = agency
+           and r.id = company.id
+        returning r.row_version into version;
+        results := results || jsonb_build_object(
+            'no', line -> 'no',
+            'status', 'updated',
+            'id', company.id,
+            'version', version,
+            'before', jsonb_build_object('fields', before)
+        );
+    end loop;
+
+    if created <> '[]' then
+        insert into crm.companies (
+            agency_id, id, name, domain, industry_id, employees, annual_revenue, currency, street, city, region,
+            postal_code, country, owner_id, team_id, custom
+        )
+        select
+            agency, l.id, l.name, f.domain, f.industry_id, f.employees, f.annual_revenue, f.currency, f.street,
+            f.city, f.region, f.postal_code, f.country, f.owner_id, f.team_id, coalesce(f.custom, '{}')
+          from jsonb_to_recordset(created) as l (id uuid, name text, fields jsonb)
+         cross join lateral jsonb_populate_record(null::crm.companies, l.fields) as f;
+        results := results || (
+            select jsonb_agg(jsonb_build_object('no', l -> 'no', 'status', 'created', 'id', l -> 'id', 'version', 1))
+              from jsonb_array_elements(created) as l
+        );
+    end if;
+    return results;
+exception
+    when data_exception
+        or integrity_constraint_violation
+        or insufficient_privilege
+        or program_limit_exceeded
+        or sqlstate 'PT403'
+        or sqlstate 'PT409' then
+        if jsonb_array_length(lines) > 1 then
+            return null;
+        end if;
+        get stacked diagnostics
+            code = returned_sqlstate, reason = message_text, field = column_name, violated = constraint_name;
+        field := case violated when 'companies_domain_key' then 'domain' else field end;
+        return jsonb_build_array(app.import_failure(lines -> 0, code, field, reason));
+end;
+$_$;
+
+ALTER FUNCTION app.import_companies(dedupe app.dedupe, lines jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.import_companies(dedupe app.dedupe, lines jsonb) IS 'Writes lines of an import as companies, all or none; null when one of several failed.';
+
+CREATE FUNCTION app.import_contacts(dedupe app.dedupe, lines jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    agency uuid := app.agency_id();
+    norms text[];
+    domains text[];
+    known jsonb;
+    refused jsonb := '{}';
+    companies jsonb;
+    line jsonb;
+    people uuid[];
+    points jsonb;
+    refusal jsonb;
+    employer uuid;
+    person crm.contacts;
+    version integer;
+    before jsonb;
+    added uuid[];
+    linked uuid;
+    kinds app.point_kind[] := '{email,phone}';
+    one app.point_kind;
+    created jsonb := '[]';
+    results jsonb := '[]';
+    field text;
+    code text;
+    reason text;
+    named text;
+begin
+    norms := array(select p ->> 'norm' from jsonb_path_query(lines, '$[*].points[*]') as p);
+    domains := array(select d #>> '{}' from jsonb_path_query(lines, '$[*].links.company_domain') as d);
+    known := (
+        select coalesce(jsonb_object_agg(p.kind || ':' || p.value_norm, p.contact_id), '{}')
+          from crm.contact_points as p
+         where p.agency_id = agency
+           and p.value_norm = any(norms)
+           and p.deleted_at is null
+           and not p.is_shared
+    );
+    if session_user = 'gardenos_worker' then
+        refused := app.refused_addresses(norms);
+    end if;
+    companies := (
+        select coalesce(jsonb_object_agg(c.domain, c.id), '{}')
+          from crm.companies as c
+         where c.agency_id = agency
+           and c.domain = any(domains)
+           and c.deleted_at is null
+    );
+    for line in select jsonb_array_elements(lines) loop
+        employer := companies ->> (line #>> '{links,company_domain}');
+        if employer is null and line #> '{links,company_domain}' is not null then
+            results := results || app.import_failure(
+                line, '23503', 'company_domain', 'You see no company with this domain: import companies first.'
+            );
+            continue;
+        end if;
+        line := line || jsonb_build_object('company_id', employer);
+        people := case when dedupe = 'create' then '{}' else array(
+            select distinct (known ->> k.key)::uuid
+              from jsonb_array_elements_text(line -> 'keys') as k (key)
+             where known ? k.key
+        ) end;
+        if cardinality(people) > 1 then
+            results := results || app.import_failure(
+                line, '23505', 'email', 'The e-mail addresses and numbers belong to several contacts: merge them.'
+            );
+            continue;
+        elsif cardinality(people) = 1 and dedupe = 'skip' then
+            results := results || jsonb_build_object('no', line -> 'no', 'status', 'skipped', 'id', people[1]);
+            continue;
+        end if;
+        points := (
+            select coalesce(jsonb_agg(p), '[]')
+              from jsonb_array_elements(line -> 'points') as p
+             where cardinality(people) = 0
+                or not known ? concat(p ->> 'kind', ':', p ->> 'norm')
+        );
+        refusal := (
+            select jsonb_build_object('kind', p -> 'kind', 'code', refused -> key.word)
+              from jsonb_array_elements(points) as p
+             cross join lateral concat(p ->> 'kind', ':', p ->> 'norm') as key (word)
+             where refused ? key.word
+             order by p ->> 'kind'
+             limit 1
+        );
+        if refusal is not null then
+            results := results || app.import_failure(
+                line, refusal ->> 'code', refusal ->> 'kind', case refusal ->> 'code'
+                    when '23505' then concat(
+                        'Another contact has this ', refusal ->> 'kind', ', perhaps one that you do not see.'
+                    )
+                    else concat(
+                        'This ', refusal ->> 'kind', ' was erased at the wish of its owner, and is only added by a person.'
+                    )
+                end
+            );
+            continue;
+        elsif cardinality(people) = 0 then
+            created := created || line;
+            continue;
+        end if;
+
+        field := 'row';
+        select *
+          into person
+          from crm.contacts as r
+         where r.agency_id = agency
+           and r.id = people[1]
+           and r.deleted_at is null
+           for update;
+        if not found then
+            results := results || app.import_failure(
+                line, '42501', 'row', 'You may not change the contact who has this address.'
+            );
+            continue;
+        end if;
+        if line #> '{fields,custom}' is not null then
+            line := jsonb_set(line, '{fields,custom}', person.custom || (line #> '{fields,custom}'));
+        end if;
+        before := (
+            select jsonb_object_agg(f.key, to_jsonb(person) -> f.key)
+              from jsonb_each(line -> 'fields') as f
+             where f.value is distinct from to_jsonb(person) -> f.key
+        );
+        version := person.row_version;
+        if before is not null then
+            update crm.contacts as r
+               set (
+                   full_name, first_name, last_name, job_title, lifecycle_id, source_id, locale, timezone, owner_id,
+                   team_id, do_not_contact, custom
+               ) = (
+                   select
+                       p.full_name, p.first_name, p.last_name, p.job_title, p.lifecycle_id, p.source_id, p.locale,
+                       p.timezone, p.owner_id, p.team_id, p.do_not_contact, p.custom
+                     from jsonb_populate_record(r, line -> 'fields') as p
+               )
+             where r.agency_id = agency
+               and r.id = person.id
+            returning r.row_version into version;
+        end if;
+        added := '{}';
+        foreach one in array kinds loop
+            continue when not points @> jsonb_build_array(jsonb_build_object('kind', one));
+            field := one;
+            with new_points as (
+                insert into crm.contact_points (agency_id, contact_id, kind, value, e164, is_primary)
+                select agency, person.id, p.kind, p.value, p.e164, p.is_primary and not exists (
+                    select 1
+                      from crm.contact_points as o
+                     where o.agency_id = agency
+                       and o.contact_id = person.id
+                       and o.kind = p.kind
+                       and o.is_primary
+                       and o.deleted_at is null
+                )
+                  from jsonb_to_recordset(points) as p (
+                      kind app.point_kind, value text, e164 text, is_primary boolean
+                  )
+                 where p.kind = one
+                returning id
+            )
+            select added || coalesce(array_agg(n.id), '{}')
+              into added
+              from new_points as n;
+        end loop;
+        field := 'company_domain';
+        linked := null;
+        if employer is not null and not exists (
+            select 1
+              from crm.contact_companies as l
+             where l.agency_id = agency
+               and l.contact_id = person.id
+               and l.company_id = employer
+               and l.ended_on is null
+        ) then
+            insert into crm.contact_companies (agency_id, contact_id, company_id, role_title, is_primary)
+            values (
+                agency, person.id, employer, line #>> '{links,role_title}', not exists (
+                    select 1
+                      from crm.contact_companies as l
+                     where l.agency_id = agency
+                       and l.contact_id = person.id
+                       and l.is_primary
+                       and l.ended_on is null
+                )
+            )
+            returning id into linked;
+        end if;
+        if before is null and added = '{}' and linked is null then
+            results := results || jsonb_build_object('no', line -> 'no', 'status', 'skipped', 'id', person.id);
+            continue;
+        end if;
+        results := results || jsonb_build_object(
+            'no', line -> 'no',
+            'status', 'updated',
+            'id', person.id,
+            'version', version,
+            'before', jsonb_build_object('fields', coalesce(before, '{}'), 'points', added, 'link', linked)
+        );
+    end loop;
+
+    if created <> '[]' then
+        field := 'row';
+        insert into crm.contacts (
+            agency_id, id, full_name, first_name, last_name, job_title, lifecycle_id, source_id, locale, timezone,
+            owner_id, team_id, do_not_contact, custom
+        )
+        select
+            agency, l.id, l.name, f.first_name, f.last_name, f.job_title, f.lifecycle_id, f.source_id, f.locale,
+            f.timezone, f.owner_id, f.team_id, coalesce(f.do_not_contact, false), coalesce(f.custom, '{}')
+          from jsonb_to_recordset(created) as l (id uuid, name text, fields jsonb)
+         cross join lateral jsonb_populate_record(null::crm.contacts, l.fields) as f;
+        foreach one in array kinds loop
+            field := one;
+            insert into crm.contact_points (agency_id, contact_id, kind, value, e164, is_primary)
+            select agency, l.id, p.kind, p.value, p.e164, p.is_primary
+              from jsonb_to_recordset(created) as l (id uuid, points jsonb)
+             cross join lateral jsonb_to_recordset(l.points) as p (
+                 kind app.point_kind, value text, e164 text, is_primary boolean
+             )
+             where p.kind = one;
+        end loop;
+        field := 'company_domain';
+        insert into crm.contact_companies (agency_id, contact_id, company_id, role_title, is_primary)
+        select agency, l.id, l.company_id, l.links ->> 'role_title', true
+          from jsonb_to_recordset(created) as l (id uuid, company_id uuid, links jsonb)
+         where l.company_id is not null;
+        results := results || (
+            select jsonb_agg(jsonb_build_object('no', l -> 'no', 'status', 'created', 'id', l -> 'id', 'version', 1))
+              from jsonb_array_elements(created) as l
+        );
+    end if;
+    return results;
+exception
+    when data_exception
+        or integrity_constraint_violation
+        or insufficient_privilege
+        or program_limit_exceeded
+        or sqlstate 'PT403'
+        or sqlstate 'PT409' then
+        if jsonb_array_length(lines) > 1 then
+            return null;
+        end if;
+        get stacked diagnostics code = returned_sqlstate, reason = message_text, named = column_name;
+        if field = 'row' then
+            field := named;
+        end if;
+        return jsonb_build_array(app.import_failure(lines -> 0, code, field, reason));
+end;
+$_$;
+
+ALTER FUNCTION app.import_contacts(dedupe app.dedupe, lines jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.import_contacts(dedupe app.dedupe, lines jsonb) IS 'Writes lines of an import as contacts, all or none; null when one of several failed.';
+
+CREATE FUNCTION app.import_deals(lines jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    agency uuid := app.agency_id();
+    emails text[];
+    domains text[];
+    people jsonb;
+    companies jsonb;
+    line jsonb;
+    created jsonb := '[]';
+    results jsonb := '[]';
+    field text;
+    code text;
+    reason text;
+begin
+    emails := array(select e #>> '{}' from jsonb_path_query(lines, '$[*].links.contact_email') as e);
+    domains := array(select d #>> '{}' from jsonb_path_query(lines, '$[*].links.company_domain') as d);
+    people := (
+        select coalesce(jsonb_object_agg(p.value_norm, p.contact_id), '{}')
+          from crm.contact_points as p
+         where p.agency_id = agency
+           and p.value_norm = any(emails)
+           and p.kind = 'email'
+           and p.deleted_at is null
+           and not p.is_shared
+    );
+    companies := (
+        select coalesce(jsonb_object_agg(c.domain, c.id), '{}')
+          from crm.companies as c
+         where c.agency_id = agency
+           and c.domain = any(domains)
+           and c.deleted_at is null
+    );
+    for line in select jsonb_array_elements(lines) loop
+        if not companies ? coalesce(line #>> '{links,company_domain}', '')
+            and line #> '{links,company_domain}' is not null then
+            results := results || app.import_failure(
+                line, '23503', 'company_domain', 'You see no company with this domain: import companies first.'
+            );
+        elsif not people ? coalesce(line #>> '{links,contact_email}', '')
+            and line #> '{links,contact_email}' is not null then
+            results := results || app.import_failure(
+                line, '23503', 'contact_email', 'You see no contact with this address: import contacts first.'
+            );
+        else
+            created := created || (
+                line || jsonb_build_object(
+                    'company_id', companies -> (line #>> '{links,company_domain}'),
+                    'contact_id', people -> (line #>> '{links,contact_email}')
+                )
+            );
+        end if;
+    end loop;
+    if created <> '[]' then
+        insert into crm.deals (
+            agency_id, id, title, pipeline_id, stage_id, company_id, primary_contact_id, amount, currency,
+            expected_close_on, lost_reason_id, source_id, owner_id, team_id, custom
+        )
+        select
+            agency, l.id, l.name, f.pipeline_id, f.stage_id, l.company_id, l.contact_id, f.amount, f.currency,
+            f.expected_close_on, f.lost_reason_id, f.source_id, f.owner_id, f.team_id, coalesce(f.custom, '{}')
+          from jsonb_to_recordset(created) as l (id uuid, name text, fields jsonb, company_id uuid, contact_id uuid)
+         cross join lateral jsonb_populate_record(null::crm.deals, l.fields) as f;
+        results := results || (
+            select jsonb_agg(jsonb_build_object('no', l -> 'no', 'status', 'created', 'id', l -> 'id', 'version', 1))
+              from jsonb_array_elements(created) as l
+        );
+    end if;
+    return results;
+exception
+    when data_exception
+        or integrity_constraint_violation
+        or insufficient_privilege
+        or program_limit_exceeded
+        or sqlstate 'PT403'
+        or sqlstate 'PT409' then
+        if jsonb_array_length(lines) > 1 then
+            return null;
+        end if;
+        get stacked diagnostics code = returned_sqlstate, reason = message_text, field = column_name;
+        return jsonb_build_array(app.import_failure(lines -> 0, code, field, reason));
+end;
+$_$;
+
+ALTER FUNCTION app.import_deals(lines jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.import_deals(lines jsonb) IS 'Writes lines of an import as deals, all or none; null when one of several failed.';
+
+CREATE FUNCTION app.import_failure(line jsonb, code text, field text, reason text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return jsonb_build_object(
+        'no', line -> 'no',
+        'status', 'failed',
+        'code', code,
+        'field', coalesce(nullif(field, ''), 'row'),
+        'reason', left(reason, 1000)
+    );
+end;
+$$;
+
+ALTER FUNCTION app.import_failure(line jsonb, code text, field text, reason text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.import_failure(line jsonb, code text, field text, reason text) IS 'The result of a line of an import that failed.';
+
+CREATE FUNCTION app.import_fields(settings jsonb, raw jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    entity constant app.entity := settings ->> 'entity';
+    own constant text[] := case entity
+        when 'contact' then array[
+            'full_name', 'first_name', 'last_name', 'job_title', 'locale', 'timezone', 'do_not_contact', 'lifecycle',
+            'source', 'email', 'phone', 'company_domain', 'role_title'
+        ]
+        when 'company' then array[
+            'name', 'domain', 'industry', 'employees', 'annual_revenue', 'currency', 'street', 'city', 'region',
+            'postal_code', 'country'
+        ]
+        when 'deal' then array[
+            'title', 'pipeline', 'stage', 'amount', 'currency', 'expected_close_on', 'lost_reason', 'source',
+            'company_domain', 'contact_email'
+        ]
+    end || array['owner_id', 'team_id'];
+    cell record;
+    field text;
+    value text;
+    expected text;
+    typed jsonb;
+    stage jsonb;
+    definition record;
+    fields jsonb := '{}';
+    custom jsonb := '{}';
+    links jsonb := '{}';
+    points jsonb := '[]';
+    keys text[] := '{}';
+    name text;
+begin
+    for cell in
+        select m.value as field, btrim(raw ->> m.key) as value
+          from jsonb_each_text(settings -> 'mapping') as m
+         order by m.value, m.key
+    loop
+        field := cell.field;
+        value := nullif(cell.value, '');
+        if starts_with(field, 'custom.') then
+            expected := 'a custom field of a ' || entity;
+            select d.type, d.options
+              into definition
+              from jsonb_to_record(settings -> 'custom' -> substr(field, 8)) as d (
+                  type app.field_type, options jsonb
+              );
+            if definition.type is null then
+                raise exception using errcode = '22023';
+            end if;
+            continue when value is null;
+            expected := 'of type ' || definition.type;
+            typed := case definition.type
+                when 'number' then to_jsonb(value::numeric)
+                when 'boolean' then to_jsonb(value::boolean)
+                when 'multi_select' then (
+                    select to_jsonb(array_agg(distinct btrim(e.one)))
+                      from unnest(string_to_array(value, ';')) as e (one)
+                     where btrim(e.one) <> ''
+                )
+                else to_jsonb(value)
+            end;
+            if not app.is_value_of(definition.type, definition.options, typed) then
+                raise exception using errcode = '23514';
+            end if;
+            custom := custom || jsonb_build_object(substr(field, 8), typed);
+            continue;
+        end if;
+        expected := 'a field of a ' || entity;
+        if field is null or not field = any(own) then
+            raise exception using errcode = '22023';
+        end if;
+        continue when value is null;
+        case field
+            when 'email' then
+                expected := 'an e-mail address';
+                value := lower(value)::app.email;
+                continue when 'email:' || value = any(keys);
+                keys := keys || ('email:' || value);
+                points := points || jsonb_build_object(
+                    'kind', 'email',
+                    'value', value,
+                    'norm', value,
+                    'is_primary', not points @> '[{"kind": "email"}]'
+                );
+            when 'phone' then
+                expected := 'a phone number';
+                typed := to_jsonb(regexp_replace(value, '[^0-9+]', '', 'g'));
+                if length(typed #>> '{}') < 3 or length(value) > 1000 then
+                    raise exception using errcode = '23514';
+                end if;
+                continue when 'phone:' || (typed #>> '{}') = any(keys);
+                keys := keys || ('phone:' || (typed #>> '{}'));
+                points := points || jsonb_build_object(
+                    'kind', 'phone',
+                    'value', value,
+                    'norm', typed,
+                    'e164', case when typed #>> '{}' ~ '^\+[1-9][0-9]{6,14}$' then typed end,
+                    'is_primary', not points @> '[{"kind": "phone"}]'
+                );
+            when 'domain', 'company_domain' then
+                expected := 'a host name such as garden.example';
+                value := regexp_replace(lower(value), '^https?://(www\.)?|[/?#].*$', '', 'g')::app.hostname;
+                if field = 'domain' then
+                    fields := fields || jsonb_build_object(field, value);
+                    keys := keys || ('domain:' || value);
+                else
+                    links := links || jsonb_build_object(field, value);
+                end if;
+            when 'contact_email' then
+                expected := 'an e-mail address';
+                links := links || jsonb_build_object(field, lower(value)::app.email);
+            when 'role_title' then
+                expected := 'at most 200 characters long';
+                links := links || jsonb_build_object(field, value::app.label);
+            when 'pipeline', 'stage' then
+                links := links || jsonb_build_object(field, lower(value));
+            when 'lifecycle', 'source', 'industry', 'lost_reason' then
+                expected := 'a value of the list';
+                typed := settings -> 'lists' -> (
+                    case field when 'lifecycle' then 'lifecycle_stage' else field end || ':' || lower(value)
+                );
+                if typed is null then
+                    raise exception using errcode = '23503';
+                end if;
+                fields := fields || jsonb_build_object(field || '_id', typed);
+            when 'do_not_contact' then
+                expected := 'yes or no';
+                fields := fields || jsonb_build_object(field, value::boolean);
+            when 'employees' then
+                expected := 'a whole number, 0 or more';
+                if value::integer < 0 then
+                    raise exception using errcode = '23514';
+                end if;
+                fields := fields || jsonb_build_object(field, value::integer);
+            when 'amount', 'annual_revenue' then
+                expected := 'a number such as 1234.50, 0 or more';
+                if value::numeric(18, 4) < 0 then
+                    raise exception using errcode = '23514';
+                end if;
+                fields := fields || jsonb_build_object(field, value::numeric(18, 4));
+            when 'currency' then
+                expected := 'a currency such as EUR';
+                -- a cast to char(n) would cut the rest off
+                if length(value) <> 3 then
+                    raise exception using errcode = '22001';
+                end if;
+                fields := fields || jsonb_build_object(field, upper(value)::app.currency);
+            when 'country' then
+                expected := 'a country such as DE';
+                -- a cast to char(n) would cut the rest off
+                if length(value) <> 2 then
+                    raise exception using errcode = '22001';
+                end if;
+                fields := fields || jsonb_build_object(field, upper(value)::app.country);
+            when 'expected_close_on' then
+                expected := 'a date such as 2026-05-31';
+                if value !~ '^\d{4}-\d{2}-\d{2}$' then
+                    raise exception using errcode = '22007';
+                end if;
+                fields := fields || jsonb_build_object(field, value::date);
+            when 'owner_id', 'team_id' then
+                expected := 'an id';
+                fields := fields || jsonb_build_object(field, value::uuid);
+            else
+                expected := 'at most 200 characters long';
+                fields := fields || jsonb_build_object(field, value::app.label);
+        end case;
+    end loop;
+
+    field := 'custom.' || (
+        select d.key
+          from jsonb_each(settings -> 'custom') as d
+         where (d.value ->> 'required')::boolean
+           and not custom ? d.key
+         limit 1
+    );
+    expected := 'filled in';
+    -- a record that is known has it already; whether this one is, only the run can tell
+    if field is not null and keys = '{}' then
+        raise exception using errcode = '23502';
+    end if;
+    case entity
+        when 'contact' then
+            field := 'full_name';
+            name := coalesce(
+                fields ->> 'full_name',
+                nullif(concat_ws(' ', fields ->> 'first_name', fields ->> 'last_name'), ''),
+                points -> 0 ->> 'value'
+            );
+        when 'company' then
+            field := 'name';
+            name := coalesce(fields ->> 'name', fields ->> 'domain');
+            if fields ? 'annual_revenue' and not fields ? 'currency' and keys = '{}' then
+                field := 'currency';
+                raise exception using errcode = '23502';
+            end if;
+        when 'deal' then
+            field := 'currency';
+            if not fields ? field then
+                raise exception using errcode = '23502';
+            end if;
+            field := 'stage';
+            expected := 'a stage of the pipeline';
+            stage := settings -> 'stages' -> concat(links ->> 'pipeline', '/', links ->> 'stage');
+            if stage is null then
+                raise exception using errcode = '23503';
+            end if;
+            fields := fields || stage;
+            field := 'title';
+            expected := 'filled in';
+            name := fields ->> 'title';
+    end case;
+    if name is null then
+        raise exception using errcode = '23502';
+    end if;
+    expected := 'at most 200 characters long';
+    name := name::app.label;
+    if custom <> '{}' then
+        fields := fields || jsonb_build_object('custom', custom);
+    end if;
+    return jsonb_build_object('fields', fields, 'name', name, 'points', points, 'links', links, 'keys', keys);
+exception
+    when data_exception or check_violation or foreign_key_violation or not_null_violation then
+        raise exception '% must be %.', coalesce(field, 'The mapping'), expected
+            using errcode = sqlstate,
+            column = coalesce(field, 'mapping');
+end;
+$_$;
+
+ALTER FUNCTION app.import_fields(settings jsonb, raw jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.import_fields(settings jsonb, raw jsonb) IS 'One line of a file as a record, by the settings of its import; refuses what is no good, by field.';
+
+CREATE FUNCTION app.import_settings(entity app.entity, mapping jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+begin
+    return jsonb_build_object(
+        'entity', import_settings.entity,
+        'mapping', import_settings.mapping,
+        'custom', (
+            select coalesce(
+                jsonb_object_agg(
+                    d.key,
+                    jsonb_build_object('type', d.data_type, 'options', d.options, 'required', d.required)
+                ),
+                '{}'
+            )
+              from crm.custom_field_defs as d
+             where d.agency_id = agency
+               and d.entity = import_settings.entity
+               and d.archived_at is null
+        ),
+        'lists', (
+            select coalesce(jsonb_object_agg(v.kind || ':' || lower(v.label), v.id), '{}')
+              from crm.lookup_values as v
+             where v.agency_id = agency
+               and v.archived_at is null
+        ),
+        -- "pipeline/stage"; without a pipeline the default one, without a stage the first
+        'stages', (
+            select coalesce(
+                jsonb_object_agg(
+                    pipeline.name || '/' || stage.name,
+                    jsonb_build_object('pipeline_id', s.pipeline_id, 'stage_id', s.id)
+                    order by s.position desc
+                ),
+                '{}'
+            )
+              from crm.pipelines as p
+              join crm.pipeline_stages as s
+                on s.agency_id = p.agency_id
+               and s.pipeline_id = p.id
+               and s.archived_at is null
+             cross join lateral unnest(array[lower(p.name), case when p.is_default then '' end]) as pipeline (name)
+             cross join lateral unnest(array[lower(s.name), '']) as stage (name)
+             where p.agency_id = agency
+               and p.deleted_at is null
+               and pipeline.name is not null
+        )
+    );
+end;
+$$;
+
+ALTER FUNCTION app.import_settings(entity app.entity, mapping jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.import_settings(entity app.entity, mapping jsonb) IS 'What the lines of an import are read with: mapping, custom fields, lists and stages.';
 
 CREATE FUNCTION app.invite(email text, role app.agency_role, record_scope app.record_scope DEFAULT NULL::app.record_scope, team_id uuid DEFAULT NULL::uuid, contact_id uuid DEFAULT NULL::uuid) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3617,6 +4607,34 @@ $$;
 ALTER FUNCTION app.is_verified_stranger(claims jsonb) OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.is_verified_stranger(claims jsonb) IS 'True for claims of an active issuer with a verified address and a subject that belongs to no user.';
+
+CREATE FUNCTION app.issue_import_seal(agency_id uuid, job_id uuid, OUT claims text, OUT seal text) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if session_user <> 'gardenos_worker' then
+        raise exception 'The import is not bound: % is not the login of the workers.', session_user
+            using errcode = '42501',
+            hint = 'Workers log in as gardenos_worker.';
+    end if;
+    if agency_id is null or job_id is null then
+        raise exception 'The import is not bound: say which job, in a transaction bound to its agency.'
+            using errcode = '22004';
+    end if;
+    claims := jsonb_build_object('role', 'authenticated', 'agency_id', agency_id, 'import_job_id', job_id)::text;
+    seal := (
+        select encode(app.hmac_sha256(k.inner_key, k.outer_key, app.sealed_text(claims)), 'hex')
+          from migration.seal_keys as k
+         where k.login = 'database'
+           and k.expires_at is null
+    );
+end;
+$$;
+
+ALTER FUNCTION app.issue_import_seal(agency_id uuid, job_id uuid, OUT claims text, OUT seal text) OWNER TO gardenos_sealer;
+
+COMMENT ON FUNCTION app.issue_import_seal(agency_id uuid, job_id uuid, OUT claims text, OUT seal text) IS 'The claims of an import of this agency, and the seal that they need.';
 
 CREATE FUNCTION app.issue_seal(claims text, expires_at bigint, signature text) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -5512,6 +6530,51 @@ ALTER FUNCTION app.note_participants() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.note_participants() IS 'Keeps the list of members who take part.';
 
+CREATE FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    reach app.record_scope := app.reach(
+        'integration.import_jobs:update', agency => '{owner,admin}', team => '{manager}', own => '{member}'
+    );
+    noted integer;
+begin
+    if not app.can_import() or reach is null or not exists (
+        select 1
+          from integration.import_jobs as j
+         where j.agency_id = proof.agency_id
+           and j.id = note_reverted.job_id
+           and j.status = 'reverted'
+           and now() <= j.revert_until
+           and (
+               reach = 'all'
+               or j.owner_id = proof.membership_id
+               or reach = 'team' and j.team_id = any(app.my_teams())
+           )
+    ) then
+        raise exception 'This is no reverted import that you may change.'
+            using errcode = '42501';
+    end if;
+    update integration.import_rows as r
+       set status = 'reverted'
+     where r.agency_id = proof.agency_id
+       and r.job_id = note_reverted.job_id
+       and r.row_no = any(row_numbers)
+       and r.status in ('created', 'updated');
+    get diagnostics noted = row_count;
+    if noted <> cardinality(row_numbers) then
+        raise exception 'Some of these lines wrote nothing, or are reverted already.'
+            using errcode = '42501';
+    end if;
+end;
+$$;
+
+ALTER FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) IS 'Marks lines of a reverted import as reverted, for whoever may change the import.';
+
 CREATE FUNCTION app.note_stage() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5745,7 +6808,7 @@ begin
     if claims is null then
         return;
     end if;
-    if session_user = 'gardenos_worker' then
+    if session_user = 'gardenos_worker' and not claims ? 'import_job_id' then
         agency_id := (
             select a.id
               from tenancy.agencies as a
@@ -5754,8 +6817,21 @@ begin
         );
         return;
     end if;
-    claimed_user_id := app.claimed_user(claims);
     claimed_agency_id := app.claimed_uuid(claims, 'agency_id');
+    if session_user = 'gardenos_worker' then
+        claimed_user_id := (
+            select m.user_id
+              from integration.import_jobs as j
+              join tenancy.memberships as m
+                on m.agency_id = j.agency_id
+               and m.id = j.owner_id
+             where j.agency_id = claimed_agency_id
+               and j.id = app.claimed_uuid(claims, 'import_job_id')
+               and j.status in ('validating', 'running')
+        );
+    else
+        claimed_user_id := app.claimed_user(claims);
+    end if;
 
     select
         u.id as user_id,
@@ -6084,6 +7160,59 @@ ALTER FUNCTION app.record_scope() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.record_scope() IS 'How far "scope" of the matrix reaches for me; the narrower of both for an agent acting for a user.';
 
+CREATE FUNCTION app.refused_addresses(norms text[]) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    kinds constant app.point_kind[] := '{email,phone}';
+begin
+    if session_user <> 'gardenos_worker' or proof.membership_id is null then
+        raise exception 'Only a bound import asks which addresses are refused.'
+            using errcode = '42501';
+    end if;
+    return (
+        select coalesce(jsonb_object_agg(f.key, f.code), '{}')
+          from (
+              select p.kind || ':' || p.value_norm as key, '23505' as code
+                from crm.contact_points as p
+               where p.agency_id = proof.agency_id
+                 and p.kind = any(kinds)
+                 and p.value_norm = any(norms)
+                 and p.deleted_at is null
+                 and not p.is_shared
+              union all
+              select k.kind || ':' || n.norm, '23514'
+                from unnest(norms) as n (norm)
+               cross join unnest(kinds) as k (kind)
+                join governance.suppressions as s
+                  on s.agency_id = proof.agency_id
+                 and s.kind = k.kind
+                 and s.value_hash = app.suppression_hash(proof.agency_id, k.kind, n.norm)
+          ) as f
+    );
+end;
+$$;
+
+ALTER FUNCTION app.refused_addresses(norms text[]) OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.refused_addresses(norms text[]) IS 'Which addresses a bound import cannot give to a new person, and why.';
+
+CREATE FUNCTION app.release_import(agency uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform set_config('role', 'gardenos_worker', true);
+    perform app.bind_worker(agency);
+end;
+$$;
+
+ALTER FUNCTION app.release_import(agency uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.release_import(agency uuid) IS 'Ends app.bind_import: the transaction is the worker''s again.';
+
 CREATE FUNCTION app.remove_member(member uuid, heir uuid DEFAULT NULL::uuid) RETURNS TABLE(table_name text, moved bigint)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6214,6 +7343,241 @@ ALTER FUNCTION app.restore_record(table_name text, record_id uuid) OWNER TO gard
 
 COMMENT ON FUNCTION app.restore_record(table_name text, record_id uuid) IS 'Restores a deleted record, given as schema.table and id; 23505 when a live one has taken its place.';
 
+CREATE FUNCTION app.revert_import(job_id uuid, before_row integer DEFAULT NULL::integer, n integer DEFAULT 500) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    job record;
+    line record;
+    lines integer[];
+    version integer;
+    is_undone boolean;
+    reason text;
+    made integer[];
+    size integer := 50;
+    chunk integer[];
+    ids uuid[];
+    versions integer[];
+    deleted uuid[];
+    reverted integer := 0;
+    done integer[];
+    kept jsonb := '[]';
+begin
+    select j.status, j.entity, j.revert_until
+      into job
+      from integration.import_jobs as j
+     where j.agency_id = agency
+       and j.id = revert_import.job_id
+       for no key update;
+    if not found then
+        raise exception 'There is no import % that you may revert.', job_id
+            using errcode = '42501';
+    end if;
+    if job.status = 'running' then
+        raise exception 'This import is running: stop it first.'
+            using errcode = '23514',
+            hint = 'update integration.import_jobs set status = ''ready''';
+    elsif job.status <> 'reverted' then
+        update integration.import_jobs as j
+           set status = 'reverted'
+         where j.agency_id = agency
+           and j.id = revert_import.job_id;
+    elsif now() > job.revert_until then
+        raise exception 'This import can no longer be reverted: it could until %.', job.revert_until
+            using errcode = '23514';
+    end if;
+    lines := array(
+        select r.row_no
+          from integration.import_rows as r
+         where r.agency_id = agency
+           and r.job_id = revert_import.job_id
+           and r.status in ('created', 'updated')
+           and r.row_no < coalesce(before_row, 2147483647)
+         order by r.row_no desc
+         limit n
+    );
+    for line in
+        select
+            r.row_no, r.record_version, r.before, coalesce(r.contact_id, r.company_id) as record_id
+          from integration.import_rows as r
+         where r.agency_id = agency
+           and r.job_id = revert_import.job_id
+           and r.row_no = any(lines)
+           and r.status = 'updated'
+         order by r.row_no desc
+    loop
+        is_undone := false;
+        reason := 'Somebody changed or deleted the record since, or you may not change it.';
+        version := line.record_version + 2 * (
+            select count(*)
+              from integration.import_rows as r
+             where r.agency_id = agency
+               and r.job_id = revert_import.job_id
+               and r.row_no > line.row_no
+               and r.status = 'reverted'
+               and r.before -> 'fields' <> '{}'
+               and line.record_id = case job.entity when 'contact' then r.contact_id else r.company_id end
+        );
+        begin
+            if job.entity = 'contact' and line.before -> 'fields' = '{}' then
+                perform 1
+                   from crm.contacts as r
+                  where r.agency_id = agency
+                    and r.id = line.record_id
+                    and r.row_version = version
+                    and r.deleted_at is null
+                    for update;
+                is_undone := found;
+            elsif job.entity = 'contact' then
+                update crm.contacts as r
+                   set (
+                       full_name, first_name, last_name, job_title, lifecycle_id, source_id, locale, timezone,
+                       owner_id, team_id, do_not_contact, custom
+                   ) = (
+                       select
+                           p.full_name, p.first_name, p.last_name, p.job_title, p.lifecycle_id, p.source_id,
+                           p.locale, p.timezone, p.owner_id, p.team_id, p.do_not_contact, p.custom
+                         from jsonb_populate_record(r, line.before -> 'fields') as p
+                   )
+                 where r.agency_id = agency
+                   and r.id = line.record_id
+                   and r.row_version = version
+                   and r.deleted_at is null;
+                is_undone := found;
+            else
+                update crm.companies as r
+                   set (
+                       name, industry_id, employees, annual_revenue, currency, street, city, region, postal_code,
+                       country, owner_id, team_id, custom
+                   ) = (
+                       select
+                           p.name, p.industry_id, p.employees, p.annual_revenue, p.currency, p.street, p.city,
+                           p.region, p.postal_code, p.country, p.owner_id, p.team_id, p.custom
+                         from jsonb_populate_record(r, line.before -> 'fields') as p
+                   )
+                 where r.agency_id = agency
+                   and r.id = line.record_id
+                   and r.row_version = version
+                   and r.deleted_at is null;
+                is_undone := found;
+            end if;
+            if is_undone and line.before -> 'points' <> '[]' then
+                update crm.contact_points as p
+                   set deleted_at = now()
+                 where p.agency_id = agency
+                   and p.contact_id = line.record_id
+                   and p.id = any(array(select jsonb_array_elements_text(line.before -> 'points')::uuid))
+                   and p.deleted_at is null;
+            end if;
+            if is_undone and line.before ->> 'link' is not null then
+                delete from crm.contact_companies as l
+                 where l.agency_id = agency
+                   and l.id = (line.before ->> 'link')::uuid;
+            end if;
+            if is_undone then
+                perform app.note_reverted(job_id, array[line.row_no]);
+                reverted := reverted + 1;
+            end if;
+        exception
+            when data_exception
+                or integrity_constraint_violation
+                or insufficient_privilege
+                or sqlstate 'PT403'
+                or sqlstate 'PT409' then
+                is_undone := false;
+                get stacked diagnostics reason = message_text;
+        end;
+        if not is_undone then
+            kept := kept || jsonb_build_object('row_no', line.row_no, 'id', line.record_id, 'reason', reason);
+        end if;
+    end loop;
+
+    made := array(
+        select r.row_no
+          from integration.import_rows as r
+         where r.agency_id = agency
+           and r.job_id = revert_import.job_id
+           and r.row_no = any(lines)
+           and r.status = 'created'
+         order by r.row_no desc
+    );
+    while cardinality(made) > 0 loop
+        chunk := made[:size];
+        reason := 'Somebody changed or deleted the record since, or you may not change it.';
+        select
+            array_agg(l.row_no),
+            array_agg(l.record_id),
+            array_agg(l.record_version + 2 * l.undone)
+          into chunk, ids, versions
+          from (
+              select
+                  r.row_no,
+                  r.record_version,
+                  coalesce(r.contact_id, r.company_id, r.deal_id) as record_id,
+                  (
+                      select count(*)
+                        from integration.import_rows as later
+                       where later.agency_id = agency
+                         and later.job_id = r.job_id
+                         and later.row_no > r.row_no
+                         and later.status = 'reverted'
+                         and later.before -> 'fields' <> '{}'
+                         and case job.entity
+                             when 'contact' then later.contact_id = r.contact_id
+                             when 'company' then later.company_id = r.company_id
+                             else false
+                         end
+                  ) as undone
+                from integration.import_rows as r
+               where r.agency_id = agency
+                 and r.job_id = revert_import.job_id
+                 and r.row_no = any(chunk)
+          ) as l;
+        begin
+            deleted := app.delete_imported(job.entity, ids, versions);
+        exception
+            when data_exception
+                or integrity_constraint_violation
+                or insufficient_privilege
+                or sqlstate 'PT403'
+                or sqlstate 'PT409' then
+                deleted := '{}';
+                get stacked diagnostics reason = message_text;
+        end;
+        if deleted is null then
+            size := size / 2;
+            continue;
+        end if;
+        size := least(2 * size, 50);
+        made := made[cardinality(chunk) + 1:];
+        done := array(select l.row_no from unnest(chunk, ids) as l (row_no, id) where l.id = any(deleted));
+        if done <> '{}' then
+            perform app.note_reverted(job_id, done);
+            reverted := reverted + cardinality(done);
+        end if;
+        kept := kept || (
+            select coalesce(
+                jsonb_agg(jsonb_build_object('row_no', l.row_no, 'id', l.id, 'reason', reason)), '[]'
+            )
+              from unnest(chunk, ids) as l (row_no, id)
+             where l.id is null
+                or l.id <> all(deleted)
+        );
+    end loop;
+    return jsonb_build_object(
+        'reverted', reverted,
+        'kept', kept,
+        'next', case when cardinality(lines) = n then lines[n] end
+    );
+end;
+$$;
+
+ALTER FUNCTION app.revert_import(job_id uuid, before_row integer, n integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.revert_import(job_id uuid, before_row integer, n integer) IS 'Undoes the last n lines of an import before this one; answers how many, what was kept, and where to go on.';
+
 CREATE FUNCTION app.role_rank(role app.agency_role) RETURNS integer
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6305,6 +7669,179 @@ $$;
 ALTER FUNCTION app.rotate_webhook_secret(endpoint_id uuid, overlap interval) OWNER TO gardenos_publisher;
 
 COMMENT ON FUNCTION app.rotate_webhook_secret(endpoint_id uuid, overlap interval) IS 'Gives a webhook a new secret and answers it, once; the old one signs too until the overlap is over.';
+
+CREATE FUNCTION app.run_import_batch(job_id uuid, n integer DEFAULT 500) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    agency uuid := app.agency_id();
+    job record;
+    line record;
+    lines jsonb;
+    settings jsonb;
+    parsed jsonb;
+    code text;
+    field text;
+    reason text;
+    chunk jsonb := '[]';
+    chunk_keys text[] := '{}';
+    keys text[];
+    chunks jsonb[] := '{}';
+    half integer;
+    written jsonb;
+    results jsonb := '[]';
+    numbers integer[];
+    may_go_on boolean := true;
+begin
+    select j.status, j.entity, j.mapping, j.dedupe
+      into job
+      from integration.import_jobs as j
+     where j.agency_id = agency
+       and j.id = job_id
+       for no key update;
+    if not found then
+        raise exception 'There is no import % in this agency.', job_id
+            using errcode = 'P0002';
+    end if;
+    if job.status <> 'running' then
+        return 0;
+    end if;
+    lines := (
+        select jsonb_agg(jsonb_build_object('no', r.row_no, 'raw', r.raw) order by r.row_no)
+          from (
+              select o.row_no, o.raw
+                from integration.import_rows as o
+               where o.agency_id = agency
+                 and o.job_id = run_import_batch.job_id
+                 and o.status = 'pending'
+               order by o.row_no
+               limit n
+          ) as r
+    );
+    if lines is null then
+        update integration.import_jobs as j
+           set status = 'done'
+         where j.agency_id = agency
+           and j.id = job_id;
+        return 0;
+    end if;
+
+    begin
+        perform app.bind_import(job_id);
+        settings := app.import_settings(job.entity, job.mapping);
+    exception
+        when insufficient_privilege then
+            may_go_on := false;
+    end;
+    if may_go_on then
+        for line in select * from jsonb_to_recordset(lines) as l (no integer, raw jsonb) loop
+            begin
+                parsed := app.import_fields(settings, line.raw) || jsonb_build_object(
+                    'no', line.no, 'id', app.uuid_v7()
+                );
+            exception
+                when data_exception or integrity_constraint_violation then
+                    get stacked diagnostics code = returned_sqlstate, field = column_name, reason = message_text;
+                    results := results || app.import_failure(jsonb_build_object('no', line.no), code, field, reason);
+                    continue;
+            end;
+            keys := array(select jsonb_array_elements_text(parsed -> 'keys'));
+            if keys && chunk_keys or jsonb_array_length(chunk) = 50 then
+                chunks := chunks || chunk;
+                chunk := '[]';
+                chunk_keys := '{}';
+            end if;
+            chunk := chunk || parsed;
+            chunk_keys := chunk_keys || keys;
+        end loop;
+        if chunk <> '[]' then
+            chunks := chunks || chunk;
+        end if;
+    end if;
+
+    while may_go_on and cardinality(chunks) > 0 loop
+        chunk := chunks[1];
+        chunks := chunks[2:];
+        written := case job.entity
+            when 'contact' then app.import_contacts(job.dedupe, chunk)
+            when 'company' then app.import_companies(job.dedupe, chunk)
+            when 'deal' then app.import_deals(chunk)
+        end;
+        may_go_on := app.can_import();
+        if not may_go_on then
+            written := jsonb_path_query_array(coalesce(written, '[]'), '$[*] ? (@.status != "failed")');
+        end if;
+        if written is null then
+            half := jsonb_array_length(chunk) / 2;
+            chunks := array[
+                jsonb_path_query_array(chunk, '$[0 to $last]', jsonb_build_object('last', half - 1)),
+                jsonb_path_query_array(chunk, '$[$first to last]', jsonb_build_object('first', half))
+            ] || chunks;
+        else
+            results := results || written;
+        end if;
+    end loop;
+
+    perform app.release_import(agency);
+    numbers := array(select (x ->> 'no')::integer from jsonb_array_elements(results) as x);
+    update integration.import_rows as r
+       set status = x.status,
+           error_code = x.code,
+           error_field = x.field,
+           error_message = x.reason,
+           contact_id = case when job.entity = 'contact' and x.version is not null then x.id end,
+           company_id = case when job.entity = 'company' and x.version is not null then x.id end,
+           deal_id = case when job.entity = 'deal' and x.version is not null then x.id end,
+           record_version = x.version,
+           before = x.before
+      from jsonb_to_recordset(results) as x (
+          no integer, status app.import_row_status, code text, field text, reason text, id uuid, version integer,
+          before jsonb
+      )
+     where r.agency_id = agency
+       and r.job_id = run_import_batch.job_id
+       and r.row_no = x.no
+       and r.row_no = any(numbers);
+    if not may_go_on then
+        update integration.import_rows as r
+           set error_code = '42501',
+               error_field = 'owner_id',
+               error_message = 'The import stopped here: its owner is no active member who may import.'
+         where r.agency_id = agency
+           and r.job_id = run_import_batch.job_id
+           and r.row_no = (
+               select min((l ->> 'no')::integer)
+                 from jsonb_array_elements(lines) as l
+                where (l ->> 'no')::integer <> all(numbers)
+           );
+        update integration.import_jobs as j
+           set status = 'failed'
+         where j.agency_id = agency
+           and j.id = job_id;
+    end if;
+    update integration.import_jobs as j
+       set created_rows = j.created_rows + c.created,
+           updated_rows = j.updated_rows + c.updated,
+           skipped_rows = j.skipped_rows + c.skipped,
+           failed_rows = j.failed_rows + c.failed
+      from (
+          select
+              count(*) filter (where x ->> 'status' = 'created') as created,
+              count(*) filter (where x ->> 'status' = 'updated') as updated,
+              count(*) filter (where x ->> 'status' = 'skipped') as skipped,
+              count(*) filter (where x ->> 'status' = 'failed') as failed
+            from jsonb_array_elements(results) as x
+      ) as c
+     where j.agency_id = agency
+       and j.id = job_id;
+    return cardinality(numbers);
+end;
+$_$;
+
+ALTER FUNCTION app.run_import_batch(job_id uuid, n integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.run_import_batch(job_id uuid, n integer) IS 'Works through the next n lines of a running import; answers how many are settled, 0 at its end.';
 
 CREATE FUNCTION app.safe_horizon(patience interval DEFAULT '00:00:05'::interval, OUT epoch integer, OUT txid xid8) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -8900,6 +10437,105 @@ $$;
 ALTER FUNCTION app.uuid_v7_floor(at timestamp with time zone) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) IS 'The smallest uuid version 7 of this millisecond.';
+
+CREATE FUNCTION app.validate_import_batch(job_id uuid, after_row integer DEFAULT 0, n integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    job record;
+    line record;
+    lines jsonb;
+    last_row integer;
+    settings jsonb;
+    code text;
+    field text;
+    reason text;
+    results jsonb[] := '{}';
+begin
+    select j.status, j.entity, j.mapping, j.started_at
+      into job
+      from integration.import_jobs as j
+     where j.agency_id = agency
+       and j.id = job_id
+       for no key update;
+    if not found then
+        raise exception 'There is no import % in this agency.', job_id
+            using errcode = 'P0002';
+    end if;
+    if job.status <> 'validating' then
+        return null;
+    end if;
+    select
+        jsonb_agg(jsonb_build_object('no', r.row_no, 'raw', r.raw) order by r.row_no),
+        max(r.row_no)
+      into lines, last_row
+      from (
+          select o.row_no, o.raw
+            from integration.import_rows as o
+           where o.agency_id = agency
+             and o.job_id = validate_import_batch.job_id
+             and o.row_no > after_row
+           order by o.row_no
+           limit n
+      ) as r;
+    if lines is null then
+        update integration.import_jobs as j
+           set status = 'ready', total_rows = c.total, failed_rows = c.failed
+          from (
+              select count(*) as total, count(*) filter (where r.status = 'failed') as failed
+                from integration.import_rows as r
+               where r.agency_id = agency
+                 and r.job_id = validate_import_batch.job_id
+          ) as c
+         where j.agency_id = agency
+           and j.id = job_id;
+        return null;
+    end if;
+    begin
+        perform app.bind_import(job_id);
+    exception
+        when insufficient_privilege then
+            update integration.import_jobs as j
+               set status = 'failed'
+             where j.agency_id = agency
+               and j.id = job_id;
+            return null;
+    end;
+    settings := app.import_settings(job.entity, job.mapping);
+    for line in select * from jsonb_to_recordset(lines) as l (no integer, raw jsonb) loop
+        begin
+            perform app.import_fields(settings, line.raw);
+            results := results || jsonb_build_object('no', line.no, 'status', 'pending');
+        exception
+            when data_exception or integrity_constraint_violation then
+                get stacked diagnostics code = returned_sqlstate, field = column_name, reason = message_text;
+                results := results || app.import_failure(
+                    jsonb_build_object('no', line.no), code, field, reason
+                );
+        end;
+    end loop;
+    perform app.release_import(agency);
+    update integration.import_rows as r
+       set status = x.status, error_code = x.code, error_field = x.field, error_message = x.reason
+      from jsonb_to_recordset(to_jsonb(results)) as x (
+          no integer, status app.import_row_status, code text, field text, reason text
+      )
+     where r.agency_id = agency
+       and r.job_id = validate_import_batch.job_id
+       and r.row_no = x.no
+       and r.row_no > after_row
+       and r.row_no <= last_row
+       and r.status in ('pending', 'failed')
+       and (r.status, r.error_code, r.error_field) is distinct from (x.status, x.code, x.field);
+    return last_row;
+end;
+$$;
+
+ALTER FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) IS 'Checks the next n lines of an import; answers the last one, or null when it is ready or was stopped.';
 
 CREATE FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -22430,6 +24066,8 @@ CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON integration.outbox_event
 
 CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF file_id ON integration.import_jobs FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('file_id', 'crm.files');
 
+CREATE TRIGGER guard_import BEFORE INSERT OR UPDATE OF entity, mapping, dedupe, owner_id, file_id, status ON integration.import_jobs FOR EACH ROW EXECUTE FUNCTION app.guard_import();
+
 CREATE TRIGGER keep_definition BEFORE UPDATE ON integration.import_rows FOR EACH ROW WHEN (((old.job_id IS DISTINCT FROM new.job_id) OR (old.row_no IS DISTINCT FROM new.row_no))) EXECUTE FUNCTION app.forbid_redefinition('job_id', 'row_no');
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, entity, file_id, mapping, dedupe, status, owner_id, team_id, started_at, finished_at, reverted_at, revert_until, created_at, created_by, updated_at, updated_by, row_version ON integration.import_jobs FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
@@ -23851,6 +25489,12 @@ CREATE POLICY "owners and admins read deliveries" ON integration.webhook_deliver
 
 CREATE POLICY "owners and admins read webhooks" ON integration.webhook_endpoints FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('integration.webhook_endpoints:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('integration.webhook_endpoints:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
 
+CREATE POLICY "reverting asks whether an import is reverted" ON integration.import_jobs FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "reverting looks lines up" ON integration.import_rows FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "reverting notes what it undid" ON integration.import_rows FOR UPDATE TO gardenos_crm_writer USING (true) WITH CHECK (true);
+
 CREATE POLICY "staff read imports of their own or their teams" ON integration.import_jobs FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
 CASE ( SELECT app.reach('integration.import_jobs:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member}'::app.agency_role[]) AS reach)
     WHEN 'all'::app.record_scope THEN true
@@ -23906,6 +25550,8 @@ CREATE POLICY "the auditor reads everything" ON integration.outbox_events FOR SE
 CREATE POLICY "the auditor reads everything" ON integration.webhook_deliveries FOR SELECT TO gardenos_auditor USING (true);
 
 CREATE POLICY "the auditor reads everything" ON integration.webhook_endpoints FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the membership reader proves claims" ON integration.import_jobs FOR SELECT TO gardenos_membership_reader USING (true);
 
 CREATE POLICY "the publisher looks for work" ON integration.outbox_events FOR SELECT TO gardenos_publisher USING (true);
 
@@ -24154,8 +25800,10 @@ GRANT USAGE ON SCHEMA integration TO authenticated;
 GRANT USAGE ON SCHEMA integration TO service_role;
 GRANT USAGE ON SCHEMA integration TO gardenos_worker;
 GRANT USAGE ON SCHEMA integration TO gardenos_auditor;
+GRANT USAGE ON SCHEMA integration TO gardenos_crm_writer;
 GRANT USAGE ON SCHEMA integration TO gardenos_merger;
 GRANT USAGE ON SCHEMA integration TO gardenos_publisher;
+GRANT USAGE ON SCHEMA integration TO gardenos_membership_reader;
 
 GRANT USAGE ON SCHEMA langgraph TO authenticated;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_worker;
@@ -24213,8 +25861,14 @@ GRANT ALL ON FUNCTION app.agency_role() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.agency_role() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.agency_role() TO gardenos_tenancy_writer;
 
+REVOKE ALL ON FUNCTION app.analyze_imports() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.analyze_imports() TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.api_key_claims(key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.api_key_claims(key text) TO gardenos_app;
+
+REVOKE ALL ON FUNCTION app.bind_import(job_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.bind_import(job_id uuid) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.bind_session(claims text, expires_at bigint, signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.bind_session(claims text, expires_at bigint, signature text) TO gardenos_app;
@@ -24226,6 +25880,7 @@ REVOKE ALL ON FUNCTION app.can_import() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.can_import() TO authenticated;
 GRANT ALL ON FUNCTION app.can_import() TO service_role;
 GRANT ALL ON FUNCTION app.can_import() TO gardenos_worker;
+GRANT ALL ON FUNCTION app.can_import() TO gardenos_crm_writer;
 
 REVOKE ALL ON FUNCTION app.can_merge() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.can_merge() TO authenticated;
@@ -24349,6 +26004,9 @@ GRANT ALL ON FUNCTION app.default_team_id() TO authenticated;
 GRANT ALL ON FUNCTION app.default_team_id() TO service_role;
 GRANT ALL ON FUNCTION app.default_team_id() TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.delete_points() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.delete_points() TO gardenos_owner;
 
@@ -24378,6 +26036,8 @@ REVOKE ALL ON FUNCTION app.guard_api_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_consent() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_import() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_invitation() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_membership() FROM PUBLIC;
@@ -24392,6 +26052,25 @@ GRANT ALL ON FUNCTION app.hand_over(from_member uuid, to_member uuid) TO authent
 
 REVOKE ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) TO gardenos_sealer;
+
+REVOKE ALL ON FUNCTION app.import_companies(dedupe app.dedupe, lines jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.import_companies(dedupe app.dedupe, lines jsonb) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.import_contacts(dedupe app.dedupe, lines jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.import_contacts(dedupe app.dedupe, lines jsonb) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.import_deals(lines jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.import_deals(lines jsonb) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.import_failure(line jsonb, code text, field text, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.import_failure(line jsonb, code text, field text, reason text) TO authenticated;
+GRANT ALL ON FUNCTION app.import_failure(line jsonb, code text, field text, reason text) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.import_fields(settings jsonb, raw jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.import_fields(settings jsonb, raw jsonb) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.import_settings(entity app.entity, mapping jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.import_settings(entity app.entity, mapping jsonb) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.invite(email text, role app.agency_role, record_scope app.record_scope, team_id uuid, contact_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.invite(email text, role app.agency_role, record_scope app.record_scope, team_id uuid, contact_id uuid) TO authenticated;
@@ -24426,9 +26105,13 @@ GRANT ALL ON FUNCTION app.is_open_conversation(agency uuid, conversation uuid) T
 
 REVOKE ALL ON FUNCTION app.is_value_of(data_type app.field_type, options jsonb, value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_value_of(data_type app.field_type, options jsonb, value jsonb) TO gardenos_crm_writer;
+GRANT ALL ON FUNCTION app.is_value_of(data_type app.field_type, options jsonb, value jsonb) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.is_verified_stranger(claims jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_verified_stranger(claims jsonb) TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.issue_import_seal(agency_id uuid, job_id uuid, OUT claims text, OUT seal text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.issue_import_seal(agency_id uuid, job_id uuid, OUT claims text, OUT seal text) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.issue_seal(claims text, expires_at bigint, signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.issue_seal(claims text, expires_at bigint, signature text) TO gardenos_app;
@@ -24518,6 +26201,7 @@ GRANT ALL ON FUNCTION app.my_teams() TO service_role;
 GRANT ALL ON FUNCTION app.my_teams() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.my_teams() TO gardenos_merger;
 GRANT ALL ON FUNCTION app.my_teams() TO gardenos_search;
+GRANT ALL ON FUNCTION app.my_teams() TO gardenos_crm_writer;
 
 REVOKE ALL ON FUNCTION app.new_token(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.new_token(agency uuid) TO gardenos_tenancy_writer;
@@ -24540,6 +26224,9 @@ GRANT ALL ON FUNCTION app.note_message() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.note_participants() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_participants() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.note_stage() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_stage() TO gardenos_owner;
@@ -24583,6 +26270,7 @@ GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.ag
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_worker;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_merger;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_search;
+GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_crm_writer;
 
 REVOKE ALL ON FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) TO authenticated;
@@ -24597,12 +26285,22 @@ GRANT ALL ON FUNCTION app.record_scope() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_tenancy_writer;
 
+REVOKE ALL ON FUNCTION app.refused_addresses(norms text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.refused_addresses(norms text[]) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.release_import(agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.release_import(agency uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.release_import(agency uuid) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.remove_member(member uuid, heir uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.remove_member(member uuid, heir uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.revert_import(job_id uuid, before_row integer, n integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.revert_import(job_id uuid, before_row integer, n integer) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.role_rank(role app.agency_role) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.role_rank(role app.agency_role) TO authenticated;
@@ -24614,6 +26312,9 @@ GRANT ALL ON FUNCTION app.rotate_seal_key(login text, overlap interval) TO garde
 
 REVOKE ALL ON FUNCTION app.rotate_webhook_secret(endpoint_id uuid, overlap interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.rotate_webhook_secret(endpoint_id uuid, overlap interval) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.run_import_batch(job_id uuid, n integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.run_import_batch(job_id uuid, n integer) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) TO gardenos_worker;
@@ -25282,6 +26983,9 @@ GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_auditor;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_sealer;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_redactor;
+
+REVOKE ALL ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) TO gardenos_publisher;
@@ -26082,6 +27786,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.import_jobs TO service_ro
 GRANT SELECT ON TABLE integration.import_jobs TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.import_jobs TO authenticated;
 GRANT SELECT,UPDATE ON TABLE integration.import_jobs TO gardenos_worker;
+GRANT SELECT ON TABLE integration.import_jobs TO gardenos_crm_writer;
+GRANT SELECT ON TABLE integration.import_jobs TO gardenos_membership_reader;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE integration.import_jobs TO authenticated;
 
@@ -26112,6 +27818,9 @@ GRANT SELECT ON TABLE integration.import_rows TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.import_rows TO authenticated;
 GRANT SELECT,INSERT,UPDATE ON TABLE integration.import_rows TO gardenos_worker;
 GRANT SELECT ON TABLE integration.import_rows TO gardenos_merger;
+GRANT SELECT ON TABLE integration.import_rows TO gardenos_crm_writer;
+
+GRANT UPDATE(status) ON TABLE integration.import_rows TO gardenos_crm_writer;
 
 GRANT UPDATE(contact_id) ON TABLE integration.import_rows TO gardenos_merger;
 

@@ -46,6 +46,8 @@ begin
     ('supabase_realtime_admin', 'authenticated', false),
     ('supabase_realtime_admin', 'service_role', false),
     ('gardenos_app', 'authenticated', false),
+    -- an import writes as its owner (app.bind_import); without a bound import, authenticated sees no row
+    ('gardenos_worker', 'authenticated', false),
     ('gardenos_migrator', 'gardenos_owner', false),
     ('gardenos_migrator', 'gardenos_membership_reader', false),
     ('gardenos_migrator', 'gardenos_tenancy_writer', false),

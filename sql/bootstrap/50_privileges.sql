@@ -42,9 +42,10 @@ begin
             (array['langgraph'], 'usage', array['authenticated', 'gardenos_worker', 'gardenos_auditor']),
             (array['tenancy'], 'usage', narrow),
             (array['crm'], 'usage', array['gardenos_search']),
-            (array['crm', 'governance'], 'usage', array['gardenos_crm_writer']),
+            (array['crm', 'governance', 'integration'], 'usage', array['gardenos_crm_writer']),
             (array['crm', 'integration'], 'usage', array['gardenos_merger']),
             (array['integration', 'audit', 'migration'], 'usage', array['gardenos_publisher']),
+            (array['integration'], 'usage', array['gardenos_membership_reader']),
             (
                 array['migration'], 'usage',
                 array['gardenos_sealer'] || auditing

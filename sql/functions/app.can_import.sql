@@ -22,7 +22,8 @@ revoke all on function app.can_import() from public;
 grant execute on function app.can_import() to
     authenticated,
     service_role,
-    gardenos_worker;
+    gardenos_worker,
+    gardenos_crm_writer;
 
 comment on function app.can_import() is
 'May I start and change imports, as far as capabilities go? False when nothing is proved.';

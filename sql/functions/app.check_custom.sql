@@ -12,7 +12,6 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    proof record := app.proof();
     before jsonb := case when tg_op = 'UPDATE' then old.custom else '{}' end;
     found record;
     fault text;
@@ -49,7 +48,9 @@ begin
                 column = 'custom',
                 hint = 'The fields are in crm.custom_field_defs. A field without a value is left out.';
         end if;
-        if proof.is_person is false and not found.agent_writable and found.value is distinct from before -> found.key then
+        if not found.agent_writable
+            and found.value is distinct from before -> found.key
+            and (select p.is_person from app.proof() as p) is false then
             raise exception 'custom: "%" is not written by agents.', found.key
                 using errcode = '42501';
         end if;

@@ -8,9 +8,11 @@ parallel unsafe
 security invoker
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    proof record := app.proof();
 begin
-    if app.agency_role() <> 'client' then
-        new.owner_id := app.membership_id();
+    if proof.agency_role <> 'client' then
+        new.owner_id := proof.membership_id;
     end if;
     return new;
 end;

@@ -10,6 +10,8 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    proof record := app.proof();
 begin
     return (
         select t.id
@@ -18,8 +20,8 @@ begin
             on t.agency_id = m.agency_id
            and t.id = m.default_team_id
            and t.deleted_at is null
-         where m.agency_id = app.agency_id()
-           and m.id = app.membership_id()
+         where m.agency_id = proof.agency_id
+           and m.id = proof.membership_id
     );
 end;
 $function$;

@@ -53,6 +53,7 @@ $function$;
 
 revoke all on function app.is_value_of(app.field_type, jsonb, jsonb) from public;
 grant execute on function app.is_value_of(app.field_type, jsonb, jsonb) to
+    authenticated,
     gardenos_crm_writer;
 
 comment on function app.is_value_of(app.field_type, jsonb, jsonb) is

@@ -47,7 +47,8 @@ grant execute on function app.my_teams() to
     service_role,
     gardenos_worker,
     gardenos_merger,
-    gardenos_search;
+    gardenos_search,
+    gardenos_crm_writer;
 
 comment on function app.my_teams() is
 'The live teams that the caller belongs to, with those below the teams that the caller leads.';

@@ -10,6 +10,8 @@
 --
 -- A worker is bound to an agency and is nobody in it (app.bind_worker): only agency_id is answered. Its
 -- claims are those of app.issue_worker_seal, because app.claims() believes that login nothing without a seal.
+-- For an import (app.issue_import_seal) it is the owner of the job, as long as the job runs: the claims name
+-- the job, and the live rows say who that is.
 --
 -- SECURITY DEFINER: memberships are protected by policies that ask this very function. The membership
 -- reader has a policy of its own that calls nothing, and the tenant floor does not name it; else this would
@@ -44,7 +46,7 @@ begin
     if claims is null then
         return;
     end if;
-    if session_user = 'gardenos_worker' then
+    if session_user = 'gardenos_worker' and not claims ? 'import_job_id' then
         agency_id := (
             select a.id
               from tenancy.agencies as a
@@ -53,8 +55,21 @@ begin
         );
         return;
     end if;
-    claimed_user_id := app.claimed_user(claims);
     claimed_agency_id := app.claimed_uuid(claims, 'agency_id');
+    if session_user = 'gardenos_worker' then
+        claimed_user_id := (
+            select m.user_id
+              from integration.import_jobs as j
+              join tenancy.memberships as m
+                on m.agency_id = j.agency_id
+               and m.id = j.owner_id
+             where j.agency_id = claimed_agency_id
+               and j.id = app.claimed_uuid(claims, 'import_job_id')
+               and j.status in ('validating', 'running')
+        );
+    else
+        claimed_user_id := app.claimed_user(claims);
+    end if;
 
     select
         u.id as user_id,

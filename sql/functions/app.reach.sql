@@ -78,7 +78,8 @@ grant execute on function app.reach(
     service_role,
     gardenos_worker,
     gardenos_merger,
-    gardenos_search;
+    gardenos_search,
+    gardenos_crm_writer;
 
 comment on function app.reach(
     text, app.agency_role[], app.agency_role[], app.agency_role[], app.agency_role[]

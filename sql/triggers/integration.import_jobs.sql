@@ -34,6 +34,18 @@ when (
 )
 execute function app.forbid_hidden_links('file_id', 'crm.files');
 
+create or replace trigger guard_import
+before insert or update of
+    entity,
+    mapping,
+    dedupe,
+    owner_id,
+    file_id,
+    status
+on integration.import_jobs
+for each row
+execute function app.guard_import();
+
 create or replace trigger stamp
 before insert or update of
     agency_id,

@@ -82,6 +82,7 @@ MEMBERSHIPS = (
     *(("supabase_realtime_admin", role) for role in API_ROLES),
     ("supabase_storage_admin", "authenticator"),
     ("gardenos_app", "authenticated"),
+    ("gardenos_worker", "authenticated"),
     ("gardenos_migrator", "gardenos_owner"),
     *(("gardenos_migrator", role) for role in NARROW),
     ("gardenos_monitor", "pg_monitor"),
@@ -489,6 +490,7 @@ def test_memberships_do_not_inherit_even_when_the_member_does(dba: psycopg.Conne
             for target in ROLES
             if target not in ("gardenos_migrator", "gardenos_owner", *NARROW)
         ),
+        ("gardenos_worker", "authenticated", True),
         *(
             (login, target, False)
             for login in ("gardenos_worker", "gardenos_auditor", "gardenos_monitor")
@@ -499,6 +501,7 @@ def test_memberships_do_not_inherit_even_when_the_member_does(dba: psycopg.Conne
                 "gardenos_migrator",
                 *NARROW,
             )
+            if (login, target) != ("gardenos_worker", "authenticated")
         ),
     ],
 )

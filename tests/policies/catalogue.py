@@ -252,11 +252,12 @@ EXECUTE: dict[str, list[str]] = {
         *ASKING,
         "gardenos_merger",
         "gardenos_search",
+        "gardenos_crm_writer",
     ],
-    "app.my_teams()": [*ASKING, "gardenos_merger", "gardenos_search"],
+    "app.my_teams()": [*ASKING, "gardenos_merger", "gardenos_search", "gardenos_crm_writer"],
     "app.my_events()": ASKING,
     "app.contact_id()": [*ASKING, "gardenos_search", "gardenos_merger"],
-    "app.can_import()": ASKING,
+    "app.can_import()": [*ASKING, "gardenos_crm_writer"],
     "app.is_agent_acting()": ASKING,
     "app.default_team_id()": ASKING,
     "app.may(text,app.agency_role[])": [
@@ -278,6 +279,24 @@ EXECUTE: dict[str, list[str]] = {
     "app.api_key_claims(text)": ["gardenos_app"],
     "app.bind_worker(uuid)": ["gardenos_worker"],
     "app.issue_worker_seal(uuid)": ["gardenos_worker"],
+    # imports: the worker's part, and what it does as the owner of the job
+    "app.analyze_imports()": ["gardenos_worker"],
+    "app.bind_import(uuid)": ["gardenos_worker"],
+    "app.issue_import_seal(uuid,uuid)": ["gardenos_worker"],
+    "app.validate_import_batch(uuid,integer,integer)": ["gardenos_worker"],
+    "app.run_import_batch(uuid,integer)": ["gardenos_worker"],
+    "app.release_import(uuid)": ["authenticated", "gardenos_worker"],
+    "app.import_failure(jsonb,text,text,text)": ["authenticated", "gardenos_worker"],
+    "app.refused_addresses(text[])": ["authenticated"],
+    "app.import_settings(app.entity,jsonb)": ["authenticated"],
+    "app.import_fields(jsonb,jsonb)": ["authenticated"],
+    "app.import_contacts(app.dedupe,jsonb)": ["authenticated"],
+    "app.import_companies(app.dedupe,jsonb)": ["authenticated"],
+    "app.import_deals(jsonb)": ["authenticated"],
+    "app.revert_import(uuid,integer,integer)": ["authenticated"],
+    "app.note_reverted(uuid,integer[])": ["authenticated"],
+    "app.delete_imported(app.entity,uuid[],integer[])": ["authenticated"],
+    "app.guard_import()": [],
     "app.is_agency_active()": ["gardenos_worker"],
     # seals: the sealer's own tools, and the DBA as owner
     "app.hmac_sha256(bytea,bytea,text)": ["gardenos_sealer"],
@@ -463,7 +482,7 @@ EXECUTE: dict[str, list[str]] = {
     "app.search_pattern(text)": ["authenticated", "gardenos_search"],
     "app.search_words(text)": ["authenticated", "gardenos_search"],
     # asked by the triggers that look at values, and by those of the trail
-    "app.is_value_of(app.field_type,jsonb,jsonb)": ["gardenos_crm_writer"],
+    "app.is_value_of(app.field_type,jsonb,jsonb)": ["authenticated", "gardenos_crm_writer"],
     "app.is_open_conversation(uuid,uuid)": ["gardenos_audit_writer"],
 }
 # Every SECURITY DEFINER function, and the narrow role that owns it.
@@ -512,6 +531,10 @@ DEFINERS = {
     "app.new_webhook_ref()": "gardenos_sealer",
     "app.webhook_secret(uuid,text)": "gardenos_sealer",
     "app.webhook_signature(uuid,text,text)": "gardenos_sealer",
+    "app.analyze_imports()": OWNER,
+    "app.issue_import_seal(uuid,uuid)": "gardenos_sealer",
+    "app.note_reverted(uuid,integer[])": "gardenos_crm_writer",
+    "app.refused_addresses(text[])": "gardenos_crm_writer",
     "app.my_teams()": "gardenos_membership_reader",
     "app.contact_id()": "gardenos_membership_reader",
     "app.default_team_id()": "gardenos_membership_reader",
@@ -1856,6 +1879,8 @@ SETS = re.compile(r"\bset_config\s*\(|(?:^|;|\b(?:then|else|begin|loop)\b)\s*set
 SET_CONFIG = {
     "app.bind_session(text,bigint,text)": "sets role, claims and seal, once checked",
     "app.bind_worker(uuid)": "sets the claims and the seal that it got for them",
+    "app.bind_import(uuid)": "sets role, claims and seal, for a running import",
+    "app.release_import(uuid)": "sets the role of the worker, back from an import",
 }
 
 

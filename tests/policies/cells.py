@@ -85,7 +85,7 @@ CHANGES: dict[str, tuple[str, str]] = {
     "crm.record_tags": ("tag_id = tag_id", ""),
     "crm.merge_records": ("undo_until = undo_until", ""),
     "crm.deal_stage_history": ("left_at = left_at", ""),
-    "integration.import_rows": ("row_no = row_no", ""),
+    "integration.import_rows": ("status = status", ""),
     "governance.suppressions": ("value_hash = value_hash", ""),
     "audit.log": (
         "old_values = null, new_values = null, salt = null,"

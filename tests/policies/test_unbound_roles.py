@@ -86,6 +86,7 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "tenancy.team_members": READ,
         "tenancy.api_keys": READ,
         "tenancy.api_key_secrets": READ,
+        "integration.import_jobs": READ,
     },
     "gardenos_tenancy_writer": {
         "tenancy.agencies": KEEP,
@@ -144,6 +145,8 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "crm.conversations": {"select", "update"},
         "crm.calendar_events": {"select", "update"},
         "governance.suppressions": READ,
+        "integration.import_jobs": READ,
+        "integration.import_rows": {"select", "update"},
     },
     # merges read what they move, write what points to a record, and drop doubles
     "gardenos_merger": {
@@ -247,7 +250,7 @@ LOGINS = {
     "authenticator": {"anon", "authenticated", "service_role"},
     "authenticator_ro": {"anon", "authenticated", "service_role"},
     "gardenos_app": {"authenticated"},
-    "gardenos_worker": set(),
+    "gardenos_worker": {"authenticated"},
     "gardenos_auditor": set(),
     "gardenos_monitor": {"pg_monitor"},
     "gardenos_migrator": {
