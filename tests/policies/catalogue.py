@@ -1739,6 +1739,7 @@ SETS = re.compile(r"\bset_config\s*\(|(?:^|;|\b(?:then|else|begin|loop)\b)\s*set
 SET_CONFIG = {
     "app.bind_session(text,bigint,text)": "sets role, claims and seal, once checked",
     "app.bind_worker(uuid)": "sets the claims and the seal that it got for them",
+    "app.note_event()": "where a commit would not be written when it is seen, it is",
 }
 
 
