@@ -15,7 +15,7 @@ from tests.failover.sealer import NOT_PRIMARY
 
 QUESTION = "what is safe leaves the house"
 # Of one claim: while no standby answers, a round takes this long for each agency with work.
-PATIENCE = "500 milliseconds"
+PATIENCE = "100 milliseconds"
 
 CLAIM = """
 select agency_id, id, aggregate_id
