@@ -74,6 +74,17 @@ class Mark:
     label: str
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """An event of the outbox that a witness was given to send, and so has sent."""
+
+    witness: str
+    agency: UUID
+    event: UUID
+    record: UUID
+    at: float
+
+
 class Size(NamedTuple):
     """How many records there are."""
 
@@ -92,6 +103,7 @@ class Evidence:
     probes: list[Probe] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
     # witness to what ended it: a bug of ours, and the run is worth nothing
     crashes: dict[str, str] = field(default_factory=dict)
     # nobody adds anything any more
@@ -101,7 +113,7 @@ class Evidence:
         """Make the lock that all additions share."""
         self._lock = threading.Lock()
 
-    def add(self, record: Attempt | Probe | Poll | Mark) -> None:
+    def add(self, record: Attempt | Probe | Poll | Mark | Delivery) -> None:
         """Keep a record."""
         with self._lock:
             if isinstance(record, Attempt):
@@ -110,6 +122,8 @@ class Evidence:
                 self.probes.append(record)
             elif isinstance(record, Poll):
                 self.polls.append(record)
+            elif isinstance(record, Delivery):
+                self.deliveries.append(record)
             else:
                 self.marks.append(record)
 
@@ -139,6 +153,7 @@ class Evidence:
                 list(self.probes),
                 list(self.polls),
                 list(self.marks),
+                list(self.deliveries),
                 dict(self.crashes),
                 self.finished,
             )
@@ -194,6 +209,7 @@ class Evidence:
             ("probe", frozen.probes),
             ("poll", frozen.polls),
             ("mark", frozen.marks),
+            ("delivery", frozen.deliveries),
         ):
             for record in records:
                 facts = asdict(record)
@@ -220,6 +236,9 @@ class Evidence:
                 found.add(Probe(**facts))
             elif kind == "poll":
                 found.add(Poll(**(facts | {"primaries": tuple(facts["primaries"])})))
+            elif kind == "delivery":
+                named = {name: UUID(facts[name]) for name in ("agency", "event", "record")}
+                found.add(Delivery(**(facts | named)))
             elif kind == "mark":
                 found.add(Mark(**facts))
             else:

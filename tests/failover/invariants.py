@@ -149,6 +149,93 @@ def audit_verifies(evidence: Evidence, reach: Reach, before: Before) -> list[str
     return shortened(f"audit.verify: {row}" for row in found)
 
 
+# --- I10 ------------------------------------------------------------------------------------------
+
+# How long what is left of the outbox may be held back, by sessions that an end is being put to.
+HELD_BACK_SECONDS = 10
+
+DELIVERED = """
+select d.event, d.record
+  from unnest(%s::uuid[], %s::uuid[], %s::uuid[]) as d (agency, event, record)
+  left join integration.outbox_events as e
+    on e.agency_id = d.agency
+   and e.id = d.event
+  left join crm.companies as c
+    on c.agency_id = d.agency
+   and c.id = d.record
+ where e.id is null
+    or (e.type = 'crm.companies.created' and c.id is null)
+"""
+
+TOLD = """
+with written as (
+    select t.id
+      from crm.companies as t
+     where t.id = any(%s)
+), told as (
+    select e.aggregate_id as id, count(*) as times
+      from integration.outbox_events as e
+     where e.type = 'crm.companies.created'
+       and e.aggregate_id = any(%s)
+     group by e.aggregate_id
+)
+select coalesce(w.id, t.id), w.id is not null, coalesce(t.times, 0)
+  from written as w
+  full join told as t on t.id = w.id
+ where w.id is null or coalesce(t.times, 0) <> 1
+"""
+
+WAITING = """
+select agency_id, id, aggregate_id, published_at is not null
+  from integration.outbox_events
+ where aggregate_id = any(%s)
+   and id <> all(%s)
+"""
+
+
+def events_are_those_of_the_changes(evidence: Evidence, reach: Reach, before: Before) -> list[str]:
+    """I10: no event was delivered whose change is gone, and none is lost.
+
+    Each row that the writers made has its one event, which was delivered or still can be.
+    """
+    known = list(fates(evidence))
+    sent = {(each.agency, each.event, each.record) for each in evidence.deliveries}
+    parts: list[list[UUID]] = [list(part) for part in zip(*sent, strict=True)] or [[], [], []]
+    found = [
+        f"event {event} of {record} was delivered, and its transaction did not survive"
+        for event, record in rows(reach, "rw", DELIVERED, *parts)
+    ]
+    found += [
+        f"key {key} is {'there' if there else 'gone'}, with {times} events"
+        for key, there, times in rows(reach, "rw", TOLD, known, known)
+    ]
+    if evidence.finished:
+        left = rows(reach, "rw", WAITING, known, parts[1])
+        found += [
+            f"event {event} of {record} is marked as published, and nobody got it"
+            for _, event, record, published in left
+            if published
+        ]
+        waiting = {(agency, event) for agency, event, _, published in left if not published}
+        found += [f"event {event} is never given" for _, event in never_given(reach, waiting)]
+    return shortened(found)
+
+
+def never_given(reach: Reach, waiting: set[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+    """Which of these events, each with its agency, a worker cannot claim. Nothing is kept."""
+    deadline = time.monotonic() + HELD_BACK_SECONDS
+    with connect(reach, "gardenos_worker", through=wait_for_leader(reach)) as connection:
+        while waiting and time.monotonic() < deadline:
+            for agency in {agency for agency, _ in waiting}:
+                connection.execute("select app.bind_worker(%s)", [agency])
+                given = connection.execute(
+                    "select agency_id, id from app.claim_outbox_stream(10000)"
+                ).fetchall()
+                connection.rollback()
+                waiting = waiting - set(given)
+    return waiting
+
+
 # --- I3 -------------------------------------------------------------------------------------------
 
 
@@ -367,6 +454,11 @@ INVARIANTS = (
     Invariant("I7", "the migrations are whole", migrations_are_whole),
     Invariant("I8", "all members run on one timeline, in time", cluster_is_whole),
     Invariant("I9", "the audit log verifies", audit_verifies),
+    Invariant(
+        "I10",
+        "every change has its one event, and none left the house whose change is gone",
+        events_are_those_of_the_changes,
+    ),
 )
 
 

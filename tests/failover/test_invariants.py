@@ -9,9 +9,10 @@ from uuid import uuid4
 
 import pytest
 
+from tests.failover import invariants
 from tests.failover.evidence import Attempt, Evidence, Poll, Probe
 from tests.failover.invariants import Before, Verdict, check, cluster_is_whole, remember
-from tests.failover.reach import connect, wait_for_replay
+from tests.failover.reach import connect, rows, wait_for_replay
 from tests.failover.stand import Stage, set_stage
 from tests.failover.unmanaged import Unmanaged, unmanaged
 from tests.failover.witnesses import WitnessDied, Witnesses
@@ -258,6 +259,70 @@ def test_a_lost_row_is_named(
     assert verdict.summary.lost == 1
     # the table that kept the row is one more relation
     assert broken(verdict) == {"I1", "I3"} | ({"I2"} if table == "tenancy.teams" else set())
+
+
+def test_a_lost_event_is_named(evidence: Evidence, reach: Unmanaged, before: Before) -> None:
+    key = evidence.of("acked")[3].key
+    table = "integration.outbox_events"
+    unnoticed = "set session_replication_role = replica"
+    run(
+        reach,
+        unnoticed,
+        f"create table chaos.kept as select * from {table} where aggregate_id = %(key)s",
+        f"delete from {table} where aggregate_id = %(key)s",
+        arguments={"key": key},
+    )
+    try:
+        verdict = check(evidence, reach, before)
+    finally:
+        run(
+            reach,
+            unnoticed,
+            f"insert into {table} overriding system value table chaos.kept",
+            "drop table chaos.kept",
+        )
+    assert broken(verdict) == {"I10", "I3"}, "the table that kept it is one more relation"
+    assert f"{key} is there, with 0 events" in str(verdict)
+
+
+def test_a_delivery_without_its_change_is_named(
+    evidence: Evidence, reach: Unmanaged, before: Before
+) -> None:
+    last = evidence.deliveries[-1]
+    evidence.add(replace(last, event=uuid4()))
+    verdict = check(evidence, reach, before)
+    assert broken(verdict) == {"I10"}
+    assert "its transaction did not survive" in str(verdict)
+
+
+def test_an_event_that_is_marked_and_not_delivered_is_named(
+    evidence: Evidence, reach: Unmanaged, before: Before
+) -> None:
+    first = evidence.deliveries[0].event
+    evidence.deliveries = [each for each in evidence.deliveries if each.event != first]
+    assert broken(check(evidence, reach, before)) == {"I10"}
+
+
+def test_an_event_that_nobody_can_have_is_named(
+    evidence: Evidence, reach: Unmanaged, before: Before, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invariants, "HELD_BACK_SECONDS", 1)
+    agency = evidence.deliveries[0].agency
+    evidence.deliveries = []
+    published = "select id from integration.outbox_events where published_at is not null"
+    names = {"ids": [event for (event,) in rows(reach, "rw", published)]}
+    run(reach, "update integration.outbox_events set published_at = null")
+    with connect(reach, "gardenos_worker") as greedy:
+        greedy.execute("select app.bind_worker(%s)", [agency])
+        greedy.execute("select from app.claim_outbox_stream()")
+        verdict = check(evidence, reach, before)
+    run(
+        reach,
+        "update integration.outbox_events set published_at = now() where id = any(%(ids)s)",
+        arguments=names,
+    )
+    assert broken(verdict) == {"I10"}
+    assert "is never given" in str(verdict)
 
 
 def test_a_row_that_is_there_twice_is_named(

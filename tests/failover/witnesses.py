@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from tests.failover import pools, readers, sealer, writers
+from tests.failover import pools, publishers, readers, sealer, writers
 from tests.failover.crew import Crew
 from tests.failover.evidence import Evidence, Mark, Poll, Size
 from tests.failover.reach import Reach, addresses
@@ -30,6 +30,7 @@ WRITES_PER_SECOND = 30.0
 READER_PAUSE = 0.8
 POOL_PAUSE = 0.5
 SEAL_PAUSE = 1.0
+PUBLISH_PAUSE = 0.3
 POLL_SECONDS = 0.1
 
 
@@ -89,6 +90,8 @@ class Witnesses:
         for name, pooled in (("pool", pools.reuse), ("losing pool", pools.lose)):
             crew.start(name, partial(pooled, crew, stage, foreign, name, POOL_PAUSE))
         crew.start("sealer", partial(sealer.seal, crew, "sealer", SEAL_PAUSE))
+        for name, notes in (("publisher", True), ("courier", False)):
+            crew.start(name, partial(publishers.publish, crew, name, PUBLISH_PAUSE, notes=notes))
         crew.start("poller", partial(poll, crew))
         return self
 

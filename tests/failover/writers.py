@@ -94,10 +94,10 @@ def _write_one(
 
 
 def write_row(connection: Connection[Any], agency_id: UUID, key: UUID) -> dict[str, Any]:
-    """Write the key to both tables, or lock what is there; say who answers, and with which id.
+    """Write the key to all tables, or lock what is there; say who answers, and with which id.
 
-    The second row is written only with the first: were it missing alone, half a transaction would
-    have survived, and a retry must not cover that up.
+    The other rows are written only with the first: were one missing alone, a part of a transaction
+    would have survived, and a retry must not cover that up. The company leaves an event.
     """
     inserted = connection.execute(
         "insert into tenancy.teams (agency_id, id, name) values (%s, %s, %s)"
@@ -107,6 +107,10 @@ def write_row(connection: Connection[Any], agency_id: UUID, key: UUID) -> dict[s
     if inserted:
         connection.execute(
             "insert into chaos.ledger (key, agency_id) values (%s, %s)", (key, agency_id)
+        )
+        connection.execute(
+            "insert into crm.companies (agency_id, id, name) values (%s, %s, %s)",
+            (agency_id, key, f"chaos {key}"),
         )
     else:
         connection.execute("select from tenancy.teams where id = %s for update", (key,))

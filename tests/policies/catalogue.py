@@ -1881,6 +1881,7 @@ SET_CONFIG = {
     "app.bind_worker(uuid)": "sets the claims and the seal that it got for them",
     "app.bind_import(uuid)": "sets role, claims and seal, for a running import",
     "app.release_import(uuid)": "sets the role of the worker, back from an import",
+    "app.note_event()": "where a commit would not be written when it is seen, it is",
 }
 
 

@@ -21,6 +21,15 @@ PATIENCE_SECONDS = 20
 
 ROW = "select id, written_at from chaos.ledger where key = %s"
 
+COURIER_SECONDS = 3
+
+# Writers whose commits hang keep events from leaving too, so all of them are let go.
+CANCEL = """
+select pg_cancel_backend(pid)
+  from pg_stat_activity
+ where wait_event = 'SyncRep'
+"""
+
 WAITING = """
 select pid
   from pg_stat_activity
@@ -77,7 +86,7 @@ def commit_waits_unanswered(scene: Scene) -> None:
 @fault(
     "F18",
     "the wait of a commit is cancelled, and its leader dies: the client takes the warning for"
-    " an error, and its retry writes the row once",
+    " an error, its retry writes the row once, and no event of it left the house",
 )
 def waiting_commit_is_cancelled(scene: Scene) -> None:
     cluster = scene.cluster
@@ -86,14 +95,15 @@ def waiting_commit_is_cancelled(scene: Scene) -> None:
     write = _Write.begin(scene)
     pid = _wait_for_wait(scene, leader)
     with scene.superuser(through=leader) as connection:
-        scene.fault(f"the wait of a commit at {leader} is cancelled")
-        connection.execute("select pg_cancel_backend(%s)", [pid])
+        cancelled = scene.fault(f"the waits of commits at {leader} are cancelled")
+        connection.execute(CANCEL)
         # the retry finds its row, locks it, and waits as well
         _wait_for_wait(scene, leader, other_than=pid)
         row = connection.execute(
             "select count(*) from chaos.ledger where key = %s", [write.key]
         ).fetchone()
         assert row == (1,), "a cancelled wait undid its commit"
+        _wait_for_courier(scene, cancelled)
     since = scene.fault(f"postgres of {leader} is killed")
     cluster.signal_postgres(leader, SIGKILL, everything=True)
     write.end()
@@ -177,6 +187,16 @@ def _wait_for_wait(scene: Scene, node: str, other_than: int = 0) -> int:
                     return int(pid)
             time.sleep(0.02)
     raise AssertionError(f"no commit waits for a standby at {node}")
+
+
+def _wait_for_courier(scene: Scene, since: float) -> None:
+    """Let somebody ask once what may leave, before it is lost."""
+    deadline = time.monotonic() + COURIER_SECONDS
+    while time.monotonic() < deadline:
+        if any(p.witness == "courier" and p.at > since for p in scene.evidence.snapshot().probes):
+            return
+        time.sleep(0.05)
+    raise AssertionError("nobody asked what may leave the house")
 
 
 def _is_there_once(scene: Scene, write: _Write) -> None:
