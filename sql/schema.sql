@@ -7688,6 +7688,7 @@ declare
     chunk_keys text[] := '{}';
     keys text[];
     chunks jsonb[] := '{}';
+    pieces jsonb[];
     half integer;
     written jsonb;
     results jsonb := '[]';
@@ -7773,11 +7774,18 @@ begin
             written := jsonb_path_query_array(coalesce(written, '[]'), '$[*] ? (@.status != "failed")');
         end if;
         if written is null then
-            half := jsonb_array_length(chunk) / 2;
-            chunks := array[
-                jsonb_path_query_array(chunk, '$[0 to $last]', jsonb_build_object('last', half - 1)),
-                jsonb_path_query_array(chunk, '$[$first to last]', jsonb_build_object('first', half))
-            ] || chunks;
+            pieces := array[
+                jsonb_path_query_array(chunk, '$[*] ? (exists (@.fields.owner_id) || exists (@.fields.team_id))'),
+                jsonb_path_query_array(chunk, '$[*] ? (!exists (@.fields.owner_id) && !exists (@.fields.team_id))')
+            ];
+            if '[]' = any(pieces) then
+                half := jsonb_array_length(chunk) / 2;
+                pieces := array[
+                    jsonb_path_query_array(chunk, '$[0 to $last]', jsonb_build_object('last', half - 1)),
+                    jsonb_path_query_array(chunk, '$[$first to last]', jsonb_build_object('first', half))
+                ];
+            end if;
+            chunks := pieces || chunks;
         else
             results := results || written;
         end if;

@@ -180,9 +180,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- An address that was erased does not come back by a machine: an agent, a key, a service, an import. A person who
-        -- types it in has asked. It looks at the row as it was written, because the normalised form is made by the
-        -- database. SECURITY DEFINER: nobody who writes an address may look into the list.
+        -- An address that was erased does not come back by a machine: an agent, a key, a service, an import. A
+        -- person who types it in has asked. It looks at the row as it was written, because the normalised form is
+        -- made by the database. SECURITY DEFINER: nobody who writes an address may look into the list.
         set local role gardenos_crm_writer;
 
         create or replace function app.check_suppression()
@@ -2001,9 +2001,9 @@ def upgrade() -> None:
         -- on at the first pending one.
         --
         -- Records are written as the owner of the job (app.bind_import), fifty at a time in one savepoint; what
-        -- fails is halved until the line at fault stands alone and gets its error, as if each had a savepoint of
-        -- its own. Lines that share a key are not written together: the second one must find what the first one
-        -- made.
+        -- fails is parted into lines that name an owner or a team, which policies judge, and others, and then halved,
+        -- until the line at fault stands alone and gets its error, as if each had a savepoint of its own. Lines that
+        -- share a key are not written together: the second one must find what the first one made.
         --
         -- An owner who was suspended, or may no longer import, stops the job (failed): the lines stay pending,
         -- and the first of them says why. What is settled before that stays.
@@ -2029,6 +2029,7 @@ def upgrade() -> None:
             chunk_keys text[] := '{}';
             keys text[];
             chunks jsonb[] := '{}';
+            pieces jsonb[];
             half integer;
             written jsonb;
             results jsonb := '[]';
@@ -2114,11 +2115,18 @@ def upgrade() -> None:
                     written := jsonb_path_query_array(coalesce(written, '[]'), '$[*] ? (@.status != "failed")');
                 end if;
                 if written is null then
-                    half := jsonb_array_length(chunk) / 2;
-                    chunks := array[
-                        jsonb_path_query_array(chunk, '$[0 to $last]', jsonb_build_object('last', half - 1)),
-                        jsonb_path_query_array(chunk, '$[$first to last]', jsonb_build_object('first', half))
-                    ] || chunks;
+                    pieces := array[
+                        jsonb_path_query_array(chunk, '$[*] ? (exists (@.fields.owner_id) || exists (@.fields.team_id))'),
+                        jsonb_path_query_array(chunk, '$[*] ? (!exists (@.fields.owner_id) && !exists (@.fields.team_id))')
+                    ];
+                    if '[]' = any(pieces) then
+                        half := jsonb_array_length(chunk) / 2;
+                        pieces := array[
+                            jsonb_path_query_array(chunk, '$[0 to $last]', jsonb_build_object('last', half - 1)),
+                            jsonb_path_query_array(chunk, '$[$first to last]', jsonb_build_object('first', half))
+                        ];
+                    end if;
+                    chunks := pieces || chunks;
                 else
                     results := results || written;
                 end if;

@@ -1,6 +1,6 @@
--- An address that was erased does not come back by a machine: an agent, a key, a service, an import. A person who
--- types it in has asked. It looks at the row as it was written, because the normalised form is made by the
--- database. SECURITY DEFINER: nobody who writes an address may look into the list.
+-- An address that was erased does not come back by a machine: an agent, a key, a service, an import. A
+-- person who types it in has asked. It looks at the row as it was written, because the normalised form is
+-- made by the database. SECURITY DEFINER: nobody who writes an address may look into the list.
 set local role gardenos_crm_writer;
 
 create or replace function app.check_suppression()
