@@ -1,6 +1,6 @@
 -- Nothing is orphaned: who is removed owns no live record any more and has none to do, whoever removes them
--- and by whichever way. Checked at COMMIT, so that status and records may change in any order. Private
--- records are left out: they are nobody else's. An agency that closes needs no heirs.
+-- and by whichever way, in an agency that closes too. Checked at COMMIT, so that status and records may
+-- change in any order. Private records are left out: they are nobody else's.
 --
 -- SECURITY DEFINER, as the role of look-ups: whoever leaves sees nothing any more at COMMIT.
 set local role gardenos_search;

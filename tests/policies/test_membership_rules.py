@@ -328,13 +328,14 @@ LOSSES = {
 
 @pytest.fixture
 def one_owner(own_town: Town) -> Town:
-    """The town with ann as the only owner of alpha, and of nothing else."""
+    """The town with ann as the only owner of alpha and of nothing else; she has no records."""
     with own_town.database.connect() as admin:
         admin.execute("set session_replication_role = replica")
         admin.execute(
             "update tenancy.memberships set status = 'removed' where id in (%s, %s, %s)",
             (member("olga"), member("ann", "halted"), member("ann", "gone")),
         )
+        admin.execute("update crm.contacts set owner_id = null where owner_id = %s", [member("ann")])
     assert owners(own_town) == {"ann"}
     return own_town
 
