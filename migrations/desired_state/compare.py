@@ -65,24 +65,21 @@ def _declared(found: Snapshot, kind: str, properties: frozenset[str] | None) -> 
     views = found.get("view", {})
     return {
         name: {
-            key: value
-            for key, value in detail.items()
-            if properties is None or key in properties or _of_a_view(kind, name, views)
+            key: value for key, value in detail.items() if properties is None or key in properties
         }
-        | _owned(kind, name, views)
+        | ({"columns": _columns(found, name)} if kind == "view" else {})
         for name, detail in found.get(kind, {}).items()
         # a partition's copy of a trigger comes and goes with that of its table
         if not (kind == "trigger" and detail["inherited"])
+        # and the columns of a view with the view
+        and not (kind == "column" and name.rpartition(".")[0] in views)
     }
 
 
-def _of_a_view(kind: str, name: str, views: dict[str, Detail]) -> bool:
-    """A view's columns come with the view."""
-    return kind == "column" and name.rpartition(".")[0] in views
-
-
-def _owned(kind: str, name: str, views: dict[str, Detail]) -> Detail:
-    """Only its owner may comment on a view's columns, so they carry it."""
-    if not _of_a_view(kind, name, views):
-        return {}
-    return {"owner": views[name.rpartition(".")[0]]["owner"]}
+def _columns(found: Snapshot, view: str) -> dict[str, Detail]:
+    """What is granted and said of the columns of a view, which goes with it when it is dropped."""
+    return {
+        name: {"acl": detail["acl"], "comment": detail["comment"]}
+        for name, detail in found.get("column", {}).items()
+        if name.rpartition(".")[0] == view and (detail["acl"] or detail["comment"])
+    }

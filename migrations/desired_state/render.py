@@ -118,8 +118,21 @@ def _view(change: Change, sources: Sources) -> list[str]:
         *out,
         *_grants_and_revokes("table", name, acl, files["acl"]),
         *_comment("view", name, basis, files),
+        *_columns_of_view(name, basis, files),
     ]
     return (drop if basis is None else []) + _as_role(owner, statements)
+
+
+def _columns_of_view(view: str, basis: Detail | None, files: Detail) -> list[str]:
+    """They go with the view: of one that is made again everything is said again."""
+    before, after = (basis or {"columns": {}})["columns"], files["columns"]
+    out = []
+    for name in sorted(before.keys() | after.keys()):
+        was, wanted = (of.get(name, {"acl": [], "comment": None}) for of in (before, after))
+        column = split_name(name)[1]
+        out += _grants_and_revokes("table", view, was["acl"], wanted["acl"], column)
+        out += _comment("column", name, was, wanted)
+    return out
 
 
 def _create_view(name: str, detail: Detail) -> str:
@@ -192,8 +205,7 @@ def _column(change: Change, _: Sources) -> list[str]:
     table, column = split_name(change.name)
     head, files = change.head or {"acl": []}, change.files or {"acl": []}
     out = _grants_and_revokes("table", table, head["acl"], files["acl"], column)
-    comment = _comment("column", change.name, change.head, files)
-    return _as_role(files.get("owner", OWNER), [*out, *comment])
+    return [*out, *_comment("column", change.name, change.head, files)]
 
 
 def _schema(change: Change, _: Sources) -> list[str]:
