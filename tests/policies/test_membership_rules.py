@@ -335,7 +335,9 @@ def one_owner(own_town: Town) -> Town:
             "update tenancy.memberships set status = 'removed' where id in (%s, %s, %s)",
             (member("olga"), member("ann", "halted"), member("ann", "gone")),
         )
-        admin.execute("update crm.contacts set owner_id = null where owner_id = %s", [member("ann")])
+        admin.execute(
+            "update crm.contacts set owner_id = null where owner_id = %s", [member("ann")]
+        )
     assert owners(own_town) == {"ann"}
     return own_town
 

@@ -108,6 +108,7 @@ def test_06_self_set_claims(superuser: Connection) -> None:
         "authenticator",
         "authenticator_ro",
         "gardenos_app",
+        "gardenos_worker",
         "supabase_realtime_admin",
         "supabase_storage_admin",
     }

@@ -619,9 +619,15 @@ def test_discarding_everything_leaves_nobody(app: Connection[Any]) -> None:
         assert look(app) == NOTHING
 
 
-@pytest.mark.parametrize(
-    "login", ["gardenos_worker", "gardenos_auditor", "gardenos_monitor", "gardenos_migrator"]
-)
+def test_claims_of_a_worker_need_a_seal_too(town: Town) -> None:
+    """It may become `authenticated`, for imports, and is nobody then until it is bound to one."""
+    with town.database.connect("gardenos_worker") as connection:
+        inject(connection, ANN)
+        assert look(connection) == NOTHING
+        connection.rollback()
+
+
+@pytest.mark.parametrize("login", ["gardenos_auditor", "gardenos_monitor", "gardenos_migrator"])
 def test_claims_of_every_other_login_need_a_seal_too(town: Town, login: str) -> None:
     """Only PostgREST, realtime, storage-api and superusers are believed without one."""
     with town.database.connect(login) as connection:
