@@ -78,6 +78,15 @@ using (
     true
 );
 
+create policy "erasure reads"
+on governance.retention_policies
+as permissive
+for select
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table governance.retention_policies to authenticated;
 
 grant insert (
@@ -114,3 +123,5 @@ grant update (
     last_run_at,
     last_run_rows
 ) on table governance.retention_policies to gardenos_worker;
+
+grant select on table governance.retention_policies to gardenos_eraser;

@@ -137,6 +137,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on integration.import_jobs
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table integration.import_jobs to authenticated;
 
 grant insert (
@@ -174,3 +186,5 @@ grant select, insert, update, delete on table integration.import_jobs to service
 grant select on table integration.import_jobs to gardenos_auditor;
 
 grant select, update on table integration.import_jobs to gardenos_worker;
+
+grant select, update, delete on table integration.import_jobs to gardenos_eraser;

@@ -44,6 +44,15 @@ using (
     true
 );
 
+create policy "erasure tells of it"
+on integration.outbox_events
+as permissive
+for insert
+to gardenos_eraser
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, insert on table integration.outbox_events to service_role;
 
 grant select on table integration.outbox_events to gardenos_auditor;
@@ -53,3 +62,5 @@ grant select on table integration.outbox_events to gardenos_worker;
 grant update (
     published_at
 ) on table integration.outbox_events to gardenos_worker;
+
+grant insert on table integration.outbox_events to gardenos_eraser;

@@ -84,6 +84,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on integration.webhook_endpoints
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table integration.webhook_endpoints to authenticated;
 
 grant update (
@@ -109,3 +121,5 @@ grant update (
     is_active,
     disabled_at
 ) on table integration.webhook_endpoints to gardenos_worker;
+
+grant select, update on table integration.webhook_endpoints to gardenos_eraser;

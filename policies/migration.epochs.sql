@@ -3,4 +3,5 @@
 grant select on table migration.epochs to
     gardenos_audit_writer,
     gardenos_audit_sealer,
-    gardenos_audit_redactor;
+    gardenos_audit_redactor,
+    gardenos_eraser;

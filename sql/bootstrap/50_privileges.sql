@@ -12,8 +12,8 @@ declare
     ];
     narrow constant text[] := array[
         'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer', 'gardenos_search',
-        'gardenos_crm_writer', 'gardenos_merger', 'gardenos_audit_writer', 'gardenos_audit_sealer',
-        'gardenos_audit_redactor'
+        'gardenos_crm_writer', 'gardenos_merger', 'gardenos_eraser', 'gardenos_audit_writer',
+        'gardenos_audit_sealer', 'gardenos_audit_redactor'
     ];
     auditing constant text[] := array[
         'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
@@ -44,9 +44,10 @@ begin
             (array['crm'], 'usage', array['gardenos_search']),
             (array['crm', 'governance'], 'usage', array['gardenos_crm_writer']),
             (array['crm', 'integration'], 'usage', array['gardenos_merger']),
+            (array['crm', 'integration', 'governance', 'audit'], 'usage', array['gardenos_eraser']),
             (
                 array['migration'], 'usage',
-                array['gardenos_sealer'] || auditing
+                array['gardenos_sealer', 'gardenos_eraser'] || auditing
             ),
             (array['audit'], 'usage', auditing),
             (array['audit'], 'create', auditing),
@@ -140,7 +141,7 @@ do $bootstrap$
 declare
     creators constant text[] := array[
         'gardenos_owner', 'gardenos_migrator', 'gardenos_membership_reader', 'gardenos_tenancy_writer',
-        'gardenos_sealer', 'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger',
+        'gardenos_sealer', 'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger', 'gardenos_eraser',
         'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
     ];
     creator text;

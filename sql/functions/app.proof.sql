@@ -141,7 +141,8 @@ grant execute on function app.proof() to
     gardenos_membership_reader,
     gardenos_tenancy_writer,
     gardenos_crm_writer,
-    gardenos_merger;
+    gardenos_merger,
+    gardenos_eraser;
 
 comment on function app.proof() is
 'Who is asking, proved against the live membership. Every column is null when nothing is proved.';

@@ -60,3 +60,9 @@ after update on crm.files
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function audit.record_crm_files();
+
+create or replace trigger event_delete
+after delete on crm.files
+referencing old table as old_rows
+for each statement
+execute function app.note_removed_files();
