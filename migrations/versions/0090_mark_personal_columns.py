@@ -132,7 +132,7 @@ def upgrade() -> None:
 
         comment on column integration.outbox_events.aggregate is 'not personal: The table, schema.table.';
         comment on column integration.outbox_events.type is 'not personal: What happened: crm.deals.updated.';
-        comment on column integration.outbox_events.payload is 'personal: Ids, row_version and names of changed columns; no values.';
+        comment on column integration.outbox_events.payload is 'not personal: Ids, row_version and names of changed columns; no values.';
         comment on column integration.outbox_events.headers is 'not personal: Request id and actor.';
 
         comment on column integration.webhook_deliveries.event_type is 'not personal: Its type.';

@@ -67,7 +67,7 @@ begin
             );
         end if;
         if found.place in ('crm.contact_points', 'tenancy.memberships', 'tenancy.invitations')
-            or (found.place, found.field) = ('crm.files', 'object_path') then
+            or (found.place, found.field) in (('crm.files', 'object_path'), ('crm.messages', 'body_html_path')) then
             if found.ids <> '{}' then
                 hits := hits || jsonb_build_object('table', found.place, 'column', found.field, 'ids', found.ids);
             end if;
@@ -104,6 +104,17 @@ begin
                    and r.id = any(found.ids)
             );
         end if;
+        found.ids := array(
+            select i.id
+              from unnest(found.ids) as i (id)
+             where not exists (
+                 select 1
+                   from jsonb_array_elements(hits) as h
+                  where h ->> 'table' = found.place
+                    and h ->> 'column' = found.field
+                    and h -> 'ids' ? i.id::text
+             )
+        );
         if found.ids <> '{}' then
             hits := hits || jsonb_build_object('table', found.place, 'column', found.field, 'ids', found.ids);
         end if;

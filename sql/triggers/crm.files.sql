@@ -65,4 +65,4 @@ create or replace trigger event_delete
 after delete on crm.files
 referencing old table as old_rows
 for each statement
-execute function app.note_removed_files();
+execute function app.note_removed_objects();

@@ -74,3 +74,9 @@ after update on crm.messages
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function audit.record_crm_messages();
+
+create or replace trigger event_delete
+after delete on crm.messages
+referencing old table as old_rows
+for each statement
+execute function app.note_removed_objects();
