@@ -87,6 +87,15 @@ using (
     agency_id = (select app.agency_id())
 );
 
+create policy "new agencies begin with some"
+on governance.retention_policies
+as permissive
+for insert
+to gardenos_tenancy_writer
+with check (
+    true
+);
+
 grant select on table governance.retention_policies to authenticated;
 
 grant insert (
@@ -125,3 +134,5 @@ grant update (
 ) on table governance.retention_policies to gardenos_worker;
 
 grant select on table governance.retention_policies to gardenos_eraser;
+
+grant insert on table governance.retention_policies to gardenos_tenancy_writer;

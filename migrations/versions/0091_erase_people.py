@@ -1,8 +1,9 @@
 """Erase people
 
 Reason:    app.execute_erasure takes a person out of an agency: its own rows, mentions in what others
-           wrote, the trail. Its role reaches the rows of the agency that the transaction is bound to,
-           and logins that no agency has as a member any more.
+           wrote, the trail. app.run_retention removes what an agency no longer keeps. Their role
+           reaches the rows of the agency that the transaction is bound to, and logins that no agency
+           has as a member any more. New agencies begin with a pipeline and retention policies.
 Locks:     AccessExclusive on each table that may hold data about people, for its policy.
 Duration:  milliseconds.
 Way back:  drops the functions and policies: nobody is erased any more, and who was stays erased.
@@ -152,6 +153,40 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        -- A policy that nothing keeps to would be a promise that is broken in silence: only tables and actions that
+        -- retention knows.
+        create or replace function app.check_retention()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        begin
+            if app.due_rows(new.entity) is null then
+                raise exception 'Nothing is known about keeping %.', new.entity
+                    using errcode = '23514',
+                    hint = 'Name a table of records, imports or deliveries, as schema.table.';
+            end if;
+            if new.entity <> 'integration.import_rows'
+                and (new.action = 'anonymise') <> (new.entity = 'crm.contacts') then
+                raise exception 'Rows of % are not kept with the action %.', new.entity, new.action
+                    using errcode = '23514',
+                    hint = 'Contacts are anonymised, because consents point to them; other rows are deleted.';
+            end if;
+            return new;
+        end;
+        $function$;
+
+        revoke all on function app.check_retention() from public;
+
+        comment on function app.check_retention() is
+        'Refuses a retention policy that nothing would keep to.';
+        """
+    )
+    execute(
+        r"""
         -- Decides mentions of an erased person, as the report lists them: {"table": …, "column": …, "id": …, "erase":
         -- true} takes the name out of that text and out of the trail of that record, false leaves both, because it
         -- is somebody else. When none is open any more the request is done and the hashes of the name go. Answers
@@ -266,6 +301,157 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        -- How many rows are kept for too long, as the caller sees them. SECURITY INVOKER on purpose: the job counts
+        -- as the worker and removes as another role, so that a policy that hides rows from one of the two is noticed.
+        create or replace function app.count_due(entity text, keep interval)
+        returns bigint
+        language plpgsql
+        stable
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            due bigint;
+        begin
+            execute 'select count(*) ' || app.due_rows(entity) into due using app.agency_id(), keep;
+            return due;
+        end;
+        $function$;
+
+        revoke all on function app.count_due(text, interval) from public;
+        grant execute on function app.count_due(text, interval) to
+            gardenos_worker;
+
+        comment on function app.count_due(text, interval) is
+        'How many rows of a table are kept for longer than this, as the caller sees them.';
+        """
+    )
+    execute(
+        r"""
+        -- A new tenant, with its first owner, a pipeline and retention policies, in one transaction: an agency
+        -- without an owner could never be entered. SECURITY DEFINER, for service_role only: people are members by
+        -- invitation, and this is the one exception.
+        set local role gardenos_tenancy_writer;
+
+        create or replace function app.create_agency(
+            name text,
+            slug text,
+            owner_user_id uuid,
+            owner_display_name text default null
+        )
+        returns uuid
+        language plpgsql
+        volatile
+        parallel unsafe
+        security definer
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            new_agency_id uuid := app.uuid_v7();
+            owner_name app.label;
+        begin
+            select coalesce(create_agency.owner_display_name, u.full_name::text, split_part(u.email::text, '@', 1))
+              into owner_name
+              from tenancy.users as u
+             where u.id = create_agency.owner_user_id
+               and u.kind = 'person'
+               and u.status = 'active';
+            if not found then
+                raise exception 'No agency was created: owner_user_id % is not an active person.',
+                    coalesce(create_agency.owner_user_id::text, 'null')
+                    using errcode = '22023',
+                    hint = 'Insert the person into tenancy.users first.';
+            end if;
+            insert into tenancy.agencies (id, name, slug)
+            values (new_agency_id, create_agency.name, create_agency.slug);
+            insert into tenancy.memberships (agency_id, user_id, role, record_scope, display_name)
+            values (new_agency_id, create_agency.owner_user_id, 'owner', 'all', owner_name);
+            perform app.furnish_agency(new_agency_id);
+            return new_agency_id;
+        end;
+        $function$;
+
+        revoke all on function app.create_agency(text, text, uuid, text) from public;
+        grant execute on function app.create_agency(text, text, uuid, text) to
+            service_role;
+
+        comment on function app.create_agency(text, text, uuid, text) is
+        'Creates an agency, its first owner, a pipeline and retention policies; answers the id of the agency.';
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        -- Which rows of a table are kept for longer than an agency wants, as the text of a query with the agency as
+        -- $1 and the time as $2: the one definition for counting them and for removing them. What was deleted is kept
+        -- from then on; lines of imports and attempts to deliver from their end. What belongs to a person on legal
+        -- hold is never due, nor is a contact that was merged: it goes with the one that is left. Null for a table
+        -- that retention does not know.
+        create or replace function app.due_rows(entity text)
+        returns text
+        language plpgsql
+        immutable
+        parallel safe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            whose constant text := case entity
+                when 'crm.contacts' then 't.id'
+                when 'crm.messages' then '(select c.contact_id from crm.conversations as c'
+                    || ' where c.agency_id = t.agency_id and c.id = t.conversation_id)'
+                when 'crm.contact_points' then 't.contact_id'
+                when 'crm.activities' then 't.contact_id'
+                when 'crm.conversations' then 't.contact_id'
+                when 'crm.files' then 't.contact_id'
+                when 'integration.import_rows' then 't.contact_id'
+            end;
+        begin
+            return 'from ' || entity || ' as t where t.agency_id = $1 and ' || case
+                when entity = 'crm.contacts'
+                    then 't.deleted_at < now() - $2 and t.anonymised_at is null and t.merged_into_id is null'
+                when entity = 'crm.companies'
+                    -- a merge can be undone for thirty days
+                    then 't.deleted_at < now() - case when t.merged_into_id is null then $2'
+                        || ' else greatest($2, interval ''31 days'') end'
+                when entity in (
+                    'crm.contact_points', 'crm.deals', 'crm.activities', 'crm.conversations', 'crm.messages',
+                    'crm.calendar_events', 'crm.files'
+                )
+                    then 't.deleted_at < now() - $2'
+                when entity = 'integration.import_rows'
+                    then 'num_nonnulls(t.raw, t.before, t.error_message) > 0 and exists (select 1'
+                        || ' from integration.import_jobs as j where j.agency_id = t.agency_id and j.id = t.job_id'
+                        || ' and j.finished_at < now() - $2 and (j.revert_until is null or j.revert_until < now()))'
+                when entity = 'integration.import_jobs'
+                    then 't.finished_at < now() - $2 and (t.revert_until is null or t.revert_until < now())'
+                when entity = 'integration.webhook_deliveries'
+                    then 't.status in (''delivered'', ''dead'')'
+                        || ' and coalesce(t.delivered_at, t.next_attempt_at) < now() - $2'
+            end || coalesce(
+                ' and not exists (select 1 from governance.erasure_requests as h where h.agency_id = t.agency_id'
+                || ' and h.legal_hold and h.subject_kind = ''contact'' and h.subject_id = ' || whose || ')',
+                ''
+            );
+        end;
+        $function$;
+
+        revoke all on function app.due_rows(text) from public;
+        grant execute on function app.due_rows(text) to
+            authenticated,
+            service_role,
+            gardenos_worker,
+            gardenos_tenancy_writer,
+            gardenos_eraser;
+
+        comment on function app.due_rows(text) is
+        'The rows of a table that are kept for too long, as the text of a query; null for an unknown table.';
+        """
+    )
+    execute(
+        r"""
         -- Takes a person out of the tables of an agency, and answers who it was, for the search in everybody else's
         -- texts, and what was done. A contact and those that were merged into it are one person.
         --
@@ -318,7 +504,8 @@ def upgrade() -> None:
             );
 
             select
-                array_agg(distinct p.value_norm) filter (where p.kind = 'email' or p.value_norm ~ '[^[:alpha:]]' and p.kind <> 'phone'),
+                -- a handle that is one word may be a word
+                array_agg(distinct p.value_norm) filter (where p.kind <> 'phone' and p.value_norm ~ '[^[:alpha:]]'),
                 array_agg(distinct v.number) filter (where p.kind = 'phone' and length(v.number) >= 7)
               into addresses, phones
               from crm.contact_points as p
@@ -485,7 +672,7 @@ def upgrade() -> None:
             gardenos_eraser;
 
         comment on function app.erase_contact(uuid, uuid, uuid) is
-        'Takes a contact out of the tables of its agency; answers what it was known by, and how many rows it touched.';
+        'Takes a contact out of the tables of its agency; answers what it was known by, and what was done.';
         """
     )
     execute(
@@ -839,6 +1026,108 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        -- What a new agency begins with: a pipeline, and how long it keeps what was deleted. All of it is the
+        -- agency's to change.
+        create or replace function app.furnish_agency(agency uuid)
+        returns void
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            pipeline uuid := app.uuid_v7();
+        begin
+            insert into crm.pipelines (agency_id, id, name, is_default)
+            values (agency, pipeline, 'Sales', true);
+            insert into crm.pipeline_stages (agency_id, pipeline_id, name, position, probability, outcome)
+            values
+            (agency, pipeline, 'New', 0, 10, 'open'),
+            (agency, pipeline, 'Qualified', 1, 30, 'open'),
+            (agency, pipeline, 'Proposal', 2, 60, 'open'),
+            (agency, pipeline, 'Won', 3, 100, 'won'),
+            (agency, pipeline, 'Lost', 4, 0, 'lost');
+            insert into governance.retention_policies (agency_id, entity, keep, action)
+            values
+            (agency, 'crm.companies', '30 days', 'delete'),
+            (agency, 'crm.contacts', '30 days', 'anonymise'),
+            (agency, 'crm.contact_points', '30 days', 'delete'),
+            (agency, 'crm.deals', '30 days', 'delete'),
+            (agency, 'crm.activities', '30 days', 'delete'),
+            (agency, 'crm.conversations', '30 days', 'delete'),
+            (agency, 'crm.messages', '30 days', 'delete'),
+            (agency, 'crm.calendar_events', '30 days', 'delete'),
+            (agency, 'crm.files', '30 days', 'delete'),
+            (agency, 'integration.import_rows', '90 days', 'anonymise'),
+            (agency, 'integration.webhook_deliveries', '30 days', 'delete');
+        end;
+        $function$;
+
+        revoke all on function app.furnish_agency(uuid) from public;
+        grant execute on function app.furnish_agency(uuid) to
+            gardenos_tenancy_writer;
+
+        comment on function app.furnish_agency(uuid) is
+        'Gives a new agency its pipeline and its retention policies.';
+        """
+    )
+    execute(
+        r"""
+        -- No escalation through a key that is already out. It acts as one membership for life; nobody touches a key
+        -- that acts as a role above their own, or widens a key that acts as another; and what is revoked stays so.
+        create or replace function app.guard_api_key()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            actor_role app.agency_role;
+        begin
+            if new.acts_as_id <> old.acts_as_id then
+                raise exception 'An API key acts as the same membership for life.'
+                    using errcode = 'PT403';
+            end if;
+            if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer', 'gardenos_eraser') then
+                return new;
+            end if;
+            select m.role
+              into actor_role
+              from tenancy.memberships as m
+             where m.agency_id = old.agency_id
+               and m.id = old.acts_as_id;
+            if app.outranks_me(actor_role) then
+                raise exception 'Your role does not allow you to touch the API key of a(n) %.', actor_role
+                    using errcode = '42501';
+            end if;
+            if (app.proof()).api_key_id is not null and new.revoked_at is null then
+                raise exception 'An API key changes no API key, except to revoke it.'
+                    using errcode = '42501';
+            end if;
+            if old.acts_as_id <> app.membership_id() and actor_role <> 'ai_agent'
+                and (new.scopes, new.expires_at) is distinct from (old.scopes, old.expires_at) then
+                raise exception 'Only its maker changes what an API key may do; you may revoke it.'
+                    using errcode = '42501';
+            end if;
+            if old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at then
+                raise exception 'A revoked API key stays revoked; make a new one.'
+                    using errcode = '42501';
+            end if;
+            return new;
+        end;
+        $function$;
+
+        revoke all on function app.guard_api_key() from public;
+
+        comment on function app.guard_api_key() is
+        'Refuses to touch an API key above the own role, to widen another''s, or to revive a revoked one.';
+        """
+    )
+    execute(
+        r"""
         -- What a request to be forgotten may say of itself: it begins as requested, by whoever writes it, about a
         -- name that is masked. Who approved it, what was done and how far it is, functions write; a request may be
         -- refused until it is executed.
@@ -913,8 +1202,8 @@ def upgrade() -> None:
         r"""
         -- No escalation. It asks the live role, not the token, and holds for every update, because "touch" includes
         -- a display name. Exempt are those who answer for the rank themselves: service_role, the functions of the
-        -- tenancy writer, merges, which move a client to the contact that is left, erasures, and the owner of the table, as
-        -- which foreign keys clear a reference. What a membership is made of holds for all.
+        -- tenancy writer, merges, which move a client to the contact that is left, erasures, and the owner of the
+        -- table, as which foreign keys clear a reference. What a membership is made of holds for all.
         --
         -- Who may be added is asked AFTER the insert: an upsert that ends as an update never gets there, while its
         -- BEFORE INSERT triggers have run.
@@ -1161,12 +1450,12 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- A file that is gone, by whichever cascade, leaves an event that says where its object lies: whoever removes
-        -- objects reads it there, because the row is gone by then. SECURITY DEFINER: nobody who deletes a file
-        -- writes the outbox.
+        -- A file that is gone, by whichever cascade, leaves an event that says where its object lies, and so does a
+        -- message whose original is in storage: whoever removes objects reads it there, because the row is gone by
+        -- then. SECURITY DEFINER: nobody who deletes a record writes the outbox.
         set local role gardenos_eraser;
 
-        create or replace function app.note_removed_files()
+        create or replace function app.note_removed_objects()
         returns trigger
         language plpgsql
         volatile
@@ -1178,23 +1467,30 @@ def upgrade() -> None:
             insert into integration.outbox_events (agency_id, aggregate, aggregate_id, type, payload, epoch, timeline)
             select
                 o.agency_id,
-                'crm.files',
+                tg_table_schema || '.' || tg_table_name,
                 o.id,
-                'crm.files.removed',
-                jsonb_build_object('provider', o.provider, 'bucket', o.bucket, 'object_path', o.object_path),
+                tg_table_schema || '.' || tg_table_name || '.removed',
+                jsonb_strip_nulls(
+                    jsonb_build_object(
+                        'provider', to_jsonb(o) -> 'provider',
+                        'bucket', to_jsonb(o) -> 'bucket',
+                        'object_path', coalesce(to_jsonb(o) -> 'object_path', to_jsonb(o) -> 'body_html_path')
+                    )
+                ),
                 (select max(e.epoch) from migration.epochs as e),
                 ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer
-              from old_rows as o;
+              from old_rows as o
+             where coalesce(to_jsonb(o) ->> 'object_path', to_jsonb(o) ->> 'body_html_path') is not null;
             return null;
         end;
         $function$;
 
-        revoke all on function app.note_removed_files() from public;
-        grant execute on function app.note_removed_files() to
+        revoke all on function app.note_removed_objects() from public;
+        grant execute on function app.note_removed_objects() to
             gardenos_owner;
 
-        comment on function app.note_removed_files() is
-        'Writes an event of the outbox for each file that is gone: where its object lies.';
+        comment on function app.note_removed_objects() is
+        'Writes an event of the outbox for each object whose row is gone: where it lies.';
 
         set local role gardenos_owner;
         """
@@ -1270,7 +1566,7 @@ def upgrade() -> None:
                     );
                 end if;
                 if found.place in ('crm.contact_points', 'tenancy.memberships', 'tenancy.invitations')
-                    or (found.place, found.field) = ('crm.files', 'object_path') then
+                    or (found.place, found.field) in (('crm.files', 'object_path'), ('crm.messages', 'body_html_path')) then
                     if found.ids <> '{}' then
                         hits := hits || jsonb_build_object('table', found.place, 'column', found.field, 'ids', found.ids);
                     end if;
@@ -1307,6 +1603,17 @@ def upgrade() -> None:
                            and r.id = any(found.ids)
                     );
                 end if;
+                found.ids := array(
+                    select i.id
+                      from unnest(found.ids) as i (id)
+                     where not exists (
+                         select 1
+                           from jsonb_array_elements(hits) as h
+                          where h ->> 'table' = found.place
+                            and h ->> 'column' = found.field
+                            and h -> 'ids' ? i.id::text
+                     )
+                );
                 if found.ids <> '{}' then
                     hits := hits || jsonb_build_object('table', found.place, 'column', found.field, 'ids', found.ids);
                 end if;
@@ -1504,6 +1811,88 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        -- Removes at most so many rows that are kept for too long, of the agency that the worker is bound to.
+        -- Contacts are emptied, with all that hangs on them and their trail, because consents point to them; so are
+        -- lines of imports, unless the policy says to delete them. The policy is read here again: a caller cannot shorten it,
+        -- and nothing is touched under a legal hold.
+        --
+        -- SECURITY DEFINER: the worker itself deletes nothing.
+        set local role gardenos_eraser;
+
+        create or replace function app.remove_due(entity text, max_rows integer)
+        returns bigint
+        language plpgsql
+        volatile
+        parallel unsafe
+        security definer
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            agency uuid := app.agency_id();
+            policy governance.retention_policies;
+            since bigint;
+            due uuid[];
+            known jsonb;
+            contact uuid;
+        begin
+            if agency is null or session_user <> 'gardenos_worker' then
+                raise exception 'Retention is the work of a worker that is bound to an agency.'
+                    using errcode = '42501';
+            end if;
+            select * into policy
+              from governance.retention_policies as p
+             where p.agency_id = agency
+               and p.entity = remove_due.entity;
+            if policy.id is null or policy.legal_hold or app.due_rows(policy.entity) is null then
+                return 0;
+            end if;
+            execute 'select array_agg(d.id) from (select t.id ' || app.due_rows(policy.entity)
+                || ' order by t.id limit $3) as d'
+                into due
+                using agency, policy.keep, max_rows;
+            if due is null then
+                return 0;
+            end if;
+            if policy.entity = 'crm.contacts' then
+                since := audit.last_change(agency);
+                foreach contact in array due loop
+                    known := app.erase_contact(agency, contact);
+                    perform audit.erase(
+                        agency,
+                        since,
+                        array(select jsonb_array_elements_text(known -> 'people'))::uuid[],
+                        known -> 'records',
+                        null,
+                        null
+                    );
+                end loop;
+            elsif policy.entity = 'integration.import_rows' and policy.action = 'anonymise' then
+                update integration.import_rows as r
+                   set raw = null,
+                       before = null,
+                       error_message = null
+                 where r.agency_id = agency
+                   and r.id = any(due);
+            else
+                execute format('delete from %s as t where t.agency_id = $1 and t.id = any($2)', policy.entity)
+                    using agency, due;
+            end if;
+            return cardinality(due);
+        end;
+        $function$;
+
+        revoke all on function app.remove_due(text, integer) from public;
+        grant execute on function app.remove_due(text, integer) to
+            gardenos_worker;
+
+        comment on function app.remove_due(text, integer) is
+        'Removes rows that the retention policy of a table no longer keeps; answers how many it found.';
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
         -- Does erasures again, after a restore to a time before them: of the agency that the worker is bound to, as
         -- app.erasure_ledger wrote them down. The request itself may be lost, so it is written again; who asked and
         -- who approved is kept as far as they are members there. Addresses stay suppressed. A contact that was made
@@ -1614,6 +2003,76 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        -- The job that keeps to the retention policies of the agency that is bound: one line for each, with what was
+        -- due and what was removed, at most so many rows of a table at a time; it is called again while more is due.
+        -- Tables on legal hold are left alone.
+        --
+        -- A job that row-level security filters to nothing would report success. So it counts before and after, as
+        -- the worker, and another role removes: when what was due is still there, or when more is removed than was
+        -- seen, the job fails and nothing is removed. In an agency that is not active the worker sees no records,
+        -- and only what was removed is reported. SECURITY INVOKER for the same reason.
+        create or replace function app.run_retention(max_rows integer default 10000)
+        returns table (entity text, due bigint, removed bigint, held boolean)
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            agency uuid := app.agency_id();
+            is_active boolean := app.is_agency_active();
+            policy governance.retention_policies;
+            left_over bigint;
+        begin
+            if agency is null then
+                raise exception 'Retention runs in one agency: none is bound.'
+                    using errcode = '42501',
+                    hint = 'begin; select app.bind_worker(''<agency>''); select * from app.run_retention(); commit;';
+            end if;
+            if max_rows is null or max_rows < 1 then
+                raise exception 'max_rows is %: give a number above zero.', coalesce(max_rows::text, 'null')
+                    using errcode = '22023';
+            end if;
+            for policy in
+                select p.*
+                  from governance.retention_policies as p
+                 where p.agency_id = agency
+                   and app.due_rows(p.entity) is not null
+                 order by p.entity
+            loop
+                entity := policy.entity;
+                held := policy.legal_hold;
+                due := app.count_due(policy.entity, policy.keep);
+                removed := app.remove_due(policy.entity, max_rows);
+                left_over := app.count_due(policy.entity, policy.keep);
+                if is_active and not held and (left_over > greatest(due - max_rows, 0) or removed > due) then
+                    raise exception 'Retention has failed: % rows of % were due, % were removed and % are left.',
+                        due, policy.entity, removed, left_over
+                        using errcode = '55000',
+                        hint = 'A policy hides rows from gardenos_worker, who counts, or gardenos_eraser, who removes.';
+                end if;
+                update governance.retention_policies as p
+                   set last_run_at = now(),
+                       last_run_rows = removed
+                 where p.agency_id = agency
+                   and p.id = policy.id
+                   and not p.legal_hold;
+                return next;
+            end loop;
+        end;
+        $function$;
+
+        revoke all on function app.run_retention(integer) from public;
+        grant execute on function app.run_retention(integer) to
+            gardenos_worker;
+
+        comment on function app.run_retention(integer) is
+        'Removes what the retention policies of the agency no longer keep; answers what was due and removed.';
+        """
+    )
+    execute(
+        r"""
         -- A JSON value in which what the pattern matches is replaced, keys included. Numbers stay numbers.
         create or replace function app.scrubbed(value jsonb, pattern text, mark text)
         returns jsonb
@@ -1686,8 +2145,8 @@ def upgrade() -> None:
             if found_text is null then
                 changed := 0;
             elsif (place, field) in (
-                ('crm.files', 'object_path'), ('crm.contact_points', 'value'), ('crm.contact_points', 'e164'),
-                ('tenancy.invitations', 'email'), ('crm.participants', 'address')
+                ('crm.files', 'object_path'), ('crm.messages', 'body_html_path'), ('crm.contact_points', 'value'),
+                ('crm.contact_points', 'e164'), ('tenancy.invitations', 'email'), ('crm.participants', 'address')
             ) then
                 execute format('delete from %s as c where c.agency_id = $1 and c.id = $2', place)
                     using agency, record;
@@ -2449,7 +2908,7 @@ def upgrade() -> None:
         after delete on crm.files
         referencing old table as old_rows
         for each statement
-        execute function app.note_removed_files();
+        execute function app.note_removed_objects();
         """
     )
     execute(
@@ -2498,6 +2957,38 @@ def upgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
+        create or replace trigger keep_definition
+        before update on crm.merge_records
+        for each row
+        when (
+            old.entity is distinct from new.entity
+            or old.winner_contact_id is distinct from new.winner_contact_id
+            or old.loser_contact_id is distinct from new.loser_contact_id
+            or old.winner_company_id is distinct from new.winner_company_id
+            or old.loser_company_id is distinct from new.loser_company_id
+            -- erasure takes people out of them
+            or (
+                (old.snapshot, old.moved) is distinct from (new.snapshot, new.moved)
+                and current_user <> 'gardenos_eraser'
+            )
+            or old.merged_by_id is distinct from new.merged_by_id
+            or old.undo_until is distinct from new.undo_until
+        )
+        execute function app.forbid_redefinition(
+            'entity',
+            'winner_contact_id',
+            'loser_contact_id',
+            'winner_company_id',
+            'loser_company_id',
+            'snapshot',
+            'moved',
+            'merged_by_id',
+            'undo_until'
+        );
+        """
+    )
+    execute(
+        r"""
         grant select, update, delete on table crm.merge_records to gardenos_eraser;
         """
     )
@@ -2518,6 +3009,15 @@ def upgrade() -> None:
     )
     # ### end Alembic commands ###
     # ### commands auto generated by Alembic - please adjust! ###
+    execute(
+        r"""
+        create or replace trigger event_delete
+        after delete on crm.messages
+        referencing old table as old_rows
+        for each statement
+        execute function app.note_removed_objects();
+        """
+    )
     execute(
         r"""
         grant select, update, delete on table crm.messages to gardenos_eraser;
@@ -2557,6 +3057,44 @@ def upgrade() -> None:
         )
         with check (
             agency_id = (select app.agency_id())
+        );
+        """
+    )
+    # ### end Alembic commands ###
+    # ### commands auto generated by Alembic - please adjust! ###
+    execute(
+        r"""
+        grant insert on table crm.pipeline_stages to gardenos_tenancy_writer;
+        """
+    )
+    execute(
+        r"""
+        create policy "new agencies begin with some"
+        on crm.pipeline_stages
+        as permissive
+        for insert
+        to gardenos_tenancy_writer
+        with check (
+            true
+        );
+        """
+    )
+    # ### end Alembic commands ###
+    # ### commands auto generated by Alembic - please adjust! ###
+    execute(
+        r"""
+        grant insert on table crm.pipelines to gardenos_tenancy_writer;
+        """
+    )
+    execute(
+        r"""
+        create policy "new agencies begin with some"
+        on crm.pipelines
+        as permissive
+        for insert
+        to gardenos_tenancy_writer
+        with check (
+            true
         );
         """
     )
@@ -2682,7 +3220,17 @@ def upgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
+        create or replace trigger check_retention
+        before insert or update of entity, action on governance.retention_policies
+        for each row
+        execute function app.check_retention();
+        """
+    )
+    execute(
+        r"""
         grant select on table governance.retention_policies to gardenos_eraser;
+
+        grant insert on table governance.retention_policies to gardenos_tenancy_writer;
         """
     )
     execute(
@@ -2694,6 +3242,18 @@ def upgrade() -> None:
         to gardenos_eraser
         using (
             agency_id = (select app.agency_id())
+        );
+        """
+    )
+    execute(
+        r"""
+        create policy "new agencies begin with some"
+        on governance.retention_policies
+        as permissive
+        for insert
+        to gardenos_tenancy_writer
+        with check (
+            true
         );
         """
     )
@@ -3174,12 +3734,24 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
+        drop policy "new agencies begin with some" on governance.retention_policies;
+        """
+    )
+    execute(
+        r"""
         drop policy "erasure reads" on governance.retention_policies;
         """
     )
     execute(
         r"""
         revoke select on table governance.retention_policies from gardenos_eraser cascade;
+
+        revoke insert on table governance.retention_policies from gardenos_tenancy_writer cascade;
+        """
+    )
+    execute(
+        r"""
+        drop trigger check_retention on governance.retention_policies;
         """
     )
     # ### end Alembic commands ###
@@ -3251,6 +3823,30 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
+        drop policy "new agencies begin with some" on crm.pipelines;
+        """
+    )
+    execute(
+        r"""
+        revoke insert on table crm.pipelines from gardenos_tenancy_writer cascade;
+        """
+    )
+    # ### end Alembic commands ###
+    # ### commands auto generated by Alembic - please adjust! ###
+    execute(
+        r"""
+        drop policy "new agencies begin with some" on crm.pipeline_stages;
+        """
+    )
+    execute(
+        r"""
+        revoke insert on table crm.pipeline_stages from gardenos_tenancy_writer cascade;
+        """
+    )
+    # ### end Alembic commands ###
+    # ### commands auto generated by Alembic - please adjust! ###
+    execute(
+        r"""
         drop policy "erasure reaches the agency it is bound to" on crm.participants;
         """
     )
@@ -3271,6 +3867,11 @@ def downgrade() -> None:
         revoke select, update, delete on table crm.messages from gardenos_eraser cascade;
         """
     )
+    execute(
+        r"""
+        drop trigger event_delete on crm.messages;
+        """
+    )
     # ### end Alembic commands ###
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
@@ -3281,6 +3882,11 @@ def downgrade() -> None:
     execute(
         r"""
         revoke select, update, delete on table crm.merge_records from gardenos_eraser cascade;
+        """
+    )
+    execute(
+        r"""
+        create or replace trigger keep_definition BEFORE UPDATE ON crm.merge_records FOR EACH ROW WHEN (((old.entity IS DISTINCT FROM new.entity) OR (old.winner_contact_id IS DISTINCT FROM new.winner_contact_id) OR (old.loser_contact_id IS DISTINCT FROM new.loser_contact_id) OR (old.winner_company_id IS DISTINCT FROM new.winner_company_id) OR (old.loser_company_id IS DISTINCT FROM new.loser_company_id) OR (old.snapshot IS DISTINCT FROM new.snapshot) OR (old.moved IS DISTINCT FROM new.moved) OR (old.merged_by_id IS DISTINCT FROM new.merged_by_id) OR (old.undo_until IS DISTINCT FROM new.undo_until))) EXECUTE FUNCTION app.forbid_redefinition('entity', 'winner_contact_id', 'loser_contact_id', 'winner_company_id', 'loser_company_id', 'snapshot', 'moved', 'merged_by_id', 'undo_until');
         """
     )
     # ### end Alembic commands ###
@@ -3614,9 +4220,23 @@ def downgrade() -> None:
     )
     execute(
         r"""
+        drop function app.run_retention(max_rows integer);
+        """
+    )
+    execute(
+        r"""
         set local role gardenos_eraser;
 
         drop function app.replay_erasures(ledger jsonb);
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        set local role gardenos_eraser;
+
+        drop function app.remove_due(entity text, max_rows integer);
 
         set local role gardenos_owner;
         """
@@ -3649,7 +4269,7 @@ def downgrade() -> None:
         r"""
         set local role gardenos_eraser;
 
-        drop function app.note_removed_files();
+        drop function app.note_removed_objects();
 
         set local role gardenos_owner;
         """
@@ -3762,6 +4382,55 @@ def downgrade() -> None:
     )
     execute(
         r"""
+        CREATE OR REPLACE FUNCTION app.guard_api_key()
+         RETURNS trigger
+         LANGUAGE plpgsql
+         SET search_path TO 'pg_catalog', 'pg_temp'
+        AS $function$
+        declare
+            actor_role app.agency_role;
+        begin
+            if new.acts_as_id <> old.acts_as_id then
+                raise exception 'An API key acts as the same membership for life.'
+                    using errcode = 'PT403';
+            end if;
+            if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer') then
+                return new;
+            end if;
+            select m.role
+              into actor_role
+              from tenancy.memberships as m
+             where m.agency_id = old.agency_id
+               and m.id = old.acts_as_id;
+            if app.outranks_me(actor_role) then
+                raise exception 'Your role does not allow you to touch the API key of a(n) %.', actor_role
+                    using errcode = '42501';
+            end if;
+            if (app.proof()).api_key_id is not null and new.revoked_at is null then
+                raise exception 'An API key changes no API key, except to revoke it.'
+                    using errcode = '42501';
+            end if;
+            if old.acts_as_id <> app.membership_id() and actor_role <> 'ai_agent'
+                and (new.scopes, new.expires_at) is distinct from (old.scopes, old.expires_at) then
+                raise exception 'Only its maker changes what an API key may do; you may revoke it.'
+                    using errcode = '42501';
+            end if;
+            if old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at then
+                raise exception 'A revoked API key stays revoked; make a new one.'
+                    using errcode = '42501';
+            end if;
+            return new;
+        end;
+        $function$;
+        """
+    )
+    execute(
+        r"""
+        drop function app.furnish_agency(agency uuid);
+        """
+    )
+    execute(
+        r"""
         drop function app.forget_path();
         """
     )
@@ -3801,11 +4470,66 @@ def downgrade() -> None:
     )
     execute(
         r"""
+        drop function app.due_rows(entity text);
+        """
+    )
+    execute(
+        r"""
+        set local role gardenos_tenancy_writer;
+
+        CREATE OR REPLACE FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text DEFAULT NULL::text)
+         RETURNS uuid
+         LANGUAGE plpgsql
+         SECURITY DEFINER
+         SET search_path TO 'pg_catalog', 'pg_temp'
+        AS $function$
+        declare
+            new_agency_id uuid := app.uuid_v7();
+            owner_name app.label;
+        begin
+            select coalesce(create_agency.owner_display_name, u.full_name::text, split_part(u.email::text, '@', 1))
+              into owner_name
+              from tenancy.users as u
+             where u.id = create_agency.owner_user_id
+               and u.kind = 'person'
+               and u.status = 'active';
+            if not found then
+                raise exception 'No agency was created: owner_user_id % is not an active person.',
+                    coalesce(create_agency.owner_user_id::text, 'null')
+                    using errcode = '22023',
+                    hint = 'Insert the person into tenancy.users first.';
+            end if;
+            insert into tenancy.agencies (id, name, slug)
+            values (new_agency_id, create_agency.name, create_agency.slug);
+            insert into tenancy.memberships (agency_id, user_id, role, record_scope, display_name)
+            values (new_agency_id, create_agency.owner_user_id, 'owner', 'all', owner_name);
+            return new_agency_id;
+        end;
+        $function$;
+
+        comment on function app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) is
+        'Creates an agency and its first owner; answers the id of the agency.';
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        drop function app.count_due(entity text, keep interval);
+        """
+    )
+    execute(
+        r"""
         set local role gardenos_eraser;
 
         drop function app.confirm_erasure_hits(request uuid, hits jsonb);
 
         set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        drop function app.check_retention();
         """
     )
     execute(

@@ -42,7 +42,7 @@ begin
             (array['langgraph'], 'usage', array['authenticated', 'gardenos_worker', 'gardenos_auditor']),
             (array['tenancy'], 'usage', narrow),
             (array['crm'], 'usage', array['gardenos_search']),
-            (array['crm', 'governance'], 'usage', array['gardenos_crm_writer']),
+            (array['crm', 'governance'], 'usage', array['gardenos_crm_writer', 'gardenos_tenancy_writer']),
             (array['crm', 'integration'], 'usage', array['gardenos_merger']),
             (array['crm', 'integration', 'governance', 'audit'], 'usage', array['gardenos_eraser']),
             (

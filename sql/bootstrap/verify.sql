@@ -190,6 +190,8 @@ schema_privilege (schema_name, privilege, role_name) as (
     ('app', 'usage', 'gardenos_app'),
     ('crm', 'usage', 'gardenos_search'),
     ('crm', 'usage', 'gardenos_crm_writer'),
+    ('crm', 'usage', 'gardenos_tenancy_writer'),
+    ('governance', 'usage', 'gardenos_tenancy_writer'),
     ('governance', 'usage', 'gardenos_crm_writer'),
     ('crm', 'usage', 'gardenos_merger'),
     ('integration', 'usage', 'gardenos_merger'),

@@ -50,7 +50,8 @@ begin
     );
 
     select
-        array_agg(distinct p.value_norm) filter (where p.kind = 'email' or p.value_norm ~ '[^[:alpha:]]' and p.kind <> 'phone'),
+        -- a handle that is one word may be a word
+        array_agg(distinct p.value_norm) filter (where p.kind <> 'phone' and p.value_norm ~ '[^[:alpha:]]'),
         array_agg(distinct v.number) filter (where p.kind = 'phone' and length(v.number) >= 7)
       into addresses, phones
       from crm.contact_points as p
@@ -217,4 +218,4 @@ grant execute on function app.erase_contact(uuid, uuid, uuid) to
     gardenos_eraser;
 
 comment on function app.erase_contact(uuid, uuid, uuid) is
-'Takes a contact out of the tables of its agency; answers what it was known by, and how many rows it touched.';
+'Takes a contact out of the tables of its agency; answers what it was known by, and what was done.';

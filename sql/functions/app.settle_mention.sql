@@ -32,8 +32,8 @@ begin
     if found_text is null then
         changed := 0;
     elsif (place, field) in (
-        ('crm.files', 'object_path'), ('crm.messages', 'body_html_path'), ('crm.contact_points', 'value'), ('crm.contact_points', 'e164'),
-        ('tenancy.invitations', 'email'), ('crm.participants', 'address')
+        ('crm.files', 'object_path'), ('crm.messages', 'body_html_path'), ('crm.contact_points', 'value'),
+        ('crm.contact_points', 'e164'), ('tenancy.invitations', 'email'), ('crm.participants', 'address')
     ) then
         execute format('delete from %s as c where c.agency_id = $1 and c.id = $2', place)
             using agency, record;

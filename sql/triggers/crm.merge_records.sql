@@ -20,7 +20,10 @@ when (
     or old.winner_company_id is distinct from new.winner_company_id
     or old.loser_company_id is distinct from new.loser_company_id
     -- erasure takes people out of them
-    or ((old.snapshot, old.moved) is distinct from (new.snapshot, new.moved) and current_user <> 'gardenos_eraser')
+    or (
+        (old.snapshot, old.moved) is distinct from (new.snapshot, new.moved)
+        and current_user <> 'gardenos_eraser'
+    )
     or old.merged_by_id is distinct from new.merged_by_id
     or old.undo_until is distinct from new.undo_until
 )

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from tests.audit.trail import Office, Person
 from tests.crm.desk import Desk
-from tests.policies.access import Row, acting
+from tests.policies.access import Outcome, Row, acting
 
 NAME = "Zaphod Beeblebrox"
 EMAIL = "zaphod@heart-of-gold.test"
@@ -67,13 +67,13 @@ class Agency:
             rows = cursor.fetchall() if cursor.description else []
         return next(iter(rows[0].values())) if rows else None
 
-    def refusal(self, who: Person, statement: str, *parameters: Any) -> psycopg.Error | None:
-        """The error with which a statement of a client is refused; None when it is done."""
+    def refusal(self, who: Person, statement: str, *parameters: Any) -> Outcome:
+        """How a statement of a client is refused; without sqlstate when it is done."""
         try:
             self.do(who, statement, *parameters)
         except psycopg.Error as error:
-            return error
-        return None
+            return Outcome(sqlstate=error.sqlstate, message=error.diag.message_primary or "")
+        return Outcome()
 
     def work(self, statement: str, *parameters: Any) -> Any:
         """Run and commit one statement as the worker, bound to the agency; its first value."""
@@ -86,11 +86,12 @@ class Agency:
             rows = cursor.fetchall() if cursor.description else []
         return next(iter(rows[0].values())) if rows else None
 
-    def row(self, table: str, record: UUID) -> Row | None:
-        """A row as it stands, seen by a superuser."""
-        return self.office.superuser.execute(
+    def row(self, table: str, record: UUID) -> Row:
+        """A row as it stands, seen by a superuser; empty when it is gone."""
+        found = self.office.superuser.execute(
             f"select * from {table} where agency_id = %s and id = %s".encode(), [self.id, record]
         ).fetchone()
+        return found or {}
 
     def request(self, subject: UUID, kind: str = "contact", reason: str | None = None) -> UUID:
         """The owner asks that somebody be forgotten."""
@@ -209,7 +210,6 @@ def write_everywhere(agency: Agency) -> UUID:
     endpoint = add("integration.webhook_endpoints", name="Hook", url="https://hook.test/")
     add("integration.webhook_secrets", endpoint_id=endpoint, secret_ref="s")
     add("integration.webhook_deliveries", endpoint_id=endpoint, event_id=uuid4(), event_type="x")
-    add("governance.retention_policies", entity="crm.tags", keep="90 days", action="delete")
     _fill_marked_columns(agency, contact)
     return contact
 
@@ -218,7 +218,8 @@ def _write_tenancy(agency: Agency, contact: UUID) -> None:
     """The person is a client of the portal too, was invited, and has a key and a team's note."""
     office, add = agency.office, agency.add
     user = office.serve(
-        "insert into tenancy.users (email, full_name, avatar_path) values (%s, %s, %s) returning id",
+        "insert into tenancy.users (email, full_name, avatar_path)"
+        " values (%s, %s, %s) returning id",
         EMAIL,
         NAME,
         f"avatars/{EMAIL}",

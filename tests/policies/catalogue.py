@@ -311,7 +311,11 @@ EXECUTE: dict[str, list[str]] = {
     "app.create_agency(text,text,uuid,text)": ["service_role"],
     "app.restore_record(text,uuid)": ["authenticated", "service_role"],
     "app.live_twin(text,uuid)": ["authenticated", "service_role"],
-    "app.suppression_hash(uuid,app.point_kind,text)": ["service_role", "gardenos_crm_writer", ERASER],
+    "app.suppression_hash(uuid,app.point_kind,text)": [
+        "service_role",
+        "gardenos_crm_writer",
+        ERASER,
+    ],
     "app.custom_access_token(jsonb)": ["supabase_auth_admin"],
     # tools of those functions
     "app.new_token(uuid)": ["gardenos_tenancy_writer"],
@@ -474,6 +478,13 @@ EXECUTE: dict[str, list[str]] = {
             *ERASED_TRAIL,
         )
     },
+    # retention
+    "app.run_retention(integer)": ["gardenos_worker"],
+    "app.count_due(text,interval)": ["gardenos_worker"],
+    "app.remove_due(text,integer)": ["gardenos_worker"],
+    "app.due_rows(text)": [*ASKING, ERASER, "gardenos_tenancy_writer"],
+    "app.check_retention()": [],
+    "app.furnish_agency(uuid)": ["gardenos_tenancy_writer"],
     # consent
     "app.may_contact(uuid,text,uuid)": ASKING,
     "app.merged_consents(uuid)": [*ASKING, "gardenos_auditor"],
@@ -529,6 +540,7 @@ DEFINERS = {
     "app.confirm_erasure_hits(uuid,jsonb)": ERASER,
     "app.replay_erasures(jsonb)": ERASER,
     "app.note_removed_objects()": ERASER,
+    "app.remove_due(text,integer)": ERASER,
     "audit.record_retirement(date,bigint,app.sha256)": "gardenos_audit_sealer",
     "audit.retired_at(date)": "gardenos_audit_sealer",
     "audit.note_verification(uuid)": "gardenos_audit_sealer",
@@ -595,6 +607,8 @@ RUNS_TEXT = {
     "app.find_mentions(uuid,text,text)": "reads the columns that the catalogue marks",
     "app.settle_mention(uuid,text,text,uuid,text)": "writes a column that the catalogue marks",
     "app.confirm_erasure_hits(uuid,jsonb)": "reads a column that the report names",
+    "app.count_due(text,interval)": "runs the text of app.due_rows",
+    "app.remove_due(text,integer)": "runs the text of app.due_rows",
 }
 
 # --- what the checks read -------------------------------------------------------------------------
@@ -1033,6 +1047,43 @@ def check_text_is_limited(connection: Connection) -> list[str]:
         """,
     )
     return found + [f"{row['name']}: a domain without a check" for row in limits]
+
+
+# What a comment of a column that could hold something about a person begins with.
+MARKS = ("personal", "free text", "not personal")
+# Types in which a person could be named.
+SPEAKING = ("text", "character", "character varying", "json", "jsonb", "bytea", "inet", "citext")
+
+
+def check_personal_marks(connection: Connection) -> list[str]:
+    """Every column that could hold data about people says whether it does: erasure goes by it."""
+    found = rows(
+        connection,
+        """
+        select
+            a.attrelid::regclass || '.' || a.attname as name,
+            split_part(coalesce(col_description(a.attrelid, a.attnum), ''), ':', 1) as mark
+          from pg_attribute as a
+          join pg_class as c on c.oid = a.attrelid
+          join pg_type as t on t.oid = a.atttypid
+          left join pg_type as e on e.oid = t.typelem and t.typcategory = 'A'
+         where c.relnamespace::regnamespace::text = any (%(schemas)s)
+           and c.relkind in ('r', 'p')
+           and not c.relispartition
+           and a.attnum > 0
+           and not a.attisdropped
+           and format_type(
+               coalesce(nullif(coalesce(e.typbasetype, t.typbasetype), 0), e.oid, t.oid), null
+           ) = any (%(speaking)s)
+         order by 1
+        """,
+        speaking=list(SPEAKING),
+    )
+    return [
+        f"{row['name']}: its comment does not begin with {', '.join(MARKS)}"
+        for row in found
+        if row["mark"] not in MARKS
+    ]
 
 
 def check_comments(connection: Connection) -> list[str]:
