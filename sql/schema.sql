@@ -2983,7 +2983,7 @@ begin
     if agency is null
         or session_user <> 'gardenos_worker'
         and not (app.may('governance.erasure_requests:update', 'owner', 'admin') and proof.is_person) then
-        raise exception 'You may not execute an erasure: an owner or admin of the agency may, or a bound worker.'
+        raise exception 'You may not carry out an erasure: an owner or admin of the agency may, or a bound worker.'
             using errcode = '42501';
     end if;
     select * into asked
