@@ -5,11 +5,13 @@ import subprocess
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from migrations import erasures
 from migrations.runner.connect import Address
 from tests.audit.trail import Office
+from tests.conftest import Mutant
 from tests.database import Database, program_environment
 from tests.erasure.person import (
     EMAIL,
@@ -188,7 +190,16 @@ def test_a_request_neither_approves_nor_executes_itself(agency: Agency) -> None:
     assert refused.sqlstate == "PT409"
 
 
-@pytest.mark.parametrize("held", ["the person", "crm.messages"])
+def test_a_hold_of_the_person(agency: Agency) -> None:
+    test_nothing_is_erased_under_a_legal_hold(agency, "the person")
+
+
+def test_a_longer_address_is_another(agency: Agency) -> None:
+    text = f"not.{EMAIL} and {EMAIL}.example"
+    test_addresses_are_found_as_people_write_them(agency, text, text)
+
+
+@pytest.mark.parametrize("held", ["crm.messages"])
 def test_nothing_is_erased_under_a_legal_hold(agency: Agency, held: str) -> None:
     contact = agency.contact(NAME, ("email", EMAIL))
     if held == "the person":
@@ -301,7 +312,6 @@ def test_a_mention_is_left_when_it_is_somebody_else(agency: Agency) -> None:
     ("text", "expected"),
     [
         (f"Write to {EMAIL.upper()}.", "Write to erased."),
-        (f"not.{EMAIL} and {EMAIL}.example", f"not.{EMAIL} and {EMAIL}.example"),
         ("call 0044 20 7946 0018 now", "call erased now"),
         ("call (020) 7946-0018 now", "call (erased now"),
         ("order 1442079460018", "order 1442079460018"),
@@ -355,3 +365,98 @@ def test_the_command_says_what_is_wrong(agency: Agency, tmp_path: Path) -> None:
     entry["agency_id"] = str(agency.id)
     done_, failures = erasures.replay(address, [entry])
     assert (done_, len(failures)) == (0, 1)
+
+
+# --- guards that are broken on purpose ------------------------------------------------------------
+
+MUTANTS = {
+    "whoever asked may approve": (
+        "app.approve_erasure(uuid)",
+        "asked.requested_by_id = proof.membership_id",
+        "false",
+        test_nobody_approves_what_they_asked_for,
+    ),
+    "any member may approve": (
+        "app.approve_erasure(uuid)",
+        "'owner', 'admin'",
+        "'owner', 'admin', 'member'",
+        test_nobody_approves_what_they_asked_for,
+    ),
+    "what nobody approved is carried out": (
+        "app.execute_erasure(uuid)",
+        "asked.status <> 'approved'",
+        "false",
+        test_nobody_approves_what_they_asked_for,
+    ),
+    "a hold is not asked": (
+        "app.execute_erasure(uuid)",
+        "held is not null",
+        "false",
+        test_a_hold_of_the_person,
+    ),
+    "a request approves itself": (
+        "app.guard_erasure()",
+        "new.status <> 'refused' or",
+        "",
+        test_a_request_neither_approves_nor_executes_itself,
+    ),
+    "a report is written by hand": (
+        "app.guard_erasure()",
+        "old.executed_at, old.report",
+        "old.executed_at, new.report",
+        test_a_request_neither_approves_nor_executes_itself,
+    ),
+    "nothing is suppressed": (
+        "app.erase_contact(uuid,uuid,uuid)",
+        "request is not null",
+        "false",
+        test_a_machine_does_not_bring_the_address_back,
+    ),
+    "a shared address is taken for the person's": (
+        "app.erase_contact(uuid,uuid,uuid)",
+        "and not p.is_shared",
+        "",
+        test_an_address_that_others_share_stays_theirs,
+    ),
+    "a part of an address is an address": (
+        "app.address_pattern(text[],text[],boolean)",
+        "(?<![[:alnum:].%_+-])",
+        "",
+        test_a_longer_address_is_another,
+    ),
+    "the trail of a login is left": (
+        "app.erase_logins(uuid[])",
+        "'tenancy.users' as table_name",
+        "'tenancy.none' as table_name",
+        test_a_former_member_is_forgotten_and_a_present_one_is_not,
+    ),
+    "done twice is done twice": (
+        "app.execute_erasure(uuid)",
+        "asked.status in ('running', 'done')",
+        "false",
+        test_done_twice_is_done_once,
+    ),
+    "a mention is replaced, whoever it is": (
+        "app.confirm_erasure_hits(uuid,jsonb)",
+        "hit.erase::boolean",
+        "true",
+        test_a_mention_is_left_when_it_is_somebody_else,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_erasure_is_noticed(agency: Agency, mutant: Mutant, name: str) -> None:
+    signature, text, instead, notice = MUTANTS[name]
+    mutant("erasure", notice.__name__, f"{name}: {signature}")
+    superuser = agency.office.superuser
+    (row,) = superuser.execute(
+        "select pg_get_functiondef(%s::regprocedure) as text", [signature]
+    ).fetchall()
+    assert text in row["text"]
+    superuser.execute(row["text"].replace(text, instead).encode())
+    try:
+        with pytest.raises((AssertionError, psycopg.Error, pytest.fail.Exception)):
+            notice(agency)
+    finally:
+        superuser.execute(row["text"].encode())
