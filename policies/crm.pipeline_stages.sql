@@ -75,7 +75,7 @@ using (
     true
 );
 
-create policy "new agencies begin with some"
+create policy "tenancy functions furnish new agencies"
 on crm.pipeline_stages
 as permissive
 for insert

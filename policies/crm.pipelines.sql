@@ -74,7 +74,7 @@ using (
     true
 );
 
-create policy "new agencies begin with some"
+create policy "tenancy functions furnish new agencies"
 on crm.pipelines
 as permissive
 for insert

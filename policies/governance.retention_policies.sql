@@ -87,7 +87,7 @@ using (
     agency_id = (select app.agency_id())
 );
 
-create policy "new agencies begin with some"
+create policy "tenancy functions furnish new agencies"
 on governance.retention_policies
 as permissive
 for insert

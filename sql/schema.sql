@@ -2617,9 +2617,18 @@ begin
             app.suppression_hash(agency, p.kind, p.value_norm)
           from crm.contact_points as p
          where p.agency_id = agency
-           and p.contact_id = any(people)
-           and not p.is_shared
-            on conflict do nothing;
+            and p.contact_id = any(people)
+            and not p.is_shared
+            and not exists (
+                select 1
+                  from crm.contact_points as o
+                 where o.agency_id = agency
+                   and o.kind = p.kind
+                   and o.value_norm = p.value_norm
+                   and o.contact_id <> all(people)
+                   and o.deleted_at is null
+            )
+             on conflict do nothing;
     end if;
 
     update crm.messages as m
@@ -23705,10 +23714,6 @@ CREATE POLICY "merges read consents" ON crm.consents FOR SELECT TO gardenos_merg
 
 ALTER TABLE crm.messages ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY "new agencies begin with some" ON crm.pipeline_stages FOR INSERT TO gardenos_tenancy_writer WITH CHECK (true);
-
-CREATE POLICY "new agencies begin with some" ON crm.pipelines FOR INSERT TO gardenos_tenancy_writer WITH CHECK (true);
-
 CREATE POLICY "owners and admins add custom fields" ON crm.custom_field_defs FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.custom_field_defs:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
 
 CREATE POLICY "owners and admins add lists of values" ON crm.lookup_values FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('crm.lookup_values:insert'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
@@ -24278,6 +24283,10 @@ CREATE POLICY "staff untag records they may change" ON crm.record_tags FOR DELET
 
 ALTER TABLE crm.tags ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY "tenancy functions furnish new agencies" ON crm.pipeline_stages FOR INSERT TO gardenos_tenancy_writer WITH CHECK (true);
+
+CREATE POLICY "tenancy functions furnish new agencies" ON crm.pipelines FOR INSERT TO gardenos_tenancy_writer WITH CHECK (true);
+
 CREATE POLICY "tenant floor" ON crm.activities AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
 CREATE POLICY "tenant floor" ON crm.calendar_events AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
@@ -24440,8 +24449,6 @@ CREATE POLICY "erasure reads" ON governance.retention_policies FOR SELECT TO gar
 
 ALTER TABLE governance.erasure_requests ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY "new agencies begin with some" ON governance.retention_policies FOR INSERT TO gardenos_tenancy_writer WITH CHECK (true);
-
 CREATE POLICY "owners add retention policies" ON governance.retention_policies FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.retention_policies:insert'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may)));
 
 CREATE POLICY "owners and admins read erasure requests" ON governance.erasure_requests FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.erasure_requests:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may)));
@@ -24457,6 +24464,8 @@ CREATE POLICY "owners change retention policies" ON governance.retention_policie
 ALTER TABLE governance.retention_policies ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE governance.suppressions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "tenancy functions furnish new agencies" ON governance.retention_policies FOR INSERT TO gardenos_tenancy_writer WITH CHECK (true);
 
 CREATE POLICY "tenant floor" ON governance.erasure_requests AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 

@@ -96,9 +96,18 @@ begin
             app.suppression_hash(agency, p.kind, p.value_norm)
           from crm.contact_points as p
          where p.agency_id = agency
-           and p.contact_id = any(people)
-           and not p.is_shared
-            on conflict do nothing;
+            and p.contact_id = any(people)
+            and not p.is_shared
+            and not exists (
+                select 1
+                  from crm.contact_points as o
+                 where o.agency_id = agency
+                   and o.kind = p.kind
+                   and o.value_norm = p.value_norm
+                   and o.contact_id <> all(people)
+                   and o.deleted_at is null
+            )
+             on conflict do nothing;
     end if;
 
     update crm.messages as m

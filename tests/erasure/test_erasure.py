@@ -325,17 +325,26 @@ def test_addresses_are_found_as_people_write_them(agency: Agency, text: str, exp
 
 
 def test_an_address_that_others_share_stays_theirs(agency: Agency) -> None:
-    mine, theirs = agency.contact(), agency.contact("Trillian")
-    for contact in (mine, theirs):
-        agency.add(
-            "crm.contact_points", contact_id=contact, kind="phone", value=PHONE, is_shared=True
-        )
-    note = agency.add("crm.activities", kind="note", subject=f"Desk {PHONE}")
+    """One that says so, and one that somebody else has too."""
+    add, mine, theirs = agency.add, agency.contact(), agency.contact("Trillian")
+    other_phone = PHONE.replace("18", "19")
+    add("crm.contact_points", contact_id=mine, kind="phone", value=PHONE, is_shared=True)
+    add("crm.contact_points", contact_id=mine, kind="phone", value=other_phone)
+    kept = add(
+        "crm.contact_points", contact_id=theirs, kind="phone", value=other_phone, is_shared=True
+    )
+    notes = [
+        add("crm.activities", kind="note", subject=f"Desk {phone}")
+        for phone in (PHONE, other_phone)
+    ]
     agency.erase(mine)
-    row = agency.row("crm.activities", note)
-    assert PHONE in row["subject"]
-    assert agency.row("crm.contact_points", agency.ids["crm.contact_points"][1])
-    assert not agency.row("crm.contact_points", agency.ids["crm.contact_points"][0])
+    assert [agency.row("crm.activities", note)["subject"] for note in notes] == [
+        f"Desk {PHONE}",
+        f"Desk {other_phone}",
+    ]
+    assert [
+        one for one in agency.ids["crm.contact_points"] if agency.row("crm.contact_points", one)
+    ] == [kept]
 
 
 def test_a_former_member_is_forgotten_and_a_present_one_is_not(agency: Agency) -> None:
@@ -416,6 +425,12 @@ MUTANTS = {
         "app.erase_contact(uuid,uuid,uuid)",
         "and not p.is_shared",
         "",
+        test_an_address_that_others_share_stays_theirs,
+    ),
+    "an address of somebody else is taken for the person's": (
+        "app.erase_contact(uuid,uuid,uuid)",
+        "o.contact_id <> all(people)",
+        "false",
         test_an_address_that_others_share_stays_theirs,
     ),
     "a part of an address is an address": (

@@ -121,6 +121,9 @@ NARROWED: dict[tuple[str, str], Callable[[Row], bool]] = {
     **{("gardenos_eraser", table): lambda row: False for table in ERASED},
 }
 
+# A role that reads every row and changes those of the agency it is bound to, which here is none.
+CHANGES_ITS_AGENCY = {("gardenos_eraser", "tenancy.memberships")}
+
 # table to commands; what is not listed is nothing
 PRIVILEGES: dict[str, dict[str, set[str]]] = {
     "gardenos_membership_reader": {
@@ -257,7 +260,8 @@ def test_privileges_are_used(superuser: Connection, world: World, role: str, tab
             if command not in allowed:
                 assert outcome.sqlstate == "42501", (command, outcome)
             elif command == "update":
-                assert outcome.count == total, outcome
+                expected = 0 if (role, table) in CHANGES_ITS_AGENCY else total
+                assert outcome.count == expected, outcome
             else:
                 # other rules may refuse the row, but no privilege and no policy
                 assert not outcome.refused_by_grant, outcome
