@@ -139,7 +139,8 @@ def found_agency(office: Office) -> Agency:
         desk.owner.agency_id,
         people[0].membership_id,
     )
-    return Agency(office, desk.owner, *people)
+    admin, member = people
+    return Agency(office, desk.owner, admin, member)
 
 
 def write_everywhere(agency: Agency) -> UUID:

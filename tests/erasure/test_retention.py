@@ -41,7 +41,7 @@ def write_old(agency: Agency) -> dict[str, UUID]:
     add: Any = agency.add
     pipeline = add("crm.pipelines", name="P")
     stage = add("crm.pipeline_stages", pipeline_id=pipeline, name="New", position=1)
-    old = {}
+    old: dict[str, UUID] = {}
     for _ in range(2):
         contact = agency.contact(NAME)
         conversation = add("crm.conversations", channel="email", subject="S")
