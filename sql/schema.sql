@@ -20024,9 +20024,11 @@ CREATE VIEW audit.record_entries WITH (security_barrier='true') AS
             l.xid,
             l.epoch,
             l.timeline,
-            bool_or((('visibility'::text = ANY (l.changed)) OR ((l.op = ANY (ARRAY['insert'::app.audit_op, 'update'::app.audit_op])) AND (l.salt IS NULL) AND (l.values_hash IS NULL)))) OVER (PARTITION BY l.agency_id, l.schema_name, l.table_name, l.record_id ORDER BY l.epoch DESC, l.timeline DESC, l.seq DESC) AS is_before
-           FROM audit.log l) e
-  WHERE ((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('audit.log:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role]) AS may) AND app.can_read(schema_name, table_name, record_id));
+            bool_or((('visibility'::text = ANY (l.changed)) OR ((l.op = ANY (ARRAY['insert'::app.audit_op, 'update'::app.audit_op])) AND (l.salt IS NULL) AND (l.values_hash IS NULL)))) OVER life AS is_before,
+            (count(*) FILTER (WHERE (l.op = 'insert'::app.audit_op)) OVER (life ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > 0) AS is_of_another
+           FROM audit.log l
+          WINDOW life AS (PARTITION BY l.agency_id, l.schema_name, l.table_name, l.record_id ORDER BY l.epoch DESC, l.timeline DESC, l.seq DESC)) e
+  WHERE ((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (NOT is_of_another) AND ( SELECT app.may('audit.log:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role]) AS may) AND app.can_read(schema_name, table_name, record_id));
 
 ALTER VIEW audit.record_entries OWNER TO gardenos_audit_sealer;
 

@@ -69,6 +69,7 @@ def _declared(found: Snapshot, kind: str, properties: frozenset[str] | None) -> 
             for key, value in detail.items()
             if properties is None or key in properties or _of_a_view(kind, name, views)
         }
+        | _owned(kind, name, views)
         for name, detail in found.get(kind, {}).items()
         # a partition's copy of a trigger comes and goes with that of its table
         if not (kind == "trigger" and detail["inherited"])
@@ -78,3 +79,10 @@ def _declared(found: Snapshot, kind: str, properties: frozenset[str] | None) -> 
 def _of_a_view(kind: str, name: str, views: dict[str, Detail]) -> bool:
     """A view's columns come with the view."""
     return kind == "column" and name.rpartition(".")[0] in views
+
+
+def _owned(kind: str, name: str, views: dict[str, Detail]) -> Detail:
+    """Only its owner may comment on a view's columns, so they carry it."""
+    if not _of_a_view(kind, name, views):
+        return {}
+    return {"owner": views[name.rpartition(".")[0]]["owner"]}

@@ -106,20 +106,20 @@ def _split_arguments(arguments: str) -> list[str]:
 
 def _view(change: Change, sources: Sources) -> list[str]:
     head, files, name = change.head, change.files, change.name
+    drop = _as_role(head["owner"], [f"drop view {name};"]) if head else []
     if files is None:
-        return [f"drop view {name};"]
-    out = []
-    if head is None or {"definition", "options"} & set(change.properties):
-        if head is not None:
-            out.append(f"drop view {name};")
+        return drop
+    owner, out, basis = files["owner"], [], head
+    if head is None or {"definition", "options", "owner"} & set(change.properties):
         out.append(sources.statement("view", name) or _create_view(name, files))
-        head = None
-    acl = head["acl"] if head else [item for item in files["acl"] if item.startswith(f"{OWNER}:")]
-    return [
+        basis = None
+    acl = basis["acl"] if basis else [item for item in files["acl"] if item.startswith(f"{owner}:")]
+    statements = [
         *out,
         *_grants_and_revokes("table", name, acl, files["acl"]),
-        *_comment("view", name, head, files),
+        *_comment("view", name, basis, files),
     ]
+    return (drop if basis is None else []) + _as_role(owner, statements)
 
 
 def _create_view(name: str, detail: Detail) -> str:
@@ -192,7 +192,8 @@ def _column(change: Change, _: Sources) -> list[str]:
     table, column = split_name(change.name)
     head, files = change.head or {"acl": []}, change.files or {"acl": []}
     out = _grants_and_revokes("table", table, head["acl"], files["acl"], column)
-    return [*out, *_comment("column", change.name, change.head, files)]
+    comment = _comment("column", change.name, change.head, files)
+    return _as_role(files.get("owner", OWNER), [*out, *comment])
 
 
 def _schema(change: Change, _: Sources) -> list[str]:
@@ -228,7 +229,7 @@ def _default_privileges(change: Change, _: Sources) -> list[str]:
 
 
 def _as_role(role: str, statements: list[str]) -> list[str]:
-    if role == OWNER:
+    if role == OWNER or not statements:
         return statements
     return [f"set local role {role};", *statements, f"set local role {OWNER};"]
 

@@ -2,7 +2,8 @@
 
 CREATE INDEX CONCURRENTLY commits on its way. A failover, a cancel or an error in the middle leaves
 an index that is invalid, and with IF NOT EXISTS the next run would take it for done. So these look
-first. Each belongs alone into a revision: what stands before it there is committed by it.
+first. They belong into revisions that hold nothing else: what stands before one there is committed
+by it, and a run that starts again finds the indexes that are done.
 """
 
 import logging

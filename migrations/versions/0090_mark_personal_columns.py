@@ -14,7 +14,7 @@ Way back:  takes the marks off, and makes the report small again: that fails whe
 from migrations.runner.execute import execute
 
 revision = "0090"
-down_revision = "0050"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 

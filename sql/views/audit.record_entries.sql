@@ -9,8 +9,10 @@
 -- 3. is_before: a record that was shared otherwise before may have held what its readers of today must not
 --    know. So values up to the last change of visibility, and up to the last time that it was private, are
 --    left out. Owner and team may change: a record is handed over with its history;
--- 4. addresses and request ids of colleagues stay with owners and admins;
--- 5. security_barrier: no condition of the caller's runs before those of the view.
+-- 4. is_of_another: clients choose ids. Who makes a record with the id of one that is gone reads the life of
+--    the new one only: what is older than the latest insert is left out;
+-- 5. addresses and request ids of colleagues stay with owners and admins;
+-- 6. security_barrier: no condition of the caller's runs before those of the view.
 set local role gardenos_audit_sealer;
 
 create or replace view audit.record_entries
@@ -42,14 +44,19 @@ from (
         bool_or(
             'visibility' = any(l.changed)
             or (l.op in ('insert', 'update') and l.salt is null and l.values_hash is null)
-        ) over (
-            partition by l.agency_id, l.schema_name, l.table_name, l.record_id
-            order by l.epoch desc, l.timeline desc, l.seq desc
-        ) as is_before
+        ) over life as is_before,
+        count(*) filter (where l.op = 'insert') over (
+            life rows between unbounded preceding and 1 preceding
+        ) > 0 as is_of_another
     from audit.log as l
+    window life as (
+        partition by l.agency_id, l.schema_name, l.table_name, l.record_id
+        order by l.epoch desc, l.timeline desc, l.seq desc
+    )
 ) as e
 where
     e.agency_id = (select app.agency_id())
+    and not e.is_of_another
     and (select app.may('audit.log:select', 'owner', 'admin', 'manager', 'member', 'viewer'))
     and app.can_read(e.schema_name, e.table_name, e.record_id);
 

@@ -229,7 +229,10 @@ class Crowd:
 
         contacts = [client] if agency == "alpha" else []
         if contacts:
-            insert("crm.contacts", id=client, full_name="Clio Müller", deleted_at=None)
+            connection.execute(
+                "update crm.contacts set full_name = 'Clio Müller', owner_id = null where id = %s",
+                [client],
+            )
         for number in range(ROWS):
             contact = insert(
                 "crm.contacts",
@@ -416,6 +419,8 @@ def differences(
     """Ask that many questions, of all lists or of some."""
     rng = random.Random(seed)
     with town.stage() as stage:
+        # a busy machine is no difference
+        stage.run("set local statement_timeout = 0")
         for _ in range(questions):
             yield from ask(stage, rng, entities or list(ENTITIES.values()))
 

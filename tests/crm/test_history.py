@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.database import Cluster
+from tests.conftest import Mutant
+from tests.database import ROOT, Cluster
 from tests.policies.town import AGENCIES, MEMBERSHIPS, USERS, Stage, Town, named, team_id
 
 ALPHA = AGENCIES["alpha"].id
@@ -119,7 +120,6 @@ def test_who_reads_a_record_reads_its_history(stage: Stage, user: str) -> None:
 @pytest.mark.parametrize("user", ["cli", "bot", "loner", "removed", "paused", "disabled"])
 def test_clients_agents_and_outsiders_have_no_history(stage: Stage, user: str) -> None:
     """The client and the agent can read the note itself."""
-    make(stage, "crm.contacts", id=named("contact", "cli"), full_name="Clio")
     record = note(stage, "client", contact_id=named("contact", "cli"), team_id=team_id("sales"))
     stage.service().run(
         "update tenancy.memberships set record_scope = 'all' where id = %s", me("bot")
@@ -192,6 +192,105 @@ def test_a_table_without_a_history_for_everybody_answers_nothing(
     stage.become("ann")
     assert stage.rows(HISTORY, table, uuid4()) == []
     assert stage.value("select app.record_as_of(%s, %s, now())", table, uuid4()) is None
+
+
+def test_a_record_with_the_id_of_another_has_no_history_of_that(stage: Stage) -> None:
+    """Clients choose ids, so an id that was seen once can be taken when its record is gone."""
+    record = contact(stage, owner_id=me("max"), job_title="secret")
+    assert stage.become("mel").rows(HISTORY, "crm.contacts", record) == []
+    stage.become("ann").run("delete from crm.contacts where id = %s", record)
+    stage.become("mel").run(
+        "insert into crm.contacts (id, full_name, owner_id) values (%s, 'Mine', %s)",
+        record,
+        me("mel"),
+    )
+    assert [row[0] for row in stage.rows(HISTORY, "crm.contacts", record)] == ["insert"]
+    entries = stage.rows("select to_jsonb(e)::text from audit.record_entries as e")
+    assert "secret" not in " ".join(entries)
+    assert len(stage.become("ann").rows("select 1 from audit.history('crm.contacts', %s)", record))
+
+
+def test_record_entries_shows_the_records_of_a_plain_select_and_no_others(stage: Stage) -> None:
+    """The owner's view, read whole by each person, beside records of everybody in two agencies."""
+    for agency, users in (("alpha", ("mel", "max", "both")), ("beta", ("bob", "both"))):
+        its: dict[str, Any] = {"agency_id": AGENCIES[agency].id}
+        for user in users:
+            owned: dict[str, Any] = {"owner_id": MEMBERSHIPS[agency, user].id, **its}
+            # the same id in both agencies of who works in two
+            make(stage, "crm.companies", id=named("company", user), name=user, **owned)
+            person = make(stage, "crm.contacts", full_name=user, **owned)
+            address = f"{user}@example.org"
+            make(stage, "crm.contact_points", contact_id=person, kind="email", value=address, **its)
+            for visibility in ("private", "team", "agency"):
+                note(stage, visibility, **owned)
+    counts = set()
+    for user, agency in (*((user, "alpha") for user in STAFF), ("bob", "beta"), ("both", "beta")):
+        stage.become(user, agency)
+        readable = {
+            (AGENCIES[agency].id, table, row)
+            for table in TABLES
+            for row in stage.rows(f"select id from {table}")
+        }
+        shown = stage.rows(
+            "select agency_id, schema_name || '.' || table_name, record_id"
+            " from audit.record_entries"
+        )
+        assert set(shown) == readable, f"{user} of {agency}"
+        counts.add(len(shown))
+    assert len(counts) > 2, "of different people"
+
+
+def test_record_entries_is_for_clients_with_a_proof_alone(town: Town) -> None:
+    """No other role reads the owner's view, those that see past the policies least of all."""
+    ask = "select 1 from audit.record_entries"
+    with town.database.connect() as connection:
+        holders = connection.execute(
+            "select rolname from pg_roles where not rolsuper"
+            " and has_table_privilege(oid, 'audit.record_entries', 'select')"
+        ).fetchall()
+    readers = {name for (name,) in holders if not name.startswith("pg_")}
+    assert readers == {"authenticated", "gardenos_audit_sealer"}
+    with town.stage() as stage:
+        contact(stage)
+        with stage.refused("42501"):
+            stage.service().rows(ask)
+        stage.run("set local role anon")
+        with stage.refused("42501"):
+            stage.rows(ask)
+        for claims in ("", "[]", "{}", "null", "not json"):
+            assert stage.present(claims).rows(ask) == []
+    with town.stage(login="gardenos_worker") as stage, stage.refused("42501"):
+        stage.rows(ask)
+    with town.stage(login="gardenos_app") as stage:
+        stage.become("ann")
+        assert stage.rows(ask) == [], "claims without a seal"
+
+
+# piece of the view -> what is there instead
+FORGOTTEN = {
+    "the agency": ("e.agency_id = (select app.agency_id())\n    and", ""),
+    "the record": ("app.can_read(e.schema_name, e.table_name, e.record_id)", "true"),
+    "the life before": ("and not e.is_of_another", ""),
+}
+
+
+@pytest.mark.parametrize("name", FORGOTTEN)
+def test_record_entries_that_forgets_a_rule_is_noticed(
+    town: Town, mutant: Mutant, name: str
+) -> None:
+    old, new = FORGOTTEN[name]
+    mutant("view", "test_history.py", f"audit.record_entries forgets {name}")
+    text = (ROOT / "sql" / "views" / "audit.record_entries.sql").read_text(encoding="utf-8")
+    assert old in text
+    gate = (
+        test_a_record_with_the_id_of_another_has_no_history_of_that
+        if name == "the life before"
+        else test_record_entries_shows_the_records_of_a_plain_select_and_no_others
+    )
+    with town.stage(login="postgres") as stage:
+        stage.connection.execute(text.replace(old, new).encode())
+        with pytest.raises(AssertionError):
+            gate(stage)
 
 
 # --- what -----------------------------------------------------------------------------------------

@@ -135,7 +135,9 @@ class Sight:
             return False
         if self.is_client and self._is_internal(record, command):
             return False
-        if record["visibility"] == "private" and not (self._own(record) or self._takes(record)):
+        if record["visibility"] == "private" and not (
+            self._own(record, command) or self._takes(record)
+        ):
             return False
         match word:
             case Scope.AGENCY:
@@ -147,7 +149,7 @@ class Sight:
             case Scope.PARTICIPANT:
                 return self._participant(record)
             case Scope.TEAM:
-                return self._team(record)
+                return self._team(record, command)
             case Scope.SHARED:
                 return self._shared(record)
             case Scope.PARENT:
@@ -208,14 +210,15 @@ class Sight:
             return record["visibility"] == "client" and self._self(record)
         return self._own(record) or self._takes(record)
 
-    def _team(self, record: Record) -> bool:
-        """Mine, of a team of mine, or of nobody (8.1, 2)."""
+    def _team(self, record: Record, command: Command) -> bool:
+        """Mine, of a team of mine, or of nobody (8.1, 2); of a new row, mine is what I own (5)."""
         unassigned = all(
             record[column] is None for column in ("owner_id", "assignee_id", "team_id")
         )
-        takes_part = (
-            self._participant(record) if record.table in HAVE_PARTICIPANTS else self._own(record)
-        )
+        if record.table in HAVE_PARTICIPANTS and command is not Command.INSERT:
+            takes_part = self._participant(record)
+        else:
+            takes_part = self._own(record, command)
         return takes_part or record["team_id"] in self.teams or unassigned
 
     def _shared(self, record: Record) -> bool:
@@ -263,7 +266,7 @@ class Sight:
             case "all":
                 return True
             case "team":
-                return self._team(record)
+                return self._team(record, command)
         if record.table == "crm.conversations":
             return self._participant(record)
         return self._own(record, command)

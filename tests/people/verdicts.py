@@ -83,17 +83,18 @@ def verdict(sight: Sight, act: Act) -> str:
             return _delete(sight, act)
 
 
-def completed(viewer: Viewer, table: str, values: Mapping[str, Any]) -> Values:
+def completed(facts: Facts, viewer: Viewer, table: str, values: Mapping[str, Any]) -> Values:
     """A new row with what the writer did not send: owner and team (7.10), and the sender.
 
-    A client owns nothing: what they write is of nobody.
+    A client owns nothing: what they write is of nobody. A default team that was deleted is none.
     """
     row = dict(values)
     client = viewer.role is Role.CLIENT
     if table in OWNED and row.get("owner_id") is None and not client:
         row["owner_id"] = viewer.member.id
     if table in TEAMED and row.get("team_id") is None:
-        row["team_id"] = viewer.member["default_team_id"]
+        team = facts.find(TEAMS, viewer.member.agency, viewer.member["default_team_id"])
+        row["team_id"] = team.id if team is not None and team["deleted_at"] is None else None
     if table == "crm.messages":
         row["sender_membership_id"] = None if client else viewer.member.id
         row["status"] = "received" if client else row["status"]
@@ -102,7 +103,7 @@ def completed(viewer: Viewer, table: str, values: Mapping[str, Any]) -> Values:
 
 def _insert(sight: Sight, act: Act) -> str:
     sent = act.record
-    row = sent.changed(completed(act.viewer, sent.table, sent.values))
+    row = sent.changed(completed(sight.facts, act.viewer, sent.table, sent.values))
     if sent.table == "crm.messages" and _message_refused(act.viewer, row):
         return REFUSED
     if (tree := _tree(sight.facts, row, row["parent_team_id"])) is not None:
@@ -217,7 +218,7 @@ def apply(facts: Facts, act: Act) -> None:
     match act.kind:
         case Kind.INSERT:
             sent = act.record
-            values = completed(act.viewer, sent.table, sent.values)
+            values = completed(facts, act.viewer, sent.table, sent.values)
             made = facts.add(sent.table, sent.agency, values, sent.id)
             if made.table == "crm.deals":
                 facts.note_stay(made)

@@ -588,7 +588,7 @@ UNTIED = {
     "integration.outbox_events",
 }
 # Views with the rights of their owner, a narrow role. The functions in a view run as the caller,
-# and in these they ask the policies of each record (test_history.py).
+# and in these they ask the policies of each record (test_history.py, test_record_entries_…).
 OWNERS_VIEWS = {
     "audit.record_entries": "gardenos_audit_sealer",
 }

@@ -35,7 +35,6 @@ everywhere = pytest.mark.parametrize(
     indirect=True,
 )
 every_place = pytest.mark.parametrize("place", list(PLACES))
-every_table = pytest.mark.parametrize("table", TABLES)
 every_role = pytest.mark.parametrize("role", list(Role))
 
 
@@ -60,44 +59,48 @@ def reader(
         yield Reader(connection, login)
 
 
+def wrong_cells(cells: Cells) -> dict[str, str]:
+    """The tables that show other rows than their cell says, each with what is wrong."""
+    wrong = {}
+    for table in TABLES:
+        try:
+            cells.check(table, Command.SELECT)
+        except AssertionError as error:
+            wrong[table] = str(error)
+    return wrong
+
+
 # --- the matrix -----------------------------------------------------------------------------------
 
 
 @everywhere
-@every_table
 @every_role
-def test_member_reads_the_cell(
-    reader: Reader, world: World, matrix: Matrix, table: str, role: Role
-) -> None:
+def test_member_reads_the_cells(reader: Reader, world: World, matrix: Matrix, role: Role) -> None:
     with acting(reader.connection, world.a.members[SUBJECTS[role]].claims()):
         me = world.me(world.a, SUBJECTS[role])
-        Cells(reader.connection, world, matrix, me).check(table, Command.SELECT)
+        assert wrong_cells(Cells(reader.connection, world, matrix, me)) == {}
 
 
 @everywhere
-@every_table
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.AI_AGENT])
-def test_agent_reads_the_cell_of_both(
-    reader: Reader, world: World, matrix: Matrix, table: str, role: Role
+def test_agent_reads_the_cells_of_both(
+    reader: Reader, world: World, matrix: Matrix, role: Role
 ) -> None:
     agent = world.a.members["agent"]
     claims = world.a.members[SUBJECTS[role]].claims(act={"user_id": str(agent.user_id)})
     with acting(reader.connection, claims):
         me = world.through_agent(world.a, SUBJECTS[role])
-        Cells(reader.connection, world, matrix, me).check(table, Command.SELECT)
+        assert wrong_cells(Cells(reader.connection, world, matrix, me)) == {}
 
 
 @everywhere
-@every_table
 @every_role
-def test_api_key_reads_the_cell(
-    reader: Reader, world: World, matrix: Matrix, table: str, role: Role
-) -> None:
+def test_api_key_reads_the_cells(reader: Reader, world: World, matrix: Matrix, role: Role) -> None:
     key = world.a.keys[role, "everything"]
     claims = world.a.members[SUBJECTS[role]].claims(api_key_id=str(key))
     with acting(reader.connection, claims):
         me = world.me(world.a, SUBJECTS[role]).with_key(key)
-        Cells(reader.connection, world, matrix, me).check(table, Command.SELECT)
+        assert wrong_cells(Cells(reader.connection, world, matrix, me)) == {}
 
 
 @every_place
@@ -169,25 +172,30 @@ def test_stranger_shows_only_oneself(reader: Reader, world: World) -> None:
 
 
 @everywhere
-@every_table
-def test_without_a_role_nothing_is_granted(reader: Reader, world: World, table: str) -> None:
+def test_without_a_role_nothing_is_granted(reader: Reader, world: World) -> None:
     """The login itself, and anon."""
-    statement = f"select 1 from {table}"
-    assert attempt(reader.connection, statement).sqlstate == "42501"
+
+    def answered() -> dict[str, str | None]:
+        answers = {
+            table: attempt(reader.connection, f"select 1 from {table}").sqlstate for table in TABLES
+        }
+        return {table: sqlstate for table, sqlstate in answers.items() if sqlstate != "42501"}
+
+    assert answered() == {}
     with acting(reader.connection, world.a.members["owner"].claims(role="anon"), "anon"):
-        assert attempt(reader.connection, statement).sqlstate == "42501"
+        assert answered() == {}
 
 
 @everywhere
-@every_table
-def test_all_rows_are_there(reader: Reader, world: World, table: str) -> None:
+def test_all_rows_are_there(reader: Reader, world: World) -> None:
     """The control: what hides rows is row-level security, not a replica that is behind."""
     with acting(reader.connection, None, "service_role"):
-        outcome = attempt(reader.connection, f"select {key_list(table)} from {table}")
-    if table in SECRETS:
-        assert outcome.refused_by_grant
-    else:
-        assert keys_of(table, outcome.rows) == keys_of(table, world.rows[table])
+        for table in TABLES:
+            outcome = attempt(reader.connection, f"select {key_list(table)} from {table}")
+            if table in SECRETS:
+                assert outcome.refused_by_grant, table
+            else:
+                assert keys_of(table, outcome.rows) == keys_of(table, world.rows[table]), table
 
 
 # --- functions and writes -------------------------------------------------------------------------
@@ -207,6 +215,8 @@ select distinct p.oid::regprocedure::text as signature
   join pg_proc as p on d.refclassid = 'pg_proc'::regclass and p.oid = d.refobjid
  where d.classid = 'pg_policy'::regclass
    and p.pronamespace = 'app'::regnamespace
+   -- some are asked for other roles only
+   and has_function_privilege('authenticated', p.oid, 'execute')
 """
 
 

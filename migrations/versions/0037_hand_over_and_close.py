@@ -1,15 +1,16 @@
 """Hand records over when a member leaves, and close an agency
 
 Reason:    who leaves must leave nothing behind that nobody works on; an owner closes an agency.
-Locks:     none on tables.
-Duration:  milliseconds.
-Way back:  drops the functions; agencies that were closed stay closed.
+Locks:     ShareRowExclusive on tenancy.memberships, to create the trigger.
+Duration:  milliseconds; members who were removed before are not looked at.
+Way back:  drops trigger and functions: members can be removed with their records again; agencies
+           that were closed stay closed.
 """
 
 from migrations.runner.execute import execute
 
-revision = "0049"
-down_revision = "0048"
+revision = "0037"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
@@ -344,9 +345,24 @@ def upgrade() -> None:
         'Removes a member and hands its records over to an heir, or to nobody; answers how many of each table.';
         """
     )
+    execute(
+        r"""
+        create constraint trigger check_hand_over
+        after update on tenancy.memberships
+        deferrable initially deferred
+        for each row
+        when (old.status <> 'removed' and new.status = 'removed')
+        execute function app.check_hand_over();
+        """
+    )
 
 
 def downgrade() -> None:
+    execute(
+        r"""
+        drop trigger check_hand_over on tenancy.memberships;
+        """
+    )
     execute(
         r"""
         drop function app.remove_member(member uuid, heir uuid);

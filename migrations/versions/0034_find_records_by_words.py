@@ -1,16 +1,18 @@
 """Find records by words
 
 Reason:    people look for names, addresses, numbers and words among 100 000 records, and under
-           row-level security no index of words can be used.
-Locks:     none on tables.
+           row-level security no index of words can be used: gardenos_search reads past it and
+           repeats what it says.
+Locks:     AccessExclusive on the eight tables of crm that are searched, for the policies; they
+           are new and empty.
 Duration:  milliseconds.
-Way back:  drops the functions.
+Way back:  drops the functions, policies and grants.
 """
 
 from migrations.runner.execute import execute
 
-revision = "0039"
-down_revision = "0038"
+revision = "0034"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 
@@ -1449,9 +1451,177 @@ def upgrade() -> None:
         'Full text search for records in which each word of a text begins a word; null without a word.';
         """
     )
+    execute(
+        r"""
+        create policy "search finds by words"
+        on crm.activities
+        as permissive
+        for select
+        to gardenos_search
+        using (
+            true
+        );
+
+        grant select on table crm.activities to gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        create policy "search finds by words"
+        on crm.calendar_events
+        as permissive
+        for select
+        to gardenos_search
+        using (
+            true
+        );
+
+        grant select on table crm.calendar_events to gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        create policy "search finds by words"
+        on crm.companies
+        as permissive
+        for select
+        to gardenos_search
+        using (
+            true
+        );
+
+        grant select on table crm.companies to gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        create policy "search finds by words"
+        on crm.contact_points
+        as permissive
+        for select
+        to gardenos_search
+        using (
+            true
+        );
+
+        grant select on table crm.contact_points to gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        create policy "search finds by words"
+        on crm.contacts
+        as permissive
+        for select
+        to gardenos_search
+        using (
+            true
+        );
+
+        grant select on table crm.contacts to gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        create policy "search finds by words"
+        on crm.conversations
+        as permissive
+        for select
+        to gardenos_search
+        using (
+            true
+        );
+
+        grant select on table crm.conversations to gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        create policy "search finds by words"
+        on crm.deals
+        as permissive
+        for select
+        to gardenos_search
+        using (
+            true
+        );
+
+        grant select on table crm.deals to gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        create policy "search finds by words"
+        on crm.messages
+        as permissive
+        for select
+        to gardenos_search
+        using (
+            true
+        );
+
+        grant select on table crm.messages to gardenos_search;
+        """
+    )
 
 
 def downgrade() -> None:
+    execute(
+        r"""
+        drop policy "search finds by words" on crm.messages;
+
+        revoke select on table crm.messages from gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        drop policy "search finds by words" on crm.deals;
+
+        revoke select on table crm.deals from gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        drop policy "search finds by words" on crm.conversations;
+
+        revoke select on table crm.conversations from gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        drop policy "search finds by words" on crm.contacts;
+
+        revoke select on table crm.contacts from gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        drop policy "search finds by words" on crm.contact_points;
+
+        revoke select on table crm.contact_points from gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        drop policy "search finds by words" on crm.companies;
+
+        revoke select on table crm.companies from gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        drop policy "search finds by words" on crm.calendar_events;
+
+        revoke select on table crm.calendar_events from gardenos_search;
+        """
+    )
+    execute(
+        r"""
+        drop policy "search finds by words" on crm.activities;
+
+        revoke select on table crm.activities from gardenos_search;
+        """
+    )
     execute(
         r"""
         drop function app.search_words(query text);
