@@ -178,11 +178,11 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- squawk-ignore changing-column-type: a row for each request to be forgotten, rewritten in milliseconds
+        -- squawk-ignore changing-column-type -- a row for each request to be forgotten: milliseconds
         alter table governance.erasure_requests alter column report type app.json_doc;
 
         alter table governance.erasure_requests
-            -- squawk-ignore constraint-missing-not-valid: as above
+            -- squawk-ignore constraint-missing-not-valid -- as above
             add constraint erasure_requests_second_approver check (
                 status in ('requested', 'refused')
                 or (approved_by_id is not null and approved_by_id is distinct from requested_by_id)
@@ -197,7 +197,7 @@ def downgrade() -> None:
         r"""
         alter table governance.erasure_requests drop constraint erasure_requests_second_approver;
 
-        -- squawk-ignore changing-column-type: as above
+        -- squawk-ignore changing-column-type -- as above
         alter table governance.erasure_requests alter column report type app.json_object;
         """
     )
