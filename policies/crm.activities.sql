@@ -199,6 +199,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.activities
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table crm.activities to authenticated;
 
 grant insert (
@@ -260,3 +272,5 @@ grant update (
 ) on table crm.activities to gardenos_merger;
 
 grant select on table crm.activities to gardenos_search;
+
+grant select, update, delete on table crm.activities to gardenos_eraser;

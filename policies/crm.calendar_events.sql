@@ -232,6 +232,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.calendar_events
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table crm.calendar_events to authenticated;
 
 grant insert (
@@ -302,3 +314,5 @@ grant select on table crm.calendar_events to gardenos_merger;
 grant update (
     company_id
 ) on table crm.calendar_events to gardenos_merger;
+
+grant select, update, delete on table crm.calendar_events to gardenos_eraser;

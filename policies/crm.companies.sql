@@ -178,6 +178,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.companies
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, delete on table crm.companies to authenticated;
 
 grant insert (
@@ -253,3 +265,5 @@ grant update (
 ) on table crm.companies to gardenos_merger;
 
 grant select on table crm.companies to gardenos_search;
+
+grant select, update, delete on table crm.companies to gardenos_eraser;

@@ -109,6 +109,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.consents
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table crm.consents to authenticated;
 
 grant insert (
@@ -132,3 +144,9 @@ grant select on table crm.consents to gardenos_auditor;
 grant select, insert on table crm.consents to gardenos_worker;
 
 grant select on table crm.consents to gardenos_merger;
+
+grant select on table crm.consents to gardenos_eraser;
+
+grant update (
+    evidence
+) on table crm.consents to gardenos_eraser;

@@ -139,6 +139,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.contact_companies
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, delete on table crm.contact_companies to authenticated;
 
 grant insert (
@@ -180,3 +192,5 @@ grant update (
     company_id,
     is_primary
 ) on table crm.contact_companies to gardenos_merger;
+
+grant select, update, delete on table crm.contact_companies to gardenos_eraser;

@@ -207,6 +207,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.contact_points
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, delete on table crm.contact_points to authenticated;
 
 grant insert (
@@ -264,3 +276,5 @@ grant update (
     contact_id,
     is_primary
 ) on table crm.contact_points to gardenos_merger;
+
+grant select, update, delete on table crm.contact_points to gardenos_eraser;

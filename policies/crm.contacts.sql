@@ -178,6 +178,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.contacts
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, delete on table crm.contacts to authenticated;
 
 grant insert (
@@ -247,3 +259,5 @@ grant update (
 ) on table crm.contacts to gardenos_merger;
 
 grant select on table crm.contacts to gardenos_search;
+
+grant select, update, delete on table crm.contacts to gardenos_eraser;

@@ -301,6 +301,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.conversations
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table crm.conversations to authenticated;
 
 grant insert (
@@ -390,3 +402,5 @@ grant select on table crm.conversations to gardenos_merger;
 grant update (
     contact_id
 ) on table crm.conversations to gardenos_merger;
+
+grant select, update, delete on table crm.conversations to gardenos_eraser;

@@ -72,6 +72,15 @@ using (
     true
 );
 
+create policy "erasure reads"
+on crm.custom_field_defs
+as permissive
+for select
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table crm.custom_field_defs to authenticated;
 
 grant insert (
@@ -115,3 +124,5 @@ grant select, insert, update, delete on table crm.custom_field_defs to service_r
 grant select on table crm.custom_field_defs to gardenos_auditor;
 
 grant select on table crm.custom_field_defs to gardenos_crm_writer;
+
+grant select on table crm.custom_field_defs to gardenos_eraser;

@@ -134,6 +134,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.deal_contacts
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, delete on table crm.deal_contacts to authenticated;
 
 grant insert (
@@ -167,3 +179,5 @@ grant select, insert, delete on table crm.deal_contacts to gardenos_merger;
 grant update (
     contact_id
 ) on table crm.deal_contacts to gardenos_merger;
+
+grant select, update, delete on table crm.deal_contacts to gardenos_eraser;

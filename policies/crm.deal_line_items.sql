@@ -136,6 +136,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.deal_line_items
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, delete on table crm.deal_line_items to authenticated;
 
 grant insert (
@@ -175,3 +187,5 @@ grant select, insert, update, delete on table crm.deal_line_items to service_rol
 grant select on table crm.deal_line_items to gardenos_auditor;
 
 grant select on table crm.deal_line_items to gardenos_crm_writer;
+
+grant select, update, delete on table crm.deal_line_items to gardenos_eraser;

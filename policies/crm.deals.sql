@@ -190,6 +190,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.deals
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, delete on table crm.deals to authenticated;
 
 grant insert (
@@ -255,3 +267,5 @@ grant update (
     company_id,
     primary_contact_id
 ) on table crm.deals to gardenos_merger;
+
+grant select, update, delete on table crm.deals to gardenos_eraser;

@@ -536,6 +536,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.files
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, delete on table crm.files to authenticated;
 
 grant insert (
@@ -603,3 +615,5 @@ grant update (
     contact_id,
     company_id
 ) on table crm.files to gardenos_merger;
+
+grant select, update, delete on table crm.files to gardenos_eraser;

@@ -72,6 +72,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.lookup_values
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table crm.lookup_values to authenticated;
 
 grant insert (
@@ -103,3 +115,5 @@ grant select, insert, update, delete on table crm.lookup_values to service_role;
 grant select on table crm.lookup_values to gardenos_auditor;
 
 grant select on table crm.lookup_values to gardenos_crm_writer;
+
+grant select, update, delete on table crm.lookup_values to gardenos_eraser;

@@ -65,6 +65,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.merge_records
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table crm.merge_records to authenticated;
 
 grant select, insert, update, delete on table crm.merge_records to service_role;
@@ -77,3 +89,5 @@ grant update (
     undone_at,
     undone_by_id
 ) on table crm.merge_records to gardenos_merger;
+
+grant select, update, delete on table crm.merge_records to gardenos_eraser;

@@ -198,6 +198,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.messages
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table crm.messages to authenticated;
 
 grant insert (
@@ -255,3 +267,5 @@ grant update (
 ) on table crm.messages to gardenos_merger;
 
 grant select on table crm.messages to gardenos_search;
+
+grant select, update, delete on table crm.messages to gardenos_eraser;

@@ -216,6 +216,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.participants
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, delete on table crm.participants to authenticated;
 
 grant insert (
@@ -267,3 +279,5 @@ grant select, insert, delete on table crm.participants to gardenos_merger;
 grant update (
     contact_id
 ) on table crm.participants to gardenos_merger;
+
+grant select, update, delete on table crm.participants to gardenos_eraser;

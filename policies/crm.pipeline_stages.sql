@@ -75,6 +75,15 @@ using (
     true
 );
 
+create policy "tenancy functions furnish new agencies"
+on crm.pipeline_stages
+as permissive
+for insert
+to gardenos_tenancy_writer
+with check (
+    true
+);
+
 grant select on table crm.pipeline_stages to authenticated;
 
 grant insert (
@@ -116,3 +125,5 @@ grant select on table crm.pipeline_stages to gardenos_crm_writer;
 grant update (
     outcome
 ) on table crm.pipeline_stages to gardenos_crm_writer;
+
+grant insert on table crm.pipeline_stages to gardenos_tenancy_writer;

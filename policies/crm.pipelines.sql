@@ -74,6 +74,15 @@ using (
     true
 );
 
+create policy "tenancy functions furnish new agencies"
+on crm.pipelines
+as permissive
+for insert
+to gardenos_tenancy_writer
+with check (
+    true
+);
+
 grant select on table crm.pipelines to authenticated;
 
 grant insert (
@@ -102,3 +111,5 @@ grant update (
 grant select, insert, update, delete on table crm.pipelines to service_role;
 
 grant select on table crm.pipelines to gardenos_auditor;
+
+grant insert on table crm.pipelines to gardenos_tenancy_writer;

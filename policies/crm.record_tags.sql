@@ -212,6 +212,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.record_tags
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, delete on table crm.record_tags to authenticated;
 
 grant insert (
@@ -246,3 +258,5 @@ grant update (
     contact_id,
     company_id
 ) on table crm.record_tags to gardenos_merger;
+
+grant select, update, delete on table crm.record_tags to gardenos_eraser;

@@ -120,6 +120,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.saved_views
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table crm.saved_views to authenticated;
 
 grant insert (
@@ -156,3 +168,5 @@ grant update (
 grant select, insert, update, delete on table crm.saved_views to service_role;
 
 grant select on table crm.saved_views to gardenos_auditor;
+
+grant select, update, delete on table crm.saved_views to gardenos_eraser;

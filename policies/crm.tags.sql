@@ -74,6 +74,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on crm.tags
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table crm.tags to authenticated;
 
 grant insert (
@@ -100,3 +112,5 @@ grant update (
 grant select, insert, update, delete on table crm.tags to service_role;
 
 grant select on table crm.tags to gardenos_auditor;
+
+grant select, update, delete on table crm.tags to gardenos_eraser;

@@ -81,6 +81,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on governance.erasure_requests
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table governance.erasure_requests to authenticated;
 
 grant insert (
@@ -124,3 +136,5 @@ grant update (
     report,
     exported_at
 ) on table governance.erasure_requests to gardenos_worker;
+
+grant select, insert, update on table governance.erasure_requests to gardenos_eraser;

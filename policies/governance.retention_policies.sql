@@ -78,6 +78,24 @@ using (
     true
 );
 
+create policy "erasure reads"
+on governance.retention_policies
+as permissive
+for select
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+);
+
+create policy "tenancy functions furnish new agencies"
+on governance.retention_policies
+as permissive
+for insert
+to gardenos_tenancy_writer
+with check (
+    true
+);
+
 grant select on table governance.retention_policies to authenticated;
 
 grant insert (
@@ -114,3 +132,7 @@ grant update (
     last_run_at,
     last_run_rows
 ) on table governance.retention_policies to gardenos_worker;
+
+grant select on table governance.retention_policies to gardenos_eraser;
+
+grant insert on table governance.retention_policies to gardenos_tenancy_writer;

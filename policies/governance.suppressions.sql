@@ -41,6 +41,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on governance.suppressions
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, insert on table governance.suppressions to service_role;
 
 grant select on table governance.suppressions to gardenos_auditor;
@@ -48,3 +60,5 @@ grant select on table governance.suppressions to gardenos_auditor;
 grant select on table governance.suppressions to gardenos_crm_writer;
 
 grant select on table governance.suppressions to gardenos_worker;
+
+grant select, insert on table governance.suppressions to gardenos_eraser;

@@ -155,6 +155,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on integration.import_jobs
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table integration.import_jobs to authenticated;
 
 grant insert (
@@ -195,3 +207,5 @@ grant select on table integration.import_jobs to
     gardenos_auditor;
 
 grant select, update on table integration.import_jobs to gardenos_worker;
+
+grant select, update, delete on table integration.import_jobs to gardenos_eraser;

@@ -111,6 +111,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on integration.import_rows
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table integration.import_rows to authenticated;
 
 grant select, insert, update, delete on table integration.import_rows to service_role;
@@ -131,3 +143,5 @@ grant select on table integration.import_rows to gardenos_crm_writer;
 grant update (
     status
 ) on table integration.import_rows to gardenos_crm_writer;
+
+grant select, update, delete on table integration.import_rows to gardenos_eraser;

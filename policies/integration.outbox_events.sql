@@ -62,6 +62,15 @@ with check (
     true
 );
 
+create policy "erasure tells of it"
+on integration.outbox_events
+as permissive
+for insert
+to gardenos_eraser
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, insert on table integration.outbox_events to service_role;
 
 grant select on table integration.outbox_events to gardenos_auditor;
@@ -73,3 +82,5 @@ grant update (
 ) on table integration.outbox_events to gardenos_worker;
 
 grant select, insert on table integration.outbox_events to gardenos_publisher;
+
+grant insert on table integration.outbox_events to gardenos_eraser;

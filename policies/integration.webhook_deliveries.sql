@@ -86,6 +86,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on integration.webhook_deliveries
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table integration.webhook_deliveries to authenticated;
 
 grant select, insert, update, delete on table integration.webhook_deliveries to service_role;
@@ -95,3 +107,5 @@ grant select on table integration.webhook_deliveries to gardenos_auditor;
 grant select, insert, update, delete on table integration.webhook_deliveries to gardenos_worker;
 
 grant select on table integration.webhook_deliveries to gardenos_publisher;
+
+grant select, delete on table integration.webhook_deliveries to gardenos_eraser;

@@ -102,6 +102,18 @@ with check (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on integration.webhook_endpoints
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table integration.webhook_endpoints to authenticated;
 
 grant update (
@@ -129,3 +141,5 @@ grant update (
 ) on table integration.webhook_endpoints to gardenos_worker;
 
 grant select, insert on table integration.webhook_endpoints to gardenos_publisher;
+
+grant select, update on table integration.webhook_endpoints to gardenos_eraser;

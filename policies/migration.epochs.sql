@@ -4,4 +4,5 @@ grant select on table migration.epochs to
     gardenos_audit_writer,
     gardenos_audit_sealer,
     gardenos_audit_redactor,
-    gardenos_publisher;
+    gardenos_publisher,
+    gardenos_eraser;

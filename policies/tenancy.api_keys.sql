@@ -69,6 +69,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on tenancy.api_keys
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table tenancy.api_keys to authenticated;
 
 grant update (
@@ -88,3 +100,5 @@ grant select, insert, update, delete on table tenancy.api_keys to service_role;
 grant select on table tenancy.api_keys to gardenos_membership_reader, gardenos_auditor;
 
 grant select, insert on table tenancy.api_keys to gardenos_tenancy_writer;
+
+grant select, update on table tenancy.api_keys to gardenos_eraser;

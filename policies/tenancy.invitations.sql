@@ -87,6 +87,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on tenancy.invitations
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select, delete on table tenancy.invitations to authenticated;
 
 grant update (
@@ -110,3 +122,5 @@ grant select on table tenancy.invitations to gardenos_merger;
 grant update (
     contact_id
 ) on table tenancy.invitations to gardenos_merger;
+
+grant select, update, delete on table tenancy.invitations to gardenos_eraser;

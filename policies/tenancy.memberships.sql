@@ -102,6 +102,27 @@ using (
     true
 );
 
+create policy "erasure sees where a login is still a member"
+on tenancy.memberships
+as permissive
+for select
+to gardenos_eraser
+using (
+    true
+);
+
+create policy "erasure empties the memberships of its agency"
+on tenancy.memberships
+as permissive
+for update
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table tenancy.memberships to authenticated;
 
 grant insert (
@@ -151,3 +172,14 @@ grant select on table tenancy.memberships to gardenos_merger;
 grant update (
     contact_id
 ) on table tenancy.memberships to gardenos_merger;
+
+grant select on table tenancy.memberships to gardenos_eraser;
+
+grant update (
+    status,
+    display_name,
+    job_title,
+    work_email,
+    avatar_path,
+    contact_id
+) on table tenancy.memberships to gardenos_eraser;

@@ -102,6 +102,18 @@ using (
     true
 );
 
+create policy "erasure reaches the agency it is bound to"
+on tenancy.teams
+as permissive
+for all
+to gardenos_eraser
+using (
+    agency_id = (select app.agency_id())
+)
+with check (
+    agency_id = (select app.agency_id())
+);
+
 grant select on table tenancy.teams to authenticated;
 
 grant insert (
@@ -130,3 +142,5 @@ grant update (
 grant select, insert, update, delete on table tenancy.teams to service_role;
 
 grant select on table tenancy.teams to gardenos_membership_reader, gardenos_tenancy_writer, gardenos_auditor;
+
+grant select, update on table tenancy.teams to gardenos_eraser;

@@ -55,6 +55,18 @@ using (
     true
 );
 
+create policy "erasure deletes identities"
+on tenancy.user_identities
+as permissive
+for all
+to gardenos_eraser
+using (
+    true
+)
+with check (
+    true
+);
+
 grant select on table tenancy.user_identities to authenticated;
 
 grant select, insert, update, delete on table tenancy.user_identities to service_role;
@@ -62,3 +74,5 @@ grant select, insert, update, delete on table tenancy.user_identities to service
 grant select on table tenancy.user_identities to gardenos_membership_reader, gardenos_auditor;
 
 grant select, insert on table tenancy.user_identities to gardenos_tenancy_writer;
+
+grant select, delete on table tenancy.user_identities to gardenos_eraser;

@@ -69,6 +69,27 @@ using (
     true
 );
 
+create policy "erasure reads logins"
+on tenancy.users
+as permissive
+for select
+to gardenos_eraser
+using (
+    true
+);
+
+create policy "erasure empties logins"
+on tenancy.users
+as permissive
+for update
+to gardenos_eraser
+using (
+    true
+)
+with check (
+    true
+);
+
 grant select on table tenancy.users to authenticated;
 
 grant update (
@@ -86,3 +107,15 @@ grant select, insert, update, delete on table tenancy.users to service_role;
 grant select on table tenancy.users to gardenos_membership_reader, gardenos_auditor;
 
 grant select, insert, update on table tenancy.users to gardenos_tenancy_writer;
+
+grant select on table tenancy.users to gardenos_eraser;
+
+grant update (
+    email,
+    full_name,
+    avatar_path,
+    locale,
+    timezone,
+    status,
+    active_agency_id
+) on table tenancy.users to gardenos_eraser;

@@ -728,6 +728,53 @@ ALTER FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membersh
 
 COMMENT ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) IS 'Who changes a row: a person, an agent (and for whom) or a key, with their membership.';
 
+CREATE FUNCTION app.address_pattern(addresses text[], phones text[], loose boolean DEFAULT false) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    gap constant text := '[ ()./\u00a0-]{0,3}';
+    found text[] := '{}';
+    address text;
+    digits text;
+    home text;
+begin
+    foreach address in array coalesce(addresses, '{}') loop
+        found := found || (
+            case when loose then '' else '(?<![[:alnum:].%_+-])' end
+            || regexp_replace(address, '([^[:alnum:]@_-])', '\\\1', 'g')
+            || case when loose then '' else '(?![[:alnum:]_-])(?!\.[[:alnum:]])' end
+        );
+    end loop;
+    foreach digits in array coalesce(phones, '{}') loop
+        home := '';
+        if starts_with(digits, '+') then
+            digits := substr(digits, 2);
+            for cut in 1..3 loop
+                if length(digits) - cut >= 8 then
+                    home := home || '|0' || gap || array_to_string(
+                        regexp_split_to_array(substr(digits, cut + 1), ''), gap
+                    );
+                end if;
+            end loop;
+            if starts_with(digits, '1') and length(digits) = 11 then
+                home := home || '|' || array_to_string(regexp_split_to_array(substr(digits, 2), ''), gap);
+            end if;
+        end if;
+        found := found || (
+            case when loose then '' else '(?<![0-9])' end
+            || '(?:(?:\+|00)?' || gap || array_to_string(regexp_split_to_array(digits, ''), gap) || home || ')'
+            || case when loose then '' else '(?![0-9])' end
+        );
+    end loop;
+    return nullif(array_to_string(found, '|'), '');
+end;
+$$;
+
+ALTER FUNCTION app.address_pattern(addresses text[], phones text[], loose boolean) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.address_pattern(addresses text[], phones text[], loose boolean) IS 'A regular expression that finds these addresses and phones in a text; null when there is none.';
+
 CREATE FUNCTION app.agencies_with_work() RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -896,6 +943,54 @@ $$;
 ALTER FUNCTION app.api_key_claims(key text) OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.api_key_claims(key text) IS 'The claims a service shall sign for this API key; null when the key is not valid.';
+
+CREATE FUNCTION app.approve_erasure(request uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    asked governance.erasure_requests;
+begin
+    if not app.may('governance.erasure_requests:update', 'owner', 'admin')
+        or not proof.is_person or proof.api_key_id is not null then
+        raise exception 'You may not approve an erasure: only an owner or admin of the agency may, in person.'
+            using errcode = '42501';
+    end if;
+    select * into asked
+      from governance.erasure_requests as r
+     where r.agency_id = proof.agency_id
+       and r.id = request
+       for update;
+    if asked.id is null then
+        raise exception 'There is no request % in this agency.', coalesce(request::text, 'null')
+            using errcode = '22023';
+    end if;
+    if asked.requested_by_id = proof.membership_id then
+        raise exception 'Nobody approves the erasure that they asked for themselves.'
+            using errcode = '42501',
+            hint = 'Ask another owner or admin of the agency.';
+    end if;
+    if asked.legal_hold then
+        raise exception 'Nothing is erased under a legal hold.'
+            using errcode = 'PT409',
+            hint = 'Lift legal_hold of the request first.';
+    end if;
+    if asked.status <> 'requested' then
+        raise exception 'The request is % already.', asked.status
+            using errcode = 'PT409';
+    end if;
+    update governance.erasure_requests as r
+       set status = 'approved',
+           approved_by_id = proof.membership_id
+     where r.agency_id = proof.agency_id
+       and r.id = request;
+end;
+$$;
+
+ALTER FUNCTION app.approve_erasure(request uuid) OWNER TO gardenos_eraser;
+
+COMMENT ON FUNCTION app.approve_erasure(request uuid) IS 'Approves a request to be forgotten; not for the person who made it.';
 
 CREATE FUNCTION app.bind_import(job_id uuid) RETURNS void
     LANGUAGE plpgsql
@@ -1367,6 +1462,30 @@ ALTER FUNCTION app.check_lookups() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.check_lookups() IS 'Refuses a reference to a value of another list.';
 
+CREATE FUNCTION app.check_retention() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if app.due_rows(new.entity) is null then
+        raise exception 'Nothing is known about keeping %.', new.entity
+            using errcode = '23514',
+            hint = 'Name a table of records, imports or deliveries, as schema.table.';
+    end if;
+    if new.entity <> 'integration.import_rows'
+        and (new.action = 'anonymise') <> (new.entity = 'crm.contacts') then
+        raise exception 'Rows of % are not kept with the action %.', new.entity, new.action
+            using errcode = '23514',
+            hint = 'Contacts are anonymised, because consents point to them; other rows are deleted.';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.check_retention() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.check_retention() IS 'Refuses a retention policy that nothing would keep to.';
+
 CREATE FUNCTION app.check_suppression() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1678,15 +1797,15 @@ COMMENT ON COLUMN integration.outbox_events.agency_id IS 'The agency that the ro
 
 COMMENT ON COLUMN integration.outbox_events.id IS 'The id of the row, a uuid v7.';
 
-COMMENT ON COLUMN integration.outbox_events.aggregate IS 'The table, schema.table.';
+COMMENT ON COLUMN integration.outbox_events.aggregate IS 'not personal: The table, schema.table.';
 
 COMMENT ON COLUMN integration.outbox_events.aggregate_id IS 'The row.';
 
-COMMENT ON COLUMN integration.outbox_events.type IS 'What happened: crm.deals.updated.';
+COMMENT ON COLUMN integration.outbox_events.type IS 'not personal: What happened: crm.deals.updated.';
 
-COMMENT ON COLUMN integration.outbox_events.payload IS 'Ids, row_version and names of changed columns; no values.';
+COMMENT ON COLUMN integration.outbox_events.payload IS 'not personal: Ids, row_version and names of changed columns; no values.';
 
-COMMENT ON COLUMN integration.outbox_events.headers IS 'Request id and actor.';
+COMMENT ON COLUMN integration.outbox_events.headers IS 'not personal: Request id and actor.';
 
 COMMENT ON COLUMN integration.outbox_events.seq IS 'Order within an epoch and a timeline.';
 
@@ -1971,6 +2090,100 @@ ALTER FUNCTION app.company_candidates(query text, page_limit integer, after uuid
 
 COMMENT ON FUNCTION app.company_candidates(query text, page_limit integer, after uuid) IS 'The live companies that the caller may read and a search text means, best first; use app.search_companies.';
 
+CREATE FUNCTION app.confirm_erasure_hits(request uuid, hits jsonb) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    proof record := app.proof();
+    agency uuid := proof.agency_id;
+    asked governance.erasure_requests;
+    open_hits jsonb;
+    left_open jsonb;
+    confirmed jsonb;
+    kept bigint;
+    hit record;
+    found_text text;
+begin
+    if not app.may('governance.erasure_requests:update', 'owner', 'admin')
+        or not proof.is_person or proof.api_key_id is not null then
+        raise exception 'You may not decide mentions: only an owner or admin of the agency may, in person.'
+            using errcode = '42501';
+    end if;
+    select * into asked
+      from governance.erasure_requests as r
+     where r.agency_id = agency
+       and r.id = request
+       for update;
+    if asked.id is null then
+        raise exception 'There is no request % in this agency.', coalesce(request::text, 'null')
+            using errcode = '22023';
+    end if;
+    if jsonb_typeof(hits) is distinct from 'array' then
+        raise exception 'hits is an array of {"table", "column", "id", "erase"}.'
+            using errcode = '22023';
+    end if;
+    open_hits := coalesce(asked.report -> 'hits', '[]');
+    confirmed := coalesce(asked.report -> 'confirmed', '[]');
+    kept := coalesce((asked.report ->> 'kept')::bigint, 0);
+    for hit in
+        select h ->> 'table' as place, h ->> 'column' as field, (h ->> 'id')::uuid as id, h -> 'erase' as erase
+          from jsonb_array_elements(hits) as h
+    loop
+        left_open := app.without_hit(open_hits, hit.place, hit.field, hit.id);
+        if left_open = open_hits or jsonb_typeof(hit.erase) is distinct from 'boolean' then
+            raise exception 'There is nothing to decide at % of % %, or "erase" is missing.',
+                coalesce(hit.field, 'null'), coalesce(hit.place, 'null'), coalesce(hit.id::text, 'null')
+                using errcode = '22023',
+                hint = 'Open mentions stand in report -> hits of the request.';
+        end if;
+        open_hits := left_open;
+        if hit.erase::boolean then
+            if hit.field <> 'trail' then
+                execute format(
+                    'select c.%I::text from %s as c where c.agency_id = $1 and c.id = $2', hit.field, hit.place
+                )
+                    into found_text
+                    using agency, hit.id;
+                found_text := case
+                    when starts_with(found_text, '{') or starts_with(found_text, '[')
+                        then regexp_replace(found_text, '\\[bfnrt]', ' ', 'g')
+                    else found_text
+                end;
+            end if;
+            perform app.settle_mention(
+                agency,
+                hit.place,
+                hit.field,
+                hit.id,
+                app.name_pattern(
+                    app.named_in(
+                        concat_ws(e'\n', found_text, audit.texts_of(agency, hit.place, hit.id)),
+                        request,
+                        coalesce(asked.report -> 'names', '[]')
+                    )
+                )
+            );
+            confirmed := confirmed || jsonb_build_object('table', hit.place, 'column', hit.field, 'id', hit.id);
+        else
+            kept := kept + 1;
+        end if;
+    end loop;
+    update governance.erasure_requests as r
+       set status = (case when open_hits = '[]' then 'done' else 'running' end)::app.erasure_status,
+           report = (case when open_hits = '[]' then r.report - 'names' else r.report end)
+               || jsonb_build_object('hits', open_hits, 'confirmed', confirmed, 'kept', kept)
+     where r.agency_id = agency
+       and r.id = request;
+    perform app.tell_erasure(agency, request);
+    return (select coalesce(sum(jsonb_array_length(h -> 'ids')), 0) from jsonb_array_elements(open_hits) as h);
+end;
+$_$;
+
+ALTER FUNCTION app.confirm_erasure_hits(request uuid, hits jsonb) OWNER TO gardenos_eraser;
+
+COMMENT ON FUNCTION app.confirm_erasure_hits(request uuid, hits jsonb) IS 'Decides mentions of an erased person, to be replaced or left; answers how many are open.';
+
 CREATE FUNCTION app.contact_candidates(query text, page_limit integer, after uuid) RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2195,6 +2408,22 @@ ALTER FUNCTION app.conversation_candidates(query text, page_limit integer, after
 
 COMMENT ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) IS 'The live conversations that the caller may read with the words as subject; use app.search_conversations.';
 
+CREATE FUNCTION app.count_due(entity text, keep interval) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    due bigint;
+begin
+    execute 'select count(*) ' || app.due_rows(entity) into due using app.agency_id(), keep;
+    return due;
+end;
+$$;
+
+ALTER FUNCTION app.count_due(entity text, keep interval) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.count_due(entity text, keep interval) IS 'How many rows of a table are kept for longer than this, as the caller sees them.';
+
 CREATE FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text DEFAULT NULL::text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2219,13 +2448,14 @@ begin
     values (new_agency_id, create_agency.name, create_agency.slug);
     insert into tenancy.memberships (agency_id, user_id, role, record_scope, display_name)
     values (new_agency_id, create_agency.owner_user_id, 'owner', 'all', owner_name);
+    perform app.furnish_agency(new_agency_id);
     return new_agency_id;
 end;
 $$;
 
 ALTER FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) OWNER TO gardenos_tenancy_writer;
 
-COMMENT ON FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) IS 'Creates an agency and its first owner; answers the id of the agency.';
+COMMENT ON FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) IS 'Creates an agency, its first owner, a pipeline and retention policies; answers the id of the agency.';
 
 CREATE FUNCTION app.create_api_key(name text, scopes text[] DEFAULT '{}'::text[], acts_as_id uuid DEFAULT NULL::uuid, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2634,6 +2864,55 @@ ALTER FUNCTION app.delete_points() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.delete_points() IS 'Deletes and restores the addresses of a contact with it.';
 
+CREATE FUNCTION app.due_rows(entity text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    whose constant text := case entity
+        when 'crm.contacts' then 't.id'
+        when 'crm.messages' then '(select c.contact_id from crm.conversations as c'
+            || ' where c.agency_id = t.agency_id and c.id = t.conversation_id)'
+        when 'crm.contact_points' then 't.contact_id'
+        when 'crm.activities' then 't.contact_id'
+        when 'crm.conversations' then 't.contact_id'
+        when 'crm.files' then 't.contact_id'
+        when 'integration.import_rows' then 't.contact_id'
+    end;
+begin
+    return 'from ' || entity || ' as t where t.agency_id = $1 and ' || case
+        when entity = 'crm.contacts'
+            then 't.deleted_at < now() - $2 and t.anonymised_at is null and t.merged_into_id is null'
+        when entity = 'crm.companies'
+            -- a merge can be undone for thirty days
+            then 't.deleted_at < now() - case when t.merged_into_id is null then $2'
+                || ' else greatest($2, interval ''31 days'') end'
+        when entity in (
+            'crm.contact_points', 'crm.deals', 'crm.activities', 'crm.conversations', 'crm.messages',
+            'crm.calendar_events', 'crm.files'
+        )
+            then 't.deleted_at < now() - $2'
+        when entity = 'integration.import_rows'
+            then 'num_nonnulls(t.raw, t.before, t.error_message) > 0 and exists (select 1'
+                || ' from integration.import_jobs as j where j.agency_id = t.agency_id and j.id = t.job_id'
+                || ' and j.finished_at < now() - $2 and (j.revert_until is null or j.revert_until < now()))'
+        when entity = 'integration.import_jobs'
+            then 't.finished_at < now() - $2 and (t.revert_until is null or t.revert_until < now())'
+        when entity = 'integration.webhook_deliveries'
+            then 't.status in (''delivered'', ''dead'')'
+                || ' and coalesce(t.delivered_at, t.next_attempt_at) < now() - $2'
+    end || coalesce(
+        ' and not exists (select 1 from governance.erasure_requests as h where h.agency_id = t.agency_id'
+        || ' and h.legal_hold and h.subject_kind = ''contact'' and h.subject_id = ' || whose || ')',
+        ''
+    );
+end;
+$_$;
+
+ALTER FUNCTION app.due_rows(entity text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.due_rows(entity text) IS 'The rows of a table that are kept for too long, as the text of a query; null for an unknown table.';
+
 CREATE FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer DEFAULT 20) RETURNS TABLE(id uuid, name text, same text[], similarity real)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2735,6 +3014,366 @@ ALTER FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most
 
 COMMENT ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) IS 'Live records that I see which may be the same as this one: what they share, and how alike their names are.';
 
+CREATE FUNCTION app.erase_contact(agency uuid, contact uuid, request uuid DEFAULT NULL::uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    person uuid := contact;
+    people uuid[];
+    addresses text[];
+    phones text[];
+    names text[];
+    logins uuid[];
+    records jsonb;
+    done jsonb := '{}';
+    touched bigint;
+    place record;
+begin
+    select coalesce(c.merged_into_id, c.id)
+      into person
+      from crm.contacts as c
+     where c.agency_id = agency
+       and c.id = contact;
+    perform 1
+       from crm.contacts as c
+      where c.agency_id = agency
+        and person in (c.id, c.merged_into_id)
+      order by c.id
+        for update;
+    people := array(
+        select c.id
+          from crm.contacts as c
+         where c.agency_id = agency
+           and person in (c.id, c.merged_into_id)
+         order by c.id
+    );
+
+    select
+        -- a handle that is one word may be a word
+        array_agg(distinct p.value_norm) filter (where p.kind <> 'phone' and p.value_norm ~ '[^[:alpha:]]'),
+        array_agg(distinct v.number) filter (where p.kind = 'phone' and length(v.number) >= 7)
+      into addresses, phones
+      from crm.contact_points as p
+     cross join lateral (
+         values (p.value_norm), (regexp_replace(p.value, '[^0-9+]', '', 'g'))
+     ) as v (number)
+     where p.agency_id = agency
+       and p.contact_id = any(people)
+       and not p.is_shared
+       and length(p.value_norm) >= 5
+       and not exists (
+           select 1
+             from crm.contact_points as o
+            where o.agency_id = agency
+              and o.kind = p.kind
+              and o.value_norm = p.value_norm
+              and o.contact_id <> all(people)
+              and o.deleted_at is null
+       );
+    names := array(
+        select distinct n.name
+          from crm.contacts as c
+         cross join lateral (
+             values
+             (c.full_name::text),
+             (c.first_name || ' ' || c.last_name),
+             (c.last_name || ' ' || c.first_name),
+             (coalesce(c.last_name, substring(c.full_name from '\S\s+(\S+)\s*$')))
+         ) as n (name)
+         where c.agency_id = agency
+           and c.id = any(people)
+           and c.anonymised_at is null
+           and length(n.name) >= 3
+    );
+
+    if request is not null then
+        insert into governance.suppressions (agency_id, erasure_id, kind, value_hash)
+        select distinct
+            agency,
+            request,
+            p.kind,
+            app.suppression_hash(agency, p.kind, p.value_norm)
+          from crm.contact_points as p
+         where p.agency_id = agency
+            and p.contact_id = any(people)
+            and not p.is_shared
+            and not exists (
+                select 1
+                  from crm.contact_points as o
+                 where o.agency_id = agency
+                   and o.kind = p.kind
+                   and o.value_norm = p.value_norm
+                   and o.contact_id <> all(people)
+                   and o.deleted_at is null
+            )
+             on conflict do nothing;
+    end if;
+
+    update crm.messages as m
+       set sender_label = 'erased'
+     where m.agency_id = agency
+       and m.sender_contact_id = any(people)
+       and m.sender_label is not null;
+    update integration.import_rows as r
+       set raw = null,
+           before = null,
+           error_message = null
+     where r.agency_id = agency
+       and r.contact_id = any(people)
+       and num_nonnulls(r.raw, r.before, r.error_message) > 0;
+    get diagnostics touched = row_count;
+    done := done || jsonb_build_object('integration.import_rows', touched);
+    update crm.consents as c
+       set evidence = '{}'
+     where c.agency_id = agency
+       and c.contact_id = any(people)
+       and c.evidence <> '{}';
+    get diagnostics touched = row_count;
+    done := done || jsonb_build_object('crm.consents', touched);
+
+    logins := array(
+        select m.user_id
+          from tenancy.memberships as m
+         where m.agency_id = agency
+           and m.contact_id = any(people)
+    );
+    select coalesce(jsonb_agg(jsonb_build_object('table', 'tenancy.memberships', 'id', m.id)), '[]')
+      into records
+      from tenancy.memberships as m
+     where m.agency_id = agency
+       and m.contact_id = any(people);
+    update tenancy.memberships as m
+       set status = 'removed',
+           display_name = 'erased',
+           job_title = null,
+           work_email = null,
+           avatar_path = null,
+           contact_id = null
+     where m.agency_id = agency
+       and m.contact_id = any(people);
+    done := done || app.erase_logins(logins);
+
+    for place in
+        select c.conrelid::regclass::text as table_name, a.attname::text as column_name
+          from pg_constraint as c
+          join pg_attribute as a
+            on a.attrelid = c.conrelid
+           and a.attnum = any(c.conkey)
+           and a.attname <> 'agency_id'
+         where c.contype = 'f'
+           and c.confrelid = 'crm.contacts'::regclass
+           and c.confdeltype = 'c'
+           and c.conparentid = 0
+         order by 1, 2
+    loop
+        execute format(
+            'delete from %s as c where c.agency_id = $1 and c.%I = any($2)', place.table_name, place.column_name
+        )
+            using agency, people;
+        get diagnostics touched = row_count;
+        if touched > 0 then
+            done := done || jsonb_build_object(
+                place.table_name, touched + coalesce((done ->> place.table_name)::bigint, 0)
+            );
+        end if;
+    end loop;
+
+    update crm.contacts as c
+       set full_name = 'erased',
+           first_name = null,
+           last_name = null,
+           job_title = null,
+           locale = null,
+           timezone = null,
+           custom = coalesce(
+               (
+                   select jsonb_object_agg(f.key, f.value)
+                     from jsonb_each(c.custom) as f
+                     join crm.custom_field_defs as d
+                       on d.agency_id = c.agency_id
+                      and d.entity = 'contact'
+                      and d.key = f.key
+                      and not d.personal_data
+               ),
+               '{}'
+           ),
+           do_not_contact = true,
+           anonymised_at = now()
+     where c.agency_id = agency
+       and c.id = any(people)
+       and c.anonymised_at is null;
+    get diagnostics touched = row_count;
+    return jsonb_build_object(
+        'people', people,
+        'addresses', coalesce(addresses, '{}'),
+        'phones', coalesce(phones, '{}'),
+        'names', names,
+        'logins', logins,
+        'records', records || coalesce(
+            (
+                select jsonb_agg(jsonb_build_object('table', 'crm.contacts', 'id', p.id))
+                  from unnest(people) as p (id)
+            ),
+            '[]'
+        ),
+        'rows', done || jsonb_build_object('crm.contacts', touched)
+    );
+end;
+$_$;
+
+ALTER FUNCTION app.erase_contact(agency uuid, contact uuid, request uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.erase_contact(agency uuid, contact uuid, request uuid) IS 'Takes a contact out of the tables of its agency; answers what it was known by, and what was done.';
+
+CREATE FUNCTION app.erase_logins(logins uuid[]) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    gone uuid[] := array(
+        select u.id
+          from tenancy.users as u
+         where u.id = any(logins)
+           and not exists (
+               select 1
+                 from tenancy.memberships as m
+                where m.user_id = u.id
+                  and m.status <> 'removed'
+           )
+    );
+    known uuid[];
+begin
+    with deleted as (
+        delete from tenancy.user_identities as i
+         where i.user_id = any(gone)
+        returning i.id
+    )
+    select array_agg(d.id) into known from deleted as d;
+    update tenancy.users as u
+       set status = 'erased',
+           email = null,
+           full_name = null,
+           avatar_path = null,
+           locale = null,
+           timezone = null,
+           active_agency_id = null
+     where u.id = any(gone);
+    -- global tables: their trail is that of no agency
+    perform audit.erase(
+        '00000000-0000-0000-0000-000000000000',
+        9223372036854775807,
+        '{}',
+        (
+            select coalesce(jsonb_agg(jsonb_build_object('table', r.table_name, 'id', r.id)), '[]')
+              from (
+                  select 'tenancy.users' as table_name, unnest(gone) as id
+                  union all
+                  select 'tenancy.user_identities', unnest(known)
+              ) as r
+        ),
+        null,
+        null
+    );
+    return jsonb_build_object('tenancy.users', cardinality(gone));
+end;
+$$;
+
+ALTER FUNCTION app.erase_logins(logins uuid[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.erase_logins(logins uuid[]) IS 'Erases logins that no agency has as a member any more; answers how many.';
+
+CREATE FUNCTION app.erase_member(agency uuid, member uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    known record;
+    touched bigint;
+begin
+    select m.user_id, m.status, m.display_name, m.work_email, u.email, u.full_name, u.status as user_status
+      into known
+      from tenancy.memberships as m
+      join tenancy.users as u on u.id = m.user_id
+     where m.agency_id = agency
+       and m.id = member
+       for update of m;
+    if known.status <> 'removed' then
+        raise exception 'Member % is not erased: it still is a member.', member
+            using errcode = 'PT409',
+            hint = 'Call app.remove_member first, with an heir for its records.';
+    end if;
+    update tenancy.memberships as m
+       set display_name = 'erased',
+           job_title = null,
+           work_email = null,
+           avatar_path = null
+     where m.agency_id = agency
+       and m.id = member
+       and m.display_name <> 'erased';
+    get diagnostics touched = row_count;
+    delete from tenancy.invitations as i
+     where i.agency_id = agency
+       and (i.accepted_by_id = member or i.email in (known.work_email, known.email));
+    return jsonb_build_object(
+        'people', '[]'::jsonb,
+        'addresses', array_remove(array[known.work_email::text, known.email::text], null),
+        'phones', '[]'::jsonb,
+        'names', array(
+            select distinct n.name
+              from unnest(array[known.display_name::text, known.full_name::text]) as n (name)
+             where length(n.name) >= 3
+               and n.name <> 'erased'
+        ),
+        'logins', array_remove(array[known.user_id], null),
+        'records', jsonb_build_array(jsonb_build_object('table', 'tenancy.memberships', 'id', member)),
+        'rows', jsonb_build_object('tenancy.memberships', touched) || app.erase_logins(array[known.user_id])
+    );
+end;
+$$;
+
+ALTER FUNCTION app.erase_member(agency uuid, member uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.erase_member(agency uuid, member uuid) IS 'Takes a former member out of the tables of its agency; answers what it was known by.';
+
+CREATE FUNCTION app.erasure_ledger() RETURNS SETOF jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return query
+    select jsonb_build_object(
+        'agency_id', r.agency_id,
+        'id', r.id,
+        'subject_kind', r.subject_kind,
+        'subject_id', r.subject_id,
+        'requested_at', r.requested_at,
+        'executed_at', r.executed_at,
+        'requested_by_id', r.requested_by_id,
+        'approved_by_id', r.approved_by_id,
+        'confirmed', coalesce(r.report -> 'confirmed', '[]'),
+        'suppressions', coalesce(
+            (
+                select jsonb_agg(
+                    jsonb_build_object('kind', s.kind, 'hash', encode(s.value_hash, 'hex')) order by s.id
+                )
+                  from governance.suppressions as s
+                 where s.agency_id = r.agency_id
+                   and s.erasure_id = r.id
+            ),
+            '[]'
+        )
+    )
+      from governance.erasure_requests as r
+     where r.executed_at is not null
+     order by r.executed_at, r.agency_id, r.id;
+end;
+$$;
+
+ALTER FUNCTION app.erasure_ledger() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.erasure_ledger() IS 'The erasures that were executed, as they are kept outside of the database: ids and hashes.';
+
 CREATE FUNCTION app.event_candidates(query text, page_limit integer, after uuid) RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2818,6 +3457,113 @@ $$;
 ALTER FUNCTION app.event_candidates(query text, page_limit integer, after uuid) OWNER TO gardenos_search;
 
 COMMENT ON FUNCTION app.event_candidates(query text, page_limit integer, after uuid) IS 'The live events that the caller may read and that hold the words, latest first; use app.search_events.';
+
+CREATE FUNCTION app.execute_erasure(request uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    agency uuid := proof.agency_id;
+    asked governance.erasure_requests;
+    held text;
+begin
+    if agency is null
+        or session_user <> 'gardenos_worker'
+        and not (app.may('governance.erasure_requests:update', 'owner', 'admin') and proof.is_person) then
+        raise exception 'You may not carry out an erasure: an owner or admin of the agency may, or a bound worker.'
+            using errcode = '42501';
+    end if;
+    select * into asked
+      from governance.erasure_requests as r
+     where r.agency_id = agency
+       and r.id = request
+       for update;
+    if asked.id is null then
+        raise exception 'There is no request % in this agency.', coalesce(request::text, 'null')
+            using errcode = '22023';
+    end if;
+    if asked.status in ('running', 'done') then
+        return asked.report - 'names';
+    end if;
+    select string_agg(distinct h.what, ', ')
+      into held
+      from (
+          select 'the person' as what
+            from governance.erasure_requests as r
+           where r.agency_id = agency
+             and r.subject_kind = asked.subject_kind
+             and r.subject_id = asked.subject_id
+             and r.legal_hold
+          union all
+          select p.entity
+            from governance.retention_policies as p
+           where p.agency_id = agency
+             and p.legal_hold
+      ) as h;
+    if held is not null then
+        raise exception 'Nothing is erased under a legal hold: % is held.', held
+            using errcode = 'PT409',
+            hint = 'Lift legal_hold first, in governance.erasure_requests or governance.retention_policies.';
+    end if;
+    if asked.status <> 'approved' then
+        raise exception 'The request is %, not approved.', asked.status
+            using errcode = 'PT409',
+            hint = 'Another owner or admin than the one who asked approves it with app.approve_erasure.';
+    end if;
+    if asked.subject_kind = 'contact' and not exists (
+        select 1 from crm.contacts as c where c.agency_id = agency and c.id = asked.subject_id
+    ) or asked.subject_kind = 'member' and not exists (
+        select 1 from tenancy.memberships as m where m.agency_id = agency and m.id = asked.subject_id
+    ) then
+        raise exception 'There is no % % in this agency.', asked.subject_kind, asked.subject_id
+            using errcode = '22023',
+            hint = 'Refuse the request, and make one for the right id.';
+    end if;
+    return app.perform_erasure(agency, request);
+end;
+$$;
+
+ALTER FUNCTION app.execute_erasure(request uuid) OWNER TO gardenos_eraser;
+
+COMMENT ON FUNCTION app.execute_erasure(request uuid) IS 'Executes an approved request to be forgotten; answers the report: rows, and mentions to decide.';
+
+CREATE FUNCTION app.find_mentions(agency uuid, pattern text, loose text) RETURNS TABLE(place text, field text, ids uuid[])
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    one record;
+begin
+    for one in
+        select c.*
+          from app.personal_columns() as c
+         where (c.table_name, c.column_name) not in (
+             ('governance.suppressions', 'value_hash'),
+             ('governance.erasure_requests', 'label_masked')
+         )
+    loop
+        execute format(
+            'select array_agg(c.id order by c.id) from %s as c'
+            ' where c.agency_id = $1 and c.%2$I::text ~* $2 and %3$s ~* $3',
+            one.table_name,
+            one.column_name,
+            format(case when one.is_json then 'app.plain_text(c.%I)' else 'c.%I::text' end, one.column_name)
+        )
+            into ids
+            using agency, case when one.is_json then loose else pattern end, pattern;
+        if ids is not null then
+            place := one.table_name;
+            field := one.column_name;
+            return next;
+        end if;
+    end loop;
+end;
+$_$;
+
+ALTER FUNCTION app.find_mentions(agency uuid, pattern text, loose text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) IS 'The records of an agency that match a pattern in a column that may hold data about people.';
 
 CREATE FUNCTION app.forbid_agency_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -2964,6 +3710,56 @@ ALTER FUNCTION app.forbid_removal() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.forbid_removal() IS 'Refuses to delete a row that is to be archived.';
 
+CREATE FUNCTION app.forget_path() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    new.payload := new.payload - 'object_path';
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.forget_path() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.forget_path() IS 'Takes the path of the object out of an event that was published.';
+
+CREATE FUNCTION app.furnish_agency(agency uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    pipeline uuid := app.uuid_v7();
+begin
+    insert into crm.pipelines (agency_id, id, name, is_default)
+    values (agency, pipeline, 'Sales', true);
+    insert into crm.pipeline_stages (agency_id, pipeline_id, name, position, probability, outcome)
+    values
+    (agency, pipeline, 'New', 0, 10, 'open'),
+    (agency, pipeline, 'Qualified', 1, 30, 'open'),
+    (agency, pipeline, 'Proposal', 2, 60, 'open'),
+    (agency, pipeline, 'Won', 3, 100, 'won'),
+    (agency, pipeline, 'Lost', 4, 0, 'lost');
+    insert into governance.retention_policies (agency_id, entity, keep, action)
+    values
+    (agency, 'crm.companies', '30 days', 'delete'),
+    (agency, 'crm.contacts', '30 days', 'anonymise'),
+    (agency, 'crm.contact_points', '30 days', 'delete'),
+    (agency, 'crm.deals', '30 days', 'delete'),
+    (agency, 'crm.activities', '30 days', 'delete'),
+    (agency, 'crm.conversations', '30 days', 'delete'),
+    (agency, 'crm.messages', '30 days', 'delete'),
+    (agency, 'crm.calendar_events', '30 days', 'delete'),
+    (agency, 'crm.files', '30 days', 'delete'),
+    (agency, 'integration.import_rows', '90 days', 'anonymise'),
+    (agency, 'integration.webhook_deliveries', '30 days', 'delete');
+end;
+$$;
+
+ALTER FUNCTION app.furnish_agency(agency uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.furnish_agency(agency uuid) IS 'Gives a new agency its pipeline and its retention policies.';
+
 CREATE FUNCTION app.guard_agent() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3032,7 +3828,7 @@ begin
         raise exception 'An API key acts as the same membership for life.'
             using errcode = 'PT403';
     end if;
-    if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer') then
+    if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer', 'gardenos_eraser') then
         return new;
     end if;
     select m.role
@@ -3082,6 +3878,67 @@ $$;
 ALTER FUNCTION app.guard_consent() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.guard_consent() IS 'Refuses that a client grants consent.';
+
+CREATE FUNCTION app.guard_erasure() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if current_user not in ('authenticated', 'service_role', 'gardenos_worker') then
+        return new;
+    end if;
+    if tg_op = 'INSERT' then
+        if new.status <> 'requested'
+            or num_nonnulls(new.approved_by_id, new.executed_at, new.exported_at) > 0 or new.report <> '{}' then
+            raise exception 'A request to be forgotten begins as requested.'
+                using errcode = '42501',
+                hint = 'app.approve_erasure and app.execute_erasure take it on.';
+        end if;
+        new.requested_by_id := coalesce(new.requested_by_id, app.membership_id());
+        new.label_masked := app.masked_name(
+            coalesce(
+                case new.subject_kind
+                    when 'contact' then (
+                        select c.full_name::text
+                          from crm.contacts as c
+                         where c.agency_id = new.agency_id
+                           and c.id = new.subject_id
+                    )
+                    when 'member' then (
+                        select m.display_name::text
+                          from tenancy.memberships as m
+                         where m.agency_id = new.agency_id
+                           and m.id = new.subject_id
+                    )
+                end,
+                new.label_masked
+            )
+        );
+        return new;
+    end if;
+    if (
+        new.subject_kind, new.subject_id, new.requested_at, new.requested_by_id, new.approved_by_id,
+        new.executed_at, new.report
+    ) is distinct from (
+        old.subject_kind, old.subject_id, old.requested_at, old.requested_by_id, old.approved_by_id,
+        old.executed_at, old.report
+    ) then
+        raise exception 'Whom a request is about, who asked and approved, and what was done does not change.'
+            using errcode = '42501';
+    end if;
+    if new.status <> old.status and (new.status <> 'refused' or old.status in ('running', 'done')) then
+        raise exception 'A request that is % cannot be made %.', old.status, new.status
+            using errcode = '42501',
+            hint = 'app.approve_erasure approves, app.execute_erasure executes; before that it can be refused.';
+    end if;
+    new.label_masked := app.masked_name(new.label_masked);
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.guard_erasure() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.guard_erasure() IS 'Refuses that a request to be forgotten approves or executes itself.';
 
 CREATE FUNCTION app.guard_import() RETURNS trigger
     LANGUAGE plpgsql
@@ -3231,7 +4088,7 @@ begin
             using errcode = '42501',
             hint = 'Use app.invite; the first owner is made by app.create_agency.';
     end if;
-    if current_user in ('service_role', 'gardenos_owner', 'gardenos_merger') then
+    if current_user in ('service_role', 'gardenos_owner', 'gardenos_merger', 'gardenos_eraser') then
         return new;
     end if;
 
@@ -4969,6 +5826,27 @@ ALTER FUNCTION app.live_twin(violated text, record_id uuid) OWNER TO gardenos_ow
 
 COMMENT ON FUNCTION app.live_twin(violated text, record_id uuid) IS 'The live record that keeps a deleted one from being restored; null when the caller does not see it.';
 
+CREATE FUNCTION app.masked_name(name text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return coalesce(
+        (
+            select string_agg(left(w.word, 1) || '…', ' ' order by w.place)
+              from regexp_split_to_table(btrim(name), '[\s…]+') with ordinality as w (word, place)
+             where w.word <> ''
+               and w.place <= 5
+        ),
+        '…'
+    );
+end;
+$$;
+
+ALTER FUNCTION app.masked_name(name text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.masked_name(name text) IS 'A name, masked: the first letter of each word.';
+
 CREATE FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5843,6 +6721,84 @@ ALTER FUNCTION app.my_teams() OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.my_teams() IS 'The live teams that the caller belongs to, with those below the teams that the caller leads.';
 
+CREATE FUNCTION app.name_hash(request uuid, name text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return encode(sha256(convert_to(request || '|' || array_to_string(app.name_words(name), ' '), 'UTF8')), 'hex');
+end;
+$$;
+
+ALTER FUNCTION app.name_hash(request uuid, name text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.name_hash(request uuid, name text) IS 'The hash of a name, as the report of an erasure keeps it while mentions are open.';
+
+CREATE FUNCTION app.name_pattern(names text[], loose boolean DEFAULT false) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    words text[];
+    found text[] := '{}';
+    name text;
+begin
+    foreach name in array coalesce(names, '{}') loop
+        words := app.name_words(name);
+        continue when words = '{}';
+        if loose then
+            found := found || (select w.word from unnest(words) as w (word) order by length(w.word) desc limit 1);
+        else
+            found := found || (
+                '(?<![[:alnum:]])' || array_to_string(words, '[^[:alnum:]]+') || '(?![[:alnum:]])'
+            );
+        end if;
+    end loop;
+    return nullif(array_to_string(array(select distinct f from unnest(found) as f order by f desc), '|'), '');
+end;
+$$;
+
+ALTER FUNCTION app.name_pattern(names text[], loose boolean) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.name_pattern(names text[], loose boolean) IS 'A regular expression that finds these names in a text; null when there is none.';
+
+CREATE FUNCTION app.name_words(value text) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return array(select lower(m.word [1]) from regexp_matches(value, '[[:alnum:]]+', 'g') as m (word));
+end;
+$$;
+
+ALTER FUNCTION app.name_words(value text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.name_words(value text) IS 'The words of a text: letters and digits, lower case.';
+
+CREATE FUNCTION app.named_in(value text, request uuid, hashes jsonb) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    words constant text[] := app.name_words(value);
+begin
+    return array(
+        select distinct array_to_string(words [place:place + size - 1], ' ')
+          from (select distinct (h ->> 'words')::integer as size from jsonb_array_elements(hashes) as h) as s
+         cross join lateral generate_series(1, cardinality(words) - size + 1) as p (place)
+         where hashes @> jsonb_build_array(
+             jsonb_build_object(
+                 'hash', app.name_hash(request, array_to_string(words [place:place + size - 1], ' '))
+             )
+         )
+    );
+end;
+$$;
+
+ALTER FUNCTION app.named_in(value text, request uuid, hashes jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.named_in(value text, request uuid, hashes jsonb) IS 'The names in a text that an erasure knows by their hashes.';
+
 CREATE FUNCTION app.new_token(agency uuid) RETURNS text
     LANGUAGE plpgsql STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6530,6 +7486,36 @@ ALTER FUNCTION app.note_participants() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.note_participants() IS 'Keeps the list of members who take part.';
 
+CREATE FUNCTION app.note_removed_objects() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    insert into integration.outbox_events (agency_id, aggregate, aggregate_id, type, payload, epoch, timeline)
+    select
+        o.agency_id,
+        tg_table_schema || '.' || tg_table_name,
+        o.id,
+        tg_table_schema || '.' || tg_table_name || '.removed',
+        jsonb_strip_nulls(
+            jsonb_build_object(
+                'provider', to_jsonb(o) -> 'provider',
+                'bucket', to_jsonb(o) -> 'bucket',
+                'object_path', coalesce(to_jsonb(o) -> 'object_path', to_jsonb(o) -> 'body_html_path')
+            )
+        ),
+        (select max(e.epoch) from migration.epochs as e),
+        ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer
+      from old_rows as o
+     where coalesce(to_jsonb(o) ->> 'object_path', to_jsonb(o) ->> 'body_html_path') is not null;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.note_removed_objects() OWNER TO gardenos_eraser;
+
+COMMENT ON FUNCTION app.note_removed_objects() IS 'Writes an event of the outbox for each object whose row is gone: where it lies.';
+
 CREATE FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6647,6 +7633,253 @@ ALTER FUNCTION app.padded_key(key bytea, pad integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.padded_key(key bytea, pad integer) IS 'The inner (54) or outer (92) half of an HMAC-SHA256 key of at most 64 bytes.';
 
+CREATE FUNCTION app.perform_erasure(agency uuid, request uuid, confirmed jsonb DEFAULT '[]'::jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    since bigint := audit.last_change(agency);
+    asked governance.erasure_requests;
+    known jsonb;
+    names text[];
+    addresses text[];
+    phones text[];
+    pattern text;
+    loose text;
+    named text;
+    named_loose text;
+    found record;
+    decided record;
+    hits jsonb := '[]';
+    settled jsonb := '[]';
+    replaced jsonb := '{}';
+    emptied bigint;
+    hashes jsonb;
+begin
+    select * into asked
+      from governance.erasure_requests as r
+     where r.agency_id = agency
+       and r.id = request
+       for update;
+    known := case asked.subject_kind
+        when 'contact' then app.erase_contact(agency, asked.subject_id, request)
+        else app.erase_member(agency, asked.subject_id)
+    end;
+    names := array(select jsonb_array_elements_text(known -> 'names'));
+    addresses := array(select jsonb_array_elements_text(known -> 'addresses'));
+    phones := array(select jsonb_array_elements_text(known -> 'phones'));
+    pattern := app.address_pattern(addresses, phones);
+    loose := app.address_pattern(addresses, phones, true);
+    named := app.name_pattern(names);
+    named_loose := app.name_pattern(names, true);
+
+    for found in
+        select m.place, m.field, m.ids
+          from app.find_mentions(agency, pattern, loose) as m
+         where pattern is not null
+    loop
+        if found.place = 'crm.contact_points' then
+            delete from crm.contact_points as p
+             where p.agency_id = agency
+               and p.id = any(found.ids)
+               and p.deleted_at is not null;
+            found.ids := array(
+                select p.id
+                  from crm.contact_points as p
+                 where p.agency_id = agency
+                   and p.id = any(found.ids)
+            );
+        end if;
+        if found.place in ('crm.contact_points', 'tenancy.memberships', 'tenancy.invitations')
+            or (found.place, found.field) in (('crm.files', 'object_path'), ('crm.messages', 'body_html_path')) then
+            if found.ids <> '{}' then
+                hits := hits || jsonb_build_object('table', found.place, 'column', found.field, 'ids', found.ids);
+            end if;
+        elsif found.place = 'integration.import_rows' then
+            update integration.import_rows as r
+               set raw = null,
+                   before = null,
+                   error_message = null
+             where r.agency_id = agency
+               and r.id = any(found.ids);
+        else
+            perform app.settle_mention(agency, found.place, found.field, i.id, pattern)
+               from unnest(found.ids) as i (id);
+        end if;
+        replaced := replaced || jsonb_build_object(found.place || '.' || found.field, cardinality(found.ids));
+    end loop;
+
+    for found in
+        select m.place, m.field, m.ids
+          from app.find_mentions(agency, named, named_loose) as m
+         where named is not null
+    loop
+        if found.place = 'governance.erasure_requests' then
+            perform app.settle_mention(agency, found.place, found.field, r.id, named)
+               from governance.erasure_requests as r
+              where r.agency_id = agency
+                and r.subject_id = asked.subject_id
+                and r.id = any(found.ids);
+            found.ids := array(
+                select r.id
+                  from governance.erasure_requests as r
+                 where r.agency_id = agency
+                   and r.subject_id <> asked.subject_id
+                   and r.id = any(found.ids)
+            );
+        end if;
+        found.ids := array(
+            select i.id
+              from unnest(found.ids) as i (id)
+             where not exists (
+                 select 1
+                   from jsonb_array_elements(hits) as h
+                  where h ->> 'table' = found.place
+                    and h ->> 'column' = found.field
+                    and h -> 'ids' ? i.id::text
+             )
+        );
+        if found.ids <> '{}' then
+            hits := hits || jsonb_build_object('table', found.place, 'column', found.field, 'ids', found.ids);
+        end if;
+    end loop;
+
+    emptied := audit.erase(
+        agency,
+        since,
+        array(select jsonb_array_elements_text(known -> 'people'))::uuid[],
+        known -> 'records',
+        pattern,
+        loose
+    );
+    if named is not null then
+        select hits || coalesce(
+            jsonb_agg(jsonb_build_object('table', t.record_table, 'column', 'trail', 'ids', t.ids)), '[]'
+        )
+          into hits
+          from (
+              select m.record_table, array_agg(m.record_id order by m.record_id) as ids
+                from audit.mentions(agency, named, named_loose) as m
+               where not exists (
+                   select 1
+                     from jsonb_array_elements(hits) as h
+                    where h ->> 'table' = m.record_table
+                      and h -> 'ids' ? m.record_id::text
+               )
+               group by m.record_table
+          ) as t;
+    end if;
+
+    for decided in
+        select c ->> 'table' as place, c ->> 'column' as field, (c ->> 'id')::uuid as id
+          from jsonb_array_elements(confirmed || coalesce(asked.report -> 'confirmed', '[]')) as c
+    loop
+        perform app.settle_mention(agency, decided.place, decided.field, decided.id, coalesce(named, pattern));
+        settled := settled || jsonb_build_object(
+            'table', decided.place, 'column', decided.field, 'id', decided.id
+        );
+        hits := app.without_hit(hits, decided.place, decided.field, decided.id);
+    end loop;
+    if (select sum(jsonb_array_length(h -> 'ids')) from jsonb_array_elements(hits) as h) > 5000 then
+        raise exception 'This erasure finds more than 5000 mentions, more than a person can decide.'
+            using errcode = '54000',
+            hint = 'Is the name of the contact a common word? Give it the name of the person first.';
+    end if;
+
+    hashes := case
+        when hits <> '[]' then (
+            select jsonb_agg(
+                distinct jsonb_build_object(
+                    'words', cardinality(app.name_words(n.name)), 'hash', app.name_hash(request, n.name)
+                )
+            )
+              from unnest(names) as n (name)
+        )
+    end;
+    if asked.executed_at is not null and hits = '[]' then
+        hits := coalesce(asked.report -> 'hits', '[]');
+        hashes := asked.report -> 'names';
+    end if;
+    update governance.erasure_requests as r
+       set status = (case when hits = '[]' then 'done' else 'running' end)::app.erasure_status,
+           executed_at = coalesce(r.executed_at, now()),
+           report = jsonb_strip_nulls(
+               jsonb_build_object(
+                   'rows', case when r.executed_at is null then known -> 'rows' else r.report -> 'rows' end,
+                   'replaced', case when r.executed_at is null then replaced else r.report -> 'replaced' end,
+                   'trail', case when r.executed_at is null then to_jsonb(emptied) else r.report -> 'trail' end,
+                   'kept', r.report -> 'kept',
+                   'confirmed', settled,
+                   'hits', hits,
+                   'names', hashes
+               )
+           )
+     where r.agency_id = agency
+       and r.id = request
+    returning r.report into known;
+    perform app.tell_erasure(agency, request);
+    return known - 'names';
+end;
+$$;
+
+ALTER FUNCTION app.perform_erasure(agency uuid, request uuid, confirmed jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.perform_erasure(agency uuid, request uuid, confirmed jsonb) IS 'Erases the subject of a request everywhere in its agency, the trail included; answers the report.';
+
+CREATE FUNCTION app.personal_columns() RETURNS TABLE(table_name text, column_name text, mark text, is_json boolean, is_unique boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return query
+    select
+        c.oid::regclass::text,
+        a.attname::text,
+        split_part(col_description(c.oid, a.attnum), ':', 1),
+        coalesce(nullif(t.typbasetype, 0), t.oid) = 'jsonb'::regtype,
+        exists (
+            select 1
+              from pg_index as i
+             where i.indrelid = c.oid
+               and i.indisunique
+               and (
+                   a.attnum = any(i.indkey::smallint[])
+                   or exists (
+                       select 1
+                         from pg_depend as d
+                        where d.classid = 'pg_class'::regclass
+                          and d.objid = i.indexrelid
+                          and d.refclassid = 'pg_class'::regclass
+                          and d.refobjid = c.oid
+                          and d.refobjsubid = a.attnum
+                   )
+               )
+        )
+      from pg_class as c
+      join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+      join pg_type as t on t.oid = a.atttypid
+     where c.relnamespace::regnamespace::text in (
+               'tenancy', 'crm', 'ai', 'integration', 'governance', 'langgraph'
+           )
+       and c.relkind in ('r', 'p')
+       and not c.relispartition
+       and a.attgenerated = ''
+       and split_part(col_description(c.oid, a.attnum), ':', 1) in ('personal', 'free text')
+       and exists (
+           select 1
+             from pg_attribute as k
+            where k.attrelid = c.oid
+              and k.attname = 'agency_id'
+              and not k.attisdropped
+       )
+     order by 1, a.attnum;
+end;
+$$;
+
+ALTER FUNCTION app.personal_columns() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.personal_columns() IS 'The columns of agencies that hold data about people, as their comments mark them.';
+
 CREATE FUNCTION app.place_deal() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6704,6 +7937,22 @@ $$;
 ALTER FUNCTION app.place_deal() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.place_deal() IS 'Sets what a deal takes from its stage.';
+
+CREATE FUNCTION app.plain_text(value jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+    return (
+        select string_agg(p.leaf #>> '{}', e'\n')
+          from jsonb_path_query(value, 'strict $.** ? (@.type() == "string")') as p (leaf)
+    );
+end;
+$_$;
+
+ALTER FUNCTION app.plain_text(value jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.plain_text(value jsonb) IS 'The texts inside a JSON value, one a line.';
 
 CREATE FUNCTION app.point_children(agency uuid, record_table regclass, from_id uuid, to_id uuid, stay uuid[] DEFAULT '{}'::uuid[], ids jsonb DEFAULT NULL::jsonb) RETURNS jsonb
     LANGUAGE plpgsql
@@ -7213,6 +8462,68 @@ ALTER FUNCTION app.release_import(agency uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.release_import(agency uuid) IS 'Ends app.bind_import: the transaction is the worker''s again.';
 
+CREATE FUNCTION app.remove_due(entity text, max_rows integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    agency uuid := app.agency_id();
+    policy governance.retention_policies;
+    since bigint;
+    due uuid[];
+    known jsonb;
+    contact uuid;
+begin
+    if agency is null or session_user <> 'gardenos_worker' then
+        raise exception 'Retention is the work of a worker that is bound to an agency.'
+            using errcode = '42501';
+    end if;
+    select * into policy
+      from governance.retention_policies as p
+     where p.agency_id = agency
+       and p.entity = remove_due.entity;
+    if policy.id is null or policy.legal_hold or app.due_rows(policy.entity) is null then
+        return 0;
+    end if;
+    execute 'select array_agg(d.id) from (select t.id ' || app.due_rows(policy.entity)
+        || ' order by t.id limit $3) as d'
+        into due
+        using agency, policy.keep, max_rows;
+    if due is null then
+        return 0;
+    end if;
+    if policy.entity = 'crm.contacts' then
+        since := audit.last_change(agency);
+        foreach contact in array due loop
+            known := app.erase_contact(agency, contact);
+            perform audit.erase(
+                agency,
+                since,
+                array(select jsonb_array_elements_text(known -> 'people'))::uuid[],
+                known -> 'records',
+                null,
+                null
+            );
+        end loop;
+    elsif policy.entity = 'integration.import_rows' and policy.action = 'anonymise' then
+        update integration.import_rows as r
+           set raw = null,
+               before = null,
+               error_message = null
+         where r.agency_id = agency
+           and r.id = any(due);
+    else
+        execute format('delete from %s as t where t.agency_id = $1 and t.id = any($2)', policy.entity)
+            using agency, due;
+    end if;
+    return cardinality(due);
+end;
+$_$;
+
+ALTER FUNCTION app.remove_due(entity text, max_rows integer) OWNER TO gardenos_eraser;
+
+COMMENT ON FUNCTION app.remove_due(entity text, max_rows integer) IS 'Removes rows that the retention policy of a table no longer keeps; answers how many it found.';
+
 CREATE FUNCTION app.remove_member(member uuid, heir uuid DEFAULT NULL::uuid) RETURNS TABLE(table_name text, moved bigint)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7261,6 +8572,95 @@ $$;
 ALTER FUNCTION app.remove_member(member uuid, heir uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.remove_member(member uuid, heir uuid) IS 'Removes a member and hands its records over to an heir, or to nobody; answers how many of each table.';
+
+CREATE FUNCTION app.replay_erasures(ledger jsonb) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    entry jsonb;
+    request uuid;
+    there boolean;
+    done integer := 0;
+begin
+    if agency is null or session_user <> 'gardenos_worker' then
+        raise exception 'Erasures are done again by a worker that is bound to the agency.'
+            using errcode = '42501',
+            hint = 'python -m migrations.erasures replay does it for every agency of a file.';
+    end if;
+    for entry in select e from jsonb_array_elements(ledger) as e where (e ->> 'agency_id')::uuid = agency loop
+        request := (entry ->> 'id')::uuid;
+        insert into governance.erasure_requests (
+            agency_id, id, subject_kind, subject_id, label_masked, status, requested_at, requested_by_id,
+            approved_by_id, executed_at, report
+        )
+        select
+            agency,
+            request,
+            entry ->> 'subject_kind',
+            (entry ->> 'subject_id')::uuid,
+            '…',
+            'done',
+            (entry ->> 'requested_at')::timestamptz,
+            (
+                select m.id
+                  from tenancy.memberships as m
+                 where m.agency_id = agency
+                   and m.id = (entry ->> 'requested_by_id')::uuid
+            ),
+            (
+                select m.id
+                  from tenancy.memberships as m
+                 where m.agency_id = agency
+                   and m.id = (entry ->> 'approved_by_id')::uuid
+            ),
+            (entry ->> 'executed_at')::timestamptz,
+            '{"replayed": true}'
+            on conflict (agency_id, id) do update
+               set report = erasure_requests.report || '{"replayed": true}',
+                   legal_hold = false,
+                   status = 'done',
+                   approved_by_id = coalesce(erasure_requests.approved_by_id, excluded.approved_by_id),
+                   executed_at = coalesce(erasure_requests.executed_at, excluded.executed_at)
+             where erasure_requests.status not in ('running', 'done');
+        insert into governance.suppressions (agency_id, erasure_id, kind, value_hash)
+        select agency, request, (s ->> 'kind')::app.point_kind, decode(s ->> 'hash', 'hex')
+          from jsonb_array_elements(entry -> 'suppressions') as s
+            on conflict do nothing;
+        there := case entry ->> 'subject_kind'
+            when 'contact' then exists (
+                select 1
+                  from crm.contacts as c
+                 where c.agency_id = agency
+                   and c.id = (entry ->> 'subject_id')::uuid
+            )
+            else exists (
+                select 1
+                  from tenancy.memberships as m
+                 where m.agency_id = agency
+                   and m.id = (entry ->> 'subject_id')::uuid
+            )
+        end;
+        if there then
+            if entry ->> 'subject_kind' = 'member' then
+                update tenancy.memberships as m
+                   set status = 'removed'
+                 where m.agency_id = agency
+                   and m.id = (entry ->> 'subject_id')::uuid
+                   and m.status <> 'removed';
+            end if;
+            perform app.perform_erasure(agency, request, coalesce(entry -> 'confirmed', '[]'));
+            done := done + 1;
+        end if;
+    end loop;
+    return done;
+end;
+$$;
+
+ALTER FUNCTION app.replay_erasures(ledger jsonb) OWNER TO gardenos_eraser;
+
+COMMENT ON FUNCTION app.replay_erasures(ledger jsonb) IS 'Does the erasures of a ledger again after a restore, for the agency bound; answers how many.';
 
 CREATE FUNCTION app.restore_record(table_name text, record_id uuid) RETURNS boolean
     LANGUAGE plpgsql
@@ -7851,6 +9251,58 @@ ALTER FUNCTION app.run_import_batch(job_id uuid, n integer) OWNER TO gardenos_ow
 
 COMMENT ON FUNCTION app.run_import_batch(job_id uuid, n integer) IS 'Works through the next n lines of a running import; answers how many are settled, 0 at its end.';
 
+CREATE FUNCTION app.run_retention(max_rows integer DEFAULT 10000) RETURNS TABLE(entity text, due bigint, removed bigint, held boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    is_active boolean := app.is_agency_active();
+    policy governance.retention_policies;
+    left_over bigint;
+begin
+    if agency is null then
+        raise exception 'Retention runs in one agency: none is bound.'
+            using errcode = '42501',
+            hint = 'begin; select app.bind_worker(''<agency>''); select * from app.run_retention(); commit;';
+    end if;
+    if max_rows is null or max_rows < 1 then
+        raise exception 'max_rows is %: give a number above zero.', coalesce(max_rows::text, 'null')
+            using errcode = '22023';
+    end if;
+    for policy in
+        select p.*
+          from governance.retention_policies as p
+         where p.agency_id = agency
+           and app.due_rows(p.entity) is not null
+         order by p.entity
+    loop
+        entity := policy.entity;
+        held := policy.legal_hold;
+        due := app.count_due(policy.entity, policy.keep);
+        removed := app.remove_due(policy.entity, max_rows);
+        left_over := app.count_due(policy.entity, policy.keep);
+        if is_active and not held and (left_over > greatest(due - max_rows, 0) or removed > due) then
+            raise exception 'Retention has failed: % rows of % were due, % were removed and % are left.',
+                due, policy.entity, removed, left_over
+                using errcode = '55000',
+                hint = 'A policy hides rows from gardenos_worker, who counts, or gardenos_eraser, who removes.';
+        end if;
+        update governance.retention_policies as p
+           set last_run_at = now(),
+               last_run_rows = removed
+         where p.agency_id = agency
+           and p.id = policy.id
+           and not p.legal_hold;
+        return next;
+    end loop;
+end;
+$$;
+
+ALTER FUNCTION app.run_retention(max_rows integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.run_retention(max_rows integer) IS 'Removes what the retention policies of the agency no longer keep; answers what was due and removed.';
+
 CREATE FUNCTION app.safe_horizon(patience interval DEFAULT '00:00:05'::interval, OUT epoch integer, OUT txid xid8) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7891,6 +9343,33 @@ $$;
 ALTER FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) OWNER TO gardenos_publisher;
 
 COMMENT ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) IS 'The epoch, and the transaction below which its events are final and flushed by a standby; null: not yet.';
+
+CREATE FUNCTION app.scrubbed(value jsonb, pattern text, mark text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return case jsonb_typeof(value)
+        when 'string' then to_jsonb(regexp_replace(value #>> '{}', pattern, mark, 'gi'))
+        when 'array' then (
+            select coalesce(jsonb_agg(app.scrubbed(e.item, pattern, mark) order by e.place), '[]')
+              from jsonb_array_elements(value) with ordinality as e (item, place)
+        )
+        when 'object' then (
+            select coalesce(
+                jsonb_object_agg(regexp_replace(e.key, pattern, mark, 'gi'), app.scrubbed(e.value, pattern, mark)),
+                '{}'
+            )
+              from jsonb_each(value) as e
+        )
+        else value
+    end;
+end;
+$$;
+
+ALTER FUNCTION app.scrubbed(value jsonb, pattern text, mark text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.scrubbed(value jsonb, pattern text, mark text) IS 'A JSON value in which what a pattern matches is replaced.';
 
 CREATE FUNCTION app.seal_is_valid(claims text, seal text) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -8012,7 +9491,7 @@ COMMENT ON COLUMN crm.activities.deleted_at IS 'When the row was deleted; null w
 
 COMMENT ON COLUMN crm.activities.deleted_by IS 'The membership that deleted the row.';
 
-COMMENT ON COLUMN crm.activities.search IS 'What full text search looks at; made by the database.';
+COMMENT ON COLUMN crm.activities.search IS 'not personal: What full text search looks at; made by the database.';
 
 CREATE FUNCTION app.search_activities(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.activities
     LANGUAGE plpgsql STABLE
@@ -8078,9 +9557,9 @@ COMMENT ON COLUMN crm.companies.agency_id IS 'The agency that the row belongs to
 
 COMMENT ON COLUMN crm.companies.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
 
-COMMENT ON COLUMN crm.companies.name IS 'The name.';
+COMMENT ON COLUMN crm.companies.name IS 'free text: The name.';
 
-COMMENT ON COLUMN crm.companies.domain IS 'Its domain, unique among live companies: key of import and of duplicate search.';
+COMMENT ON COLUMN crm.companies.domain IS 'not personal: Its domain, unique among live companies: key of import and of duplicate search.';
 
 COMMENT ON COLUMN crm.companies.industry_id IS 'Its industry, of the list "industry".';
 
@@ -8088,17 +9567,17 @@ COMMENT ON COLUMN crm.companies.employees IS 'How many people work there.';
 
 COMMENT ON COLUMN crm.companies.annual_revenue IS 'What it turns over in a year.';
 
-COMMENT ON COLUMN crm.companies.currency IS 'Currency of annual_revenue.';
+COMMENT ON COLUMN crm.companies.currency IS 'not personal: Currency of annual_revenue.';
 
-COMMENT ON COLUMN crm.companies.street IS 'Street and number.';
+COMMENT ON COLUMN crm.companies.street IS 'free text: Street and number.';
 
-COMMENT ON COLUMN crm.companies.city IS 'City.';
+COMMENT ON COLUMN crm.companies.city IS 'free text: City.';
 
-COMMENT ON COLUMN crm.companies.region IS 'Region or state.';
+COMMENT ON COLUMN crm.companies.region IS 'free text: Region or state.';
 
-COMMENT ON COLUMN crm.companies.postal_code IS 'Postal code.';
+COMMENT ON COLUMN crm.companies.postal_code IS 'free text: Postal code.';
 
-COMMENT ON COLUMN crm.companies.country IS 'Country, two letters.';
+COMMENT ON COLUMN crm.companies.country IS 'not personal: Country, two letters.';
 
 COMMENT ON COLUMN crm.companies.owner_id IS 'The member who owns it; with team_id null too it is unassigned.';
 
@@ -8122,7 +9601,7 @@ COMMENT ON COLUMN crm.companies.deleted_at IS 'When the row was deleted; null wh
 
 COMMENT ON COLUMN crm.companies.deleted_by IS 'The membership that deleted the row.';
 
-COMMENT ON COLUMN crm.companies.search IS 'What full text search looks at; made by the database.';
+COMMENT ON COLUMN crm.companies.search IS 'not personal: What full text search looks at; made by the database.';
 
 CREATE FUNCTION app.search_companies(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.companies
     LANGUAGE plpgsql STABLE
@@ -8197,9 +9676,9 @@ COMMENT ON COLUMN crm.contacts.lifecycle_id IS 'How far the person has come, of 
 
 COMMENT ON COLUMN crm.contacts.source_id IS 'Where the person came from, of the list "source".';
 
-COMMENT ON COLUMN crm.contacts.locale IS 'Language of the person.';
+COMMENT ON COLUMN crm.contacts.locale IS 'personal: Language of the person.';
 
-COMMENT ON COLUMN crm.contacts.timezone IS 'Time zone of the person.';
+COMMENT ON COLUMN crm.contacts.timezone IS 'personal: Time zone of the person.';
 
 COMMENT ON COLUMN crm.contacts.owner_id IS 'The member who owns it; with team_id null too it is unassigned.';
 
@@ -8227,7 +9706,7 @@ COMMENT ON COLUMN crm.contacts.deleted_at IS 'When the row was deleted; null whi
 
 COMMENT ON COLUMN crm.contacts.deleted_by IS 'The membership that deleted the row.';
 
-COMMENT ON COLUMN crm.contacts.search IS 'What full text search looks at; made by the database.';
+COMMENT ON COLUMN crm.contacts.search IS 'not personal: What full text search looks at; made by the database.';
 
 CREATE FUNCTION app.search_contacts(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.contacts
     LANGUAGE plpgsql STABLE
@@ -8305,7 +9784,7 @@ COMMENT ON COLUMN crm.conversations.team_id IS 'The team it belongs to.';
 
 COMMENT ON COLUMN crm.conversations.visibility IS 'Who sees it.';
 
-COMMENT ON COLUMN crm.conversations.external_thread_id IS 'Its id at the provider.';
+COMMENT ON COLUMN crm.conversations.external_thread_id IS 'free text: Its id at the provider.';
 
 COMMENT ON COLUMN crm.conversations.participant_ids IS 'The members among its participants; kept by trigger.';
 
@@ -8408,7 +9887,7 @@ COMMENT ON COLUMN crm.deals.primary_contact_id IS 'The person to talk to; others
 
 COMMENT ON COLUMN crm.deals.amount IS 'What it is worth; the sum of its lines when it has any, kept by trigger.';
 
-COMMENT ON COLUMN crm.deals.currency IS 'Currency of the amount and of its lines.';
+COMMENT ON COLUMN crm.deals.currency IS 'not personal: Currency of the amount and of its lines.';
 
 COMMENT ON COLUMN crm.deals.expected_close_on IS 'When it is expected to close.';
 
@@ -8438,7 +9917,7 @@ COMMENT ON COLUMN crm.deals.deleted_at IS 'When the row was deleted; null while 
 
 COMMENT ON COLUMN crm.deals.deleted_by IS 'The membership that deleted the row.';
 
-COMMENT ON COLUMN crm.deals.search IS 'What full text search looks at; made by the database.';
+COMMENT ON COLUMN crm.deals.search IS 'not personal: What full text search looks at; made by the database.';
 
 CREATE FUNCTION app.search_deals(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.deals
     LANGUAGE plpgsql STABLE
@@ -8516,15 +9995,15 @@ COMMENT ON COLUMN crm.calendar_events.ends_at IS 'When it ends.';
 
 COMMENT ON COLUMN crm.calendar_events.all_day IS 'Whether the whole day is meant.';
 
-COMMENT ON COLUMN crm.calendar_events.timezone IS 'Time zone in which it was made.';
+COMMENT ON COLUMN crm.calendar_events.timezone IS 'not personal: Time zone in which it was made.';
 
-COMMENT ON COLUMN crm.calendar_events.calendar_key IS 'Which calendar of the owner.';
+COMMENT ON COLUMN crm.calendar_events.calendar_key IS 'not personal: Which calendar of the owner.';
 
-COMMENT ON COLUMN crm.calendar_events.external_uid IS 'The UID of iCalendar.';
+COMMENT ON COLUMN crm.calendar_events.external_uid IS 'free text: The UID of iCalendar.';
 
-COMMENT ON COLUMN crm.calendar_events.recurrence_id IS 'Which event of a series.';
+COMMENT ON COLUMN crm.calendar_events.recurrence_id IS 'not personal: Which event of a series.';
 
-COMMENT ON COLUMN crm.calendar_events.recurrence_rule IS 'How a series goes on.';
+COMMENT ON COLUMN crm.calendar_events.recurrence_rule IS 'not personal: How a series goes on.';
 
 COMMENT ON COLUMN crm.calendar_events.owner_id IS 'The member who owns it.';
 
@@ -8552,7 +10031,7 @@ COMMENT ON COLUMN crm.calendar_events.deleted_at IS 'When the row was deleted; n
 
 COMMENT ON COLUMN crm.calendar_events.deleted_by IS 'The membership that deleted the row.';
 
-COMMENT ON COLUMN crm.calendar_events.search IS 'What full text search looks at; made by the database.';
+COMMENT ON COLUMN crm.calendar_events.search IS 'not personal: What full text search looks at; made by the database.';
 
 CREATE FUNCTION app.search_events(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.calendar_events
     LANGUAGE plpgsql STABLE
@@ -8623,17 +10102,17 @@ COMMENT ON COLUMN crm.files.purpose IS 'What it is for; an attachment has one ta
 
 COMMENT ON COLUMN crm.files.provider IS 'Where it is stored.';
 
-COMMENT ON COLUMN crm.files.bucket IS 'The bucket.';
+COMMENT ON COLUMN crm.files.bucket IS 'not personal: The bucket.';
 
 COMMENT ON COLUMN crm.files.object_path IS 'personal: The path in it; begins with the agency''s id.';
 
 COMMENT ON COLUMN crm.files.file_name IS 'personal: The name as people see it.';
 
-COMMENT ON COLUMN crm.files.mime IS 'The type of the content.';
+COMMENT ON COLUMN crm.files.mime IS 'not personal: The type of the content.';
 
 COMMENT ON COLUMN crm.files.byte_size IS 'The size, in bytes.';
 
-COMMENT ON COLUMN crm.files.sha256 IS 'The hash of the content.';
+COMMENT ON COLUMN crm.files.sha256 IS 'not personal: The hash of the content.';
 
 COMMENT ON COLUMN crm.files.scan_status IS 'What the search for viruses found; written by the worker.';
 
@@ -8790,17 +10269,17 @@ COMMENT ON COLUMN crm.messages.sender_label IS 'personal: The name as shown.';
 
 COMMENT ON COLUMN crm.messages.body_text IS 'free text: The text, plain, cut at the limit.';
 
-COMMENT ON COLUMN crm.messages.body_html_path IS 'The full original in object storage.';
+COMMENT ON COLUMN crm.messages.body_html_path IS 'personal: The full original in object storage.';
 
 COMMENT ON COLUMN crm.messages.sent_at IS 'When it was sent, as the provider says.';
 
-COMMENT ON COLUMN crm.messages.external_id IS 'Its id at the provider: a webhook that comes twice is one row.';
+COMMENT ON COLUMN crm.messages.external_id IS 'free text: Its id at the provider: a webhook that comes twice is one row.';
 
-COMMENT ON COLUMN crm.messages.in_reply_to IS 'The id of the message it answers.';
+COMMENT ON COLUMN crm.messages.in_reply_to IS 'free text: The id of the message it answers.';
 
 COMMENT ON COLUMN crm.messages.agent_run_id IS 'The run that wrote the draft.';
 
-COMMENT ON COLUMN crm.messages.error IS 'Why it could not be sent.';
+COMMENT ON COLUMN crm.messages.error IS 'free text: Why it could not be sent.';
 
 COMMENT ON COLUMN crm.messages.created_at IS 'When the row was made.';
 
@@ -8816,7 +10295,7 @@ COMMENT ON COLUMN crm.messages.deleted_at IS 'When the row was deleted; null whi
 
 COMMENT ON COLUMN crm.messages.deleted_by IS 'The membership that deleted the row.';
 
-COMMENT ON COLUMN crm.messages.search IS 'What full text search looks at; made by the database.';
+COMMENT ON COLUMN crm.messages.search IS 'not personal: What full text search looks at; made by the database.';
 
 CREATE FUNCTION app.search_messages(query text, page_size integer DEFAULT 50, after uuid DEFAULT NULL::uuid) RETURNS SETOF crm.messages
     LANGUAGE plpgsql STABLE
@@ -8887,15 +10366,15 @@ COMMENT ON COLUMN crm.products.agency_id IS 'The agency that the row belongs to;
 
 COMMENT ON COLUMN crm.products.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
 
-COMMENT ON COLUMN crm.products.sku IS 'The number of the article, unique among live products.';
+COMMENT ON COLUMN crm.products.sku IS 'not personal: The number of the article, unique among live products.';
 
-COMMENT ON COLUMN crm.products.name IS 'The name.';
+COMMENT ON COLUMN crm.products.name IS 'free text: The name.';
 
-COMMENT ON COLUMN crm.products.description IS 'What it is.';
+COMMENT ON COLUMN crm.products.description IS 'free text: What it is.';
 
 COMMENT ON COLUMN crm.products.unit_price IS 'What one costs.';
 
-COMMENT ON COLUMN crm.products.currency IS 'Currency of the price.';
+COMMENT ON COLUMN crm.products.currency IS 'not personal: Currency of the price.';
 
 COMMENT ON COLUMN crm.products.tax_rate IS 'Tax, in per cent.';
 
@@ -9034,6 +10513,64 @@ $$;
 ALTER FUNCTION app.search_words(query text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.search_words(query text) IS 'Full text search for records in which each word of a text begins a word; null without a word.';
+
+CREATE FUNCTION app.settle_mention(agency uuid, place text, field text, record uuid, pattern text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    found_text text;
+    known record;
+    changed bigint := 0;
+begin
+    select * into known
+      from app.personal_columns() as c
+     where c.table_name = place
+       and c.column_name = field;
+    if known.table_name is not null then
+        execute format('select c.%I::text from %s as c where c.agency_id = $1 and c.id = $2 for update', field, place)
+            into found_text
+            using agency, record;
+    end if;
+    if found_text is null then
+        changed := 0;
+    elsif (place, field) in (
+        ('crm.files', 'object_path'), ('crm.messages', 'body_html_path'), ('crm.contact_points', 'value'),
+        ('crm.contact_points', 'e164'), ('tenancy.invitations', 'email'), ('crm.participants', 'address')
+    ) then
+        execute format('delete from %s as c where c.agency_id = $1 and c.id = $2', place)
+            using agency, record;
+        changed := 1;
+    elsif (place, field) in (('tenancy.memberships', 'work_email'), ('tenancy.memberships', 'avatar_path')) then
+        execute format('update %s as c set %I = null where c.agency_id = $1 and c.id = $2', place, field)
+            using agency, record;
+        changed := 1;
+    elsif known.is_json then
+        if app.plain_text(found_text::jsonb) ~* pattern then
+            execute format('update %s as c set %I = $3 where c.agency_id = $1 and c.id = $2', place, field)
+                using agency, record, app.scrubbed(found_text::jsonb, pattern, 'erased');
+            changed := 1;
+        end if;
+    elsif found_text ~* pattern then
+        execute format('update %s as c set %I = $3 where c.agency_id = $1 and c.id = $2', place, field)
+            using agency, record, left(
+                regexp_replace(
+                    found_text, pattern, case when known.is_unique then 'erased ' || record else 'erased' end, 'gi'
+                ),
+                greatest(length(found_text), 50)
+            );
+        changed := 1;
+    end if;
+    if pattern is not null then
+        changed := changed + audit.redact_matching(agency, place, record, pattern);
+    end if;
+    return changed > 0;
+end;
+$_$;
+
+ALTER FUNCTION app.settle_mention(agency uuid, place text, field text, record uuid, pattern text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.settle_mention(agency uuid, place text, field text, record uuid, pattern text) IS 'Takes a mention of an erased person out of a column and out of the trail of its record.';
 
 CREATE FUNCTION app.similar_names(entity app.entity, name text, at_most integer DEFAULT 50) RETURNS TABLE(id uuid, similarity real)
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50
@@ -9281,6 +10818,27 @@ $$;
 ALTER FUNCTION app.teams_i_lead() OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.teams_i_lead() IS 'The teams that the caller leads; empty when there are none.';
+
+CREATE FUNCTION app.tell_erasure(agency uuid, request uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    insert into integration.outbox_events (agency_id, aggregate, aggregate_id, type, epoch, timeline)
+    values (
+        agency,
+        'governance.erasure_requests',
+        request,
+        'governance.erasure_requests.executed',
+        (select max(e.epoch) from migration.epochs as e),
+        ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer
+    );
+end;
+$$;
+
+ALTER FUNCTION app.tell_erasure(agency uuid, request uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.tell_erasure(agency uuid, request uuid) IS 'Writes the event that a request to be forgotten was executed.';
 
 CREATE FUNCTION app.token_agency(token text) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -9683,7 +11241,7 @@ COMMENT ON COLUMN tenancy.memberships.role IS 'What the member is in the agency.
 
 COMMENT ON COLUMN tenancy.memberships.record_scope IS 'How far the member sees where the matrix says "scope".';
 
-COMMENT ON COLUMN tenancy.memberships.capabilities IS 'Extra rights: import, export, merge.';
+COMMENT ON COLUMN tenancy.memberships.capabilities IS 'not personal: Extra rights: import, export, merge.';
 
 COMMENT ON COLUMN tenancy.memberships.status IS 'Only an active membership gives any rights.';
 
@@ -10593,6 +12151,31 @@ ALTER FUNCTION app.webhook_signature(agency_id uuid, secret_ref text, message te
 
 COMMENT ON FUNCTION app.webhook_signature(agency_id uuid, secret_ref text, message text) IS 'The signature of a message under the secret that a name stands for.';
 
+CREATE FUNCTION app.without_hit(hits jsonb, place text, field text, record uuid) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select coalesce(jsonb_agg(o.hit order by o.place) filter (where o.hit -> 'ids' <> '[]'), '[]')
+          from (
+              select
+                  h.place,
+                  case
+                      when h.hit ->> 'table' = without_hit.place and h.hit ->> 'column' = without_hit.field
+                          then h.hit || jsonb_build_object('ids', (h.hit -> 'ids') - record::text)
+                      else h.hit
+                  end as hit
+                from jsonb_array_elements(hits) with ordinality as h (hit, place)
+          ) as o
+    );
+end;
+$$;
+
+ALTER FUNCTION app.without_hit(hits jsonb, place text, field text, record uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.without_hit(hits jsonb, place text, field text, record uuid) IS 'The open mentions of an erasure without one of them.';
+
 CREATE FUNCTION audit.activity(actor uuid DEFAULT NULL::uuid, in_table text DEFAULT NULL::text, of_op app.audit_op DEFAULT NULL::app.audit_op, since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, before uuid DEFAULT NULL::uuid, page_size integer DEFAULT 50, agency uuid DEFAULT NULL::uuid) RETURNS TABLE(id uuid, at timestamp with time zone, actor_kind app.actor_kind, actor_user_id uuid, actor_name text, on_behalf_of_id uuid, on_behalf_of_name text, api_key_id uuid, agency_role text, op app.audit_op, table_name text, record_id uuid, changed text[], request_id text, ip inet)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -11014,6 +12597,62 @@ ALTER FUNCTION audit.drop_retired(month date) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.drop_retired(month date) IS 'Drops the detached table of a month that was retired a week ago or earlier. For the owner.';
 
+CREATE FUNCTION audit.erase(agency uuid, since bigint, people uuid[], records jsonb, pattern text, loose text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return audit.redact_rows(
+        erase.agency,
+        array(
+            select l.id
+              from audit.log as l
+              join (
+                  select
+                      split_part(r ->> 'table', '.', 1) as schema_name,
+                      split_part(r ->> 'table', '.', 2) as table_name,
+                      (r ->> 'id')::uuid as record_id
+                    from jsonb_array_elements(erase.records) as r
+                  union
+                  select d.schema_name, d.table_name, d.record_id
+                    from audit.log as d
+                   where d.agency_id = erase.agency
+                     and d.epoch = (select max(e.epoch) from migration.epochs as e)
+                     and d.xid = pg_current_xact_id()
+                     and d.seq > erase.since
+                     and d.op = 'delete'
+                  union
+                  select p.schema_name, p.table_name, p.record_id
+                    from audit.log as p
+                   where p.agency_id = erase.agency
+                     and p.salt is not null
+                     and p.schema_name in ('crm', 'tenancy')
+                     and (
+                         p.new_values ->> 'contact_id' = any(erase.people::text[])
+                         or p.old_values ->> 'contact_id' = any(erase.people::text[])
+                     )
+              ) as whole
+                on whole.schema_name = l.schema_name
+               and whole.table_name = l.table_name
+               and whole.record_id = l.record_id
+             where l.agency_id = erase.agency
+               and l.salt is not null
+            union
+            select l.id
+              from audit.log as l
+             where l.agency_id = erase.agency
+               and l.salt is not null
+               and concat_ws(' ', l.old_values, l.new_values) ~* erase.loose
+               and concat_ws(e'\n', app.plain_text(l.old_values), app.plain_text(l.new_values)) ~* erase.pattern
+        )
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.erase(agency uuid, since bigint, people uuid[], records jsonb, pattern text, loose text) OWNER TO gardenos_audit_redactor;
+
+COMMENT ON FUNCTION audit.erase(agency uuid, since bigint, people uuid[], records jsonb, pattern text, loose text) IS 'Empties what the trail of an agency holds of erased people; returns how many rows it emptied.';
+
 CREATE TABLE audit.seals (
     agency_id uuid NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -11062,17 +12701,17 @@ COMMENT ON COLUMN audit.seals.to_xid IS 'The first transaction after the batch.'
 
 COMMENT ON COLUMN audit.seals.row_count IS 'How many rows the batch has.';
 
-COMMENT ON COLUMN audit.seals.rows_hash IS 'sha256 over the hashes of its rows, in their order.';
+COMMENT ON COLUMN audit.seals.rows_hash IS 'not personal: sha256 over the hashes of its rows, in their order.';
 
-COMMENT ON COLUMN audit.seals.row_marks IS 'The first four bytes of the hash of each row: they say which row was touched.';
+COMMENT ON COLUMN audit.seals.row_marks IS 'not personal: The first four bytes of the hash of each row: they say which row was touched.';
 
-COMMENT ON COLUMN audit.seals.revision IS 'The revision of the database when it sealed.';
+COMMENT ON COLUMN audit.seals.revision IS 'not personal: The revision of the database when it sealed.';
 
-COMMENT ON COLUMN audit.seals.machinery IS 'What recorded then: the hash of functions and triggers, see migration.machinery.';
+COMMENT ON COLUMN audit.seals.machinery IS 'not personal: What recorded then: the hash of functions and triggers, see migration.machinery.';
 
-COMMENT ON COLUMN audit.seals.prev_hash IS 'The seal before.';
+COMMENT ON COLUMN audit.seals.prev_hash IS 'not personal: The seal before.';
 
-COMMENT ON COLUMN audit.seals.seal_hash IS 'sha256 of all of these but id.';
+COMMENT ON COLUMN audit.seals.seal_hash IS 'not personal: sha256 of all of these but id.';
 
 COMMENT ON COLUMN audit.seals.sealed_at IS 'When it sealed.';
 
@@ -11388,6 +13027,25 @@ ALTER FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) OWNER TO ga
 
 COMMENT ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) IS 'True when this seal, as exported by audit.head, is still in the chain.';
 
+CREATE FUNCTION audit.last_change(agency uuid) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select coalesce(max(l.seq), 0)
+          from audit.log as l
+         where l.agency_id = last_change.agency
+           and l.epoch = (select max(e.epoch) from migration.epochs as e)
+           and l.xid = pg_current_xact_id()
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.last_change(agency uuid) OWNER TO gardenos_audit_redactor;
+
+COMMENT ON FUNCTION audit.last_change(agency uuid) IS 'The number of the last row that this transaction left in the trail of an agency.';
+
 CREATE FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -11541,6 +13199,25 @@ $$;
 ALTER FUNCTION audit.make_partitions(months integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.make_partitions(months integer) IS 'Makes the months of audit.log that are missing, this one and so many ahead; returns how many it made.';
+
+CREATE FUNCTION audit.mentions(agency uuid, pattern text, loose text) RETURNS TABLE(record_table text, record_id uuid)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return query
+    select distinct l.schema_name || '.' || l.table_name, l.record_id
+      from audit.log as l
+     where l.agency_id = mentions.agency
+       and l.salt is not null
+       and concat_ws(' ', l.old_values, l.new_values) ~* mentions.loose
+       and concat_ws(e'\n', app.plain_text(l.old_values), app.plain_text(l.new_values)) ~* mentions.pattern;
+end;
+$$;
+
+ALTER FUNCTION audit.mentions(agency uuid, pattern text, loose text) OWNER TO gardenos_audit_redactor;
+
+COMMENT ON FUNCTION audit.mentions(agency uuid, pattern text, loose text) IS 'The records whose trail has a text that matches a pattern.';
 
 CREATE FUNCTION audit.month_of(partition regclass) RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -20266,6 +21943,85 @@ ALTER FUNCTION audit.redact(agency uuid, record_table text, record uuid) OWNER T
 
 COMMENT ON FUNCTION audit.redact(agency uuid, record_table text, record uuid) IS 'Erases the values that the trail holds of one record, and records that; returns how many rows it emptied.';
 
+CREATE FUNCTION audit.redact_matching(agency uuid, record_table text, record uuid, pattern text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return audit.redact_rows(
+        redact_matching.agency,
+        array(
+            select l.id
+              from audit.log as l
+             where l.agency_id = redact_matching.agency
+               and l.schema_name = split_part(redact_matching.record_table, '.', 1)
+               and l.table_name = split_part(redact_matching.record_table, '.', 2)
+               and l.record_id = redact_matching.record
+               and l.salt is not null
+               and concat_ws(e'\n', app.plain_text(l.old_values), app.plain_text(l.new_values))
+                   ~* redact_matching.pattern
+        )
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.redact_matching(agency uuid, record_table text, record uuid, pattern text) OWNER TO gardenos_audit_redactor;
+
+COMMENT ON FUNCTION audit.redact_matching(agency uuid, record_table text, record uuid, pattern text) IS 'Erases the rows of the trail of one record that match a pattern; returns how many.';
+
+CREATE FUNCTION audit.redact_rows(agency uuid, log_ids uuid[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    emptied bigint;
+    context constant record := audit.context();
+begin
+    with emptied_rows as (
+        update audit.log as l
+           set values_hash = audit.values_hash(l.salt, l.old_values, l.new_values),
+               old_values = null,
+               new_values = null,
+               salt = null
+         where l.agency_id = redact_rows.agency
+           and l.id = any(redact_rows.log_ids)
+           and l.salt is not null
+        returning l.schema_name, l.table_name, l.record_id
+    ),
+    recorded as (
+        insert into audit.log (
+            agency_id, schema_name, table_name, record_id, op, actor_kind, actor_user_id, actor_membership_id,
+            on_behalf_of_id, api_key_id, agency_role, db_role, request_id, ip, xid, epoch, timeline
+        )
+        select distinct
+            redact_rows.agency,
+            e.schema_name,
+            e.table_name,
+            e.record_id,
+            'redact'::app.audit_op,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from emptied_rows as e
+    )
+    select count(*) into emptied from emptied_rows;
+    return emptied;
+end;
+$$;
+
+ALTER FUNCTION audit.redact_rows(agency uuid, log_ids uuid[]) OWNER TO gardenos_audit_redactor;
+
+COMMENT ON FUNCTION audit.redact_rows(agency uuid, log_ids uuid[]) IS 'Erases the values of rows of the trail, and records that; returns how many it emptied.';
+
 CREATE FUNCTION audit.request(OUT request_id text, OUT ip inet) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -20596,6 +22352,29 @@ $$;
 ALTER FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) IS 'One audit row in words, from what audit.changes makes of it.';
+
+CREATE FUNCTION audit.texts_of(agency uuid, record_table text, record uuid) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select string_agg(
+            concat_ws(e'\n', app.plain_text(l.old_values), app.plain_text(l.new_values)), e'\n'
+        )
+          from audit.log as l
+         where l.agency_id = texts_of.agency
+           and l.schema_name = split_part(texts_of.record_table, '.', 1)
+           and l.table_name = split_part(texts_of.record_table, '.', 2)
+           and l.record_id = texts_of.record
+           and l.salt is not null
+    );
+end;
+$$;
+
+ALTER FUNCTION audit.texts_of(agency uuid, record_table text, record uuid) OWNER TO gardenos_audit_redactor;
+
+COMMENT ON FUNCTION audit.texts_of(agency uuid, record_table text, record uuid) IS 'The texts that the trail has of one record.';
 
 CREATE FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) RETURNS bytea
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -20964,23 +22743,23 @@ COMMENT ON COLUMN audit.log.seq IS 'With epoch and timeline, the order; gaps mea
 
 COMMENT ON COLUMN audit.log.at IS 'When the statement began, for people; never an order.';
 
-COMMENT ON COLUMN audit.log.schema_name IS 'The schema of the changed row.';
+COMMENT ON COLUMN audit.log.schema_name IS 'not personal: The schema of the changed row.';
 
-COMMENT ON COLUMN audit.log.table_name IS 'The table of the changed row.';
+COMMENT ON COLUMN audit.log.table_name IS 'not personal: The table of the changed row.';
 
 COMMENT ON COLUMN audit.log.record_id IS 'The id of the changed row.';
 
 COMMENT ON COLUMN audit.log.op IS 'What happened.';
 
-COMMENT ON COLUMN audit.log.changed IS 'The columns that an update changed.';
+COMMENT ON COLUMN audit.log.changed IS 'not personal: The columns that an update changed.';
 
 COMMENT ON COLUMN audit.log.old_values IS 'personal: What the row held: all columns for a delete, the changed ones for an update; null at level keys and after redaction.';
 
 COMMENT ON COLUMN audit.log.new_values IS 'personal: What the row holds: all columns for an insert, the changed ones for an update; null at level keys and after redaction.';
 
-COMMENT ON COLUMN audit.log.salt IS 'Keeps the hash of the values from being guessed; goes with them.';
+COMMENT ON COLUMN audit.log.salt IS 'not personal: Keeps the hash of the values from being guessed; goes with them.';
 
-COMMENT ON COLUMN audit.log.values_hash IS 'sha256 of salt, old and new values, left in their place by redaction; null before.';
+COMMENT ON COLUMN audit.log.values_hash IS 'not personal: sha256 of salt, old and new values, left in their place by redaction; null before.';
 
 COMMENT ON COLUMN audit.log.actor_kind IS 'Who changed the row, by database role first.';
 
@@ -20992,13 +22771,13 @@ COMMENT ON COLUMN audit.log.on_behalf_of_id IS 'The user whom an agent acted for
 
 COMMENT ON COLUMN audit.log.api_key_id IS 'The key that they came with.';
 
-COMMENT ON COLUMN audit.log.agency_role IS 'The role that the membership had then.';
+COMMENT ON COLUMN audit.log.agency_role IS 'not personal: The role that the membership had then.';
 
-COMMENT ON COLUMN audit.log.db_role IS 'The database role that the statement ran as.';
+COMMENT ON COLUMN audit.log.db_role IS 'not personal: The database role that the statement ran as.';
 
-COMMENT ON COLUMN audit.log.request_id IS 'The id that the gateway gave the request; a client can choose it.';
+COMMENT ON COLUMN audit.log.request_id IS 'not personal: The id that the gateway gave the request; a client can choose it.';
 
-COMMENT ON COLUMN audit.log.ip IS 'The address of the client, as the gateway saw it.';
+COMMENT ON COLUMN audit.log.ip IS 'personal: The address of the client, as the gateway saw it.';
 
 COMMENT ON COLUMN audit.log.xid IS 'The transaction.';
 
@@ -21149,15 +22928,15 @@ COMMENT ON COLUMN audit.retired.first_seal IS 'The number of the first seal of t
 
 COMMENT ON COLUMN audit.retired.last_seal IS 'The number of the last seal of that month.';
 
-COMMENT ON COLUMN audit.retired.head_hash IS 'The hash of its last seal.';
+COMMENT ON COLUMN audit.retired.head_hash IS 'not personal: The hash of its last seal.';
 
 COMMENT ON COLUMN audit.retired.export_rows IS 'How many rows the exported file has, of all agencies.';
 
-COMMENT ON COLUMN audit.retired.export_sha256 IS 'sha256 of the exported file.';
+COMMENT ON COLUMN audit.retired.export_sha256 IS 'not personal: sha256 of the exported file.';
 
 COMMENT ON COLUMN audit.retired.retired_at IS 'When it left.';
 
-COMMENT ON COLUMN audit.retired.retired_by IS 'The login that retired it.';
+COMMENT ON COLUMN audit.retired.retired_by IS 'not personal: The login that retired it.';
 
 CREATE VIEW audit.row_hashes WITH (security_invoker='true') AS
  SELECT l.agency_id,
@@ -21223,11 +23002,11 @@ COMMENT ON COLUMN audit.verifications.verified_at IS 'When it was verified.';
 
 COMMENT ON COLUMN audit.verifications.last_seal IS 'The last seal then; null when there was none.';
 
-COMMENT ON COLUMN audit.verifications.head_hash IS 'The hash of that seal: compare it with what was anchored outside.';
+COMMENT ON COLUMN audit.verifications.head_hash IS 'not personal: The hash of that seal: compare it with what was anchored outside.';
 
 COMMENT ON COLUMN audit.verifications.problems IS 'How many places do not verify.';
 
-COMMENT ON COLUMN audit.verifications.first_problem IS 'The first of these, as audit.verify names it.';
+COMMENT ON COLUMN audit.verifications.first_problem IS 'not personal: The first of these, as audit.verify names it.';
 
 CREATE TABLE crm.consents (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
@@ -21256,13 +23035,13 @@ COMMENT ON COLUMN crm.consents.id IS 'The id of the row, a uuid v7.';
 
 COMMENT ON COLUMN crm.consents.contact_id IS 'The person.';
 
-COMMENT ON COLUMN crm.consents.purpose IS 'What for: newsletter, profiling …';
+COMMENT ON COLUMN crm.consents.purpose IS 'not personal: What for: newsletter, profiling …';
 
 COMMENT ON COLUMN crm.consents.lawful_basis IS 'On what ground.';
 
 COMMENT ON COLUMN crm.consents.status IS 'Granted or withdrawn.';
 
-COMMENT ON COLUMN crm.consents.source IS 'How: form, phone, import, merge, portal.';
+COMMENT ON COLUMN crm.consents.source IS 'not personal: How: form, phone, import, merge, portal.';
 
 COMMENT ON COLUMN crm.consents.evidence IS 'personal: What shows it: version of the form, address used.';
 
@@ -21363,7 +23142,7 @@ COMMENT ON COLUMN crm.contact_points.contact_id IS 'The person.';
 
 COMMENT ON COLUMN crm.contact_points.kind IS 'What it is.';
 
-COMMENT ON COLUMN crm.contact_points.label IS 'work, home …';
+COMMENT ON COLUMN crm.contact_points.label IS 'free text: work, home …';
 
 COMMENT ON COLUMN crm.contact_points.value IS 'personal: As it was typed.';
 
@@ -21489,15 +23268,15 @@ COMMENT ON COLUMN crm.custom_field_defs.id IS 'The id of the row, a uuid v7; a c
 
 COMMENT ON COLUMN crm.custom_field_defs.entity IS 'The kind of record it is for; never changes.';
 
-COMMENT ON COLUMN crm.custom_field_defs.key IS 'The key inside custom; never changes.';
+COMMENT ON COLUMN crm.custom_field_defs.key IS 'not personal: The key inside custom; never changes.';
 
-COMMENT ON COLUMN crm.custom_field_defs.label IS 'What people read.';
+COMMENT ON COLUMN crm.custom_field_defs.label IS 'not personal: What people read.';
 
 COMMENT ON COLUMN crm.custom_field_defs.data_type IS 'The type of its values; never changes.';
 
 COMMENT ON COLUMN crm.custom_field_defs.required IS 'Whether a record must have it.';
 
-COMMENT ON COLUMN crm.custom_field_defs.options IS 'What can be chosen, of the two select types: an array of texts.';
+COMMENT ON COLUMN crm.custom_field_defs.options IS 'not personal: What can be chosen, of the two select types: an array of texts.';
 
 COMMENT ON COLUMN crm.custom_field_defs."position" IS 'Its place in the form.';
 
@@ -21544,7 +23323,7 @@ COMMENT ON COLUMN crm.deal_contacts.deal_id IS 'The deal.';
 
 COMMENT ON COLUMN crm.deal_contacts.contact_id IS 'The person.';
 
-COMMENT ON COLUMN crm.deal_contacts.role_title IS 'Decision maker, buyer …';
+COMMENT ON COLUMN crm.deal_contacts.role_title IS 'free text: Decision maker, buyer …';
 
 COMMENT ON COLUMN crm.deal_contacts.created_at IS 'When the row was made.';
 
@@ -21592,7 +23371,7 @@ COMMENT ON COLUMN crm.deal_line_items.product_id IS 'The product that it was cop
 
 COMMENT ON COLUMN crm.deal_line_items."position" IS 'Its place in the list.';
 
-COMMENT ON COLUMN crm.deal_line_items.description IS 'What is sold.';
+COMMENT ON COLUMN crm.deal_line_items.description IS 'free text: What is sold.';
 
 COMMENT ON COLUMN crm.deal_line_items.quantity IS 'How many.';
 
@@ -21674,7 +23453,7 @@ COMMENT ON COLUMN crm.lookup_values.id IS 'The id of the row, a uuid v7; a clien
 
 COMMENT ON COLUMN crm.lookup_values.kind IS 'Which list it is in.';
 
-COMMENT ON COLUMN crm.lookup_values.label IS 'The value as people read it, unique in its list.';
+COMMENT ON COLUMN crm.lookup_values.label IS 'free text: The value as people read it, unique in its list.';
 
 COMMENT ON COLUMN crm.lookup_values."position" IS 'Its place in the list.';
 
@@ -21738,7 +23517,7 @@ COMMENT ON COLUMN crm.merge_records.loser_company_id IS 'The company that went.'
 
 COMMENT ON COLUMN crm.merge_records.snapshot IS 'personal: Both rows before the merge.';
 
-COMMENT ON COLUMN crm.merge_records.moved IS 'Table to the ids that moved, and links that were dropped as duplicates.';
+COMMENT ON COLUMN crm.merge_records.moved IS 'free text: Table to the ids that moved, and links that were dropped as duplicates.';
 
 COMMENT ON COLUMN crm.merge_records.merged_by_id IS 'The member who merged.';
 
@@ -21791,7 +23570,7 @@ COMMENT ON COLUMN crm.participants.contact_id IS 'A contact.';
 
 COMMENT ON COLUMN crm.participants.address IS 'personal: Anybody else, by address.';
 
-COMMENT ON COLUMN crm.participants.role IS 'As what.';
+COMMENT ON COLUMN crm.participants.role IS 'not personal: As what.';
 
 COMMENT ON COLUMN crm.participants.response IS 'The answer to an invitation, events only.';
 
@@ -21832,7 +23611,7 @@ COMMENT ON COLUMN crm.pipeline_stages.id IS 'The id of the row, a uuid v7; a cli
 
 COMMENT ON COLUMN crm.pipeline_stages.pipeline_id IS 'The pipeline; never changes.';
 
-COMMENT ON COLUMN crm.pipeline_stages.name IS 'The name.';
+COMMENT ON COLUMN crm.pipeline_stages.name IS 'not personal: The name.';
 
 COMMENT ON COLUMN crm.pipeline_stages."position" IS 'Its place in the pipeline; null once archived.';
 
@@ -21879,7 +23658,7 @@ COMMENT ON COLUMN crm.pipelines.agency_id IS 'The agency that the row belongs to
 
 COMMENT ON COLUMN crm.pipelines.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
 
-COMMENT ON COLUMN crm.pipelines.name IS 'The name, unique among live pipelines.';
+COMMENT ON COLUMN crm.pipelines.name IS 'not personal: The name, unique among live pipelines.';
 
 COMMENT ON COLUMN crm.pipelines.is_default IS 'Where a new deal goes: at most one.';
 
@@ -21970,13 +23749,13 @@ COMMENT ON COLUMN crm.saved_views.team_id IS 'The team that sees it, with visibi
 
 COMMENT ON COLUMN crm.saved_views.visibility IS 'Who sees it: the owner, the team or the agency.';
 
-COMMENT ON COLUMN crm.saved_views.entity IS 'The table that it lists.';
+COMMENT ON COLUMN crm.saved_views.entity IS 'not personal: The table that it lists.';
 
-COMMENT ON COLUMN crm.saved_views.name IS 'Its name, unique for the owner and the table among live views.';
+COMMENT ON COLUMN crm.saved_views.name IS 'free text: Its name, unique for the owner and the table among live views.';
 
 COMMENT ON COLUMN crm.saved_views.filter IS 'free text: Data for the client; never run by the database.';
 
-COMMENT ON COLUMN crm.saved_views.columns IS 'The columns it shows.';
+COMMENT ON COLUMN crm.saved_views.columns IS 'free text: The columns it shows.';
 
 COMMENT ON COLUMN crm.saved_views.created_at IS 'When the row was made.';
 
@@ -22016,9 +23795,9 @@ COMMENT ON COLUMN crm.tags.agency_id IS 'The agency that the row belongs to; nev
 
 COMMENT ON COLUMN crm.tags.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
 
-COMMENT ON COLUMN crm.tags.name IS 'The word, unique among live tags.';
+COMMENT ON COLUMN crm.tags.name IS 'free text: The word, unique among live tags.';
 
-COMMENT ON COLUMN crm.tags.color IS 'Its colour.';
+COMMENT ON COLUMN crm.tags.color IS 'not personal: Its colour.';
 
 COMMENT ON COLUMN crm.tags.created_at IS 'When the row was made.';
 
@@ -22048,7 +23827,7 @@ CREATE TABLE governance.erasure_requests (
     requested_by_id uuid,
     approved_by_id uuid,
     executed_at timestamp with time zone,
-    report app."json_object" DEFAULT '{}'::jsonb NOT NULL,
+    report app.json_doc DEFAULT '{}'::jsonb NOT NULL,
     exported_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     created_by uuid,
@@ -22056,6 +23835,7 @@ CREATE TABLE governance.erasure_requests (
     updated_by uuid,
     row_version integer DEFAULT 1 NOT NULL,
     CONSTRAINT erasure_requests_hold_is_not_executed CHECK (((NOT legal_hold) OR (status = ANY (ARRAY['requested'::app.erasure_status, 'refused'::app.erasure_status])))),
+    CONSTRAINT erasure_requests_second_approver CHECK (((status = ANY (ARRAY['requested'::app.erasure_status, 'refused'::app.erasure_status])) OR ((approved_by_id IS NOT NULL) AND (approved_by_id IS DISTINCT FROM requested_by_id)) OR ((report)::jsonb ? 'replayed'::text))),
     CONSTRAINT erasure_requests_subject_known CHECK ((subject_kind = ANY (ARRAY['contact'::text, 'member'::text])))
 );
 
@@ -22069,7 +23849,7 @@ COMMENT ON COLUMN governance.erasure_requests.agency_id IS 'The agency that the 
 
 COMMENT ON COLUMN governance.erasure_requests.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
 
-COMMENT ON COLUMN governance.erasure_requests.subject_kind IS 'contact or member.';
+COMMENT ON COLUMN governance.erasure_requests.subject_kind IS 'not personal: contact or member.';
 
 COMMENT ON COLUMN governance.erasure_requests.subject_id IS 'Who; outlives the row that it names.';
 
@@ -22091,7 +23871,7 @@ COMMENT ON COLUMN governance.erasure_requests.approved_by_id IS 'The member who 
 
 COMMENT ON COLUMN governance.erasure_requests.executed_at IS 'When it was done.';
 
-COMMENT ON COLUMN governance.erasure_requests.report IS 'Rows for each table; hits to confirm, as table, id, column.';
+COMMENT ON COLUMN governance.erasure_requests.report IS 'not personal: Rows for each table; hits to confirm, as table, id, column.';
 
 COMMENT ON COLUMN governance.erasure_requests.exported_at IS 'When it reached the store outside the database.';
 
@@ -22132,7 +23912,7 @@ COMMENT ON COLUMN governance.retention_policies.agency_id IS 'The agency that th
 
 COMMENT ON COLUMN governance.retention_policies.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
 
-COMMENT ON COLUMN governance.retention_policies.entity IS 'The table, schema.table.';
+COMMENT ON COLUMN governance.retention_policies.entity IS 'not personal: The table, schema.table.';
 
 COMMENT ON COLUMN governance.retention_policies.keep IS 'How long, at least a day.';
 
@@ -22222,7 +24002,7 @@ COMMENT ON COLUMN integration.import_jobs.entity IS 'What is imported.';
 
 COMMENT ON COLUMN integration.import_jobs.file_id IS 'The file.';
 
-COMMENT ON COLUMN integration.import_jobs.mapping IS 'Column to field.';
+COMMENT ON COLUMN integration.import_jobs.mapping IS 'free text: Column to field.';
 
 COMMENT ON COLUMN integration.import_jobs.dedupe IS 'What to do with a known e-mail or domain.';
 
@@ -22299,11 +24079,11 @@ COMMENT ON COLUMN integration.import_rows.raw IS 'personal: The line; cleared by
 
 COMMENT ON COLUMN integration.import_rows.status IS 'What came of it.';
 
-COMMENT ON COLUMN integration.import_rows.error_code IS 'SQLSTATE, or a code of ours.';
+COMMENT ON COLUMN integration.import_rows.error_code IS 'not personal: SQLSTATE, or a code of ours.';
 
-COMMENT ON COLUMN integration.import_rows.error_field IS 'The field that was wrong.';
+COMMENT ON COLUMN integration.import_rows.error_field IS 'free text: The field that was wrong.';
 
-COMMENT ON COLUMN integration.import_rows.error_message IS 'What was wrong.';
+COMMENT ON COLUMN integration.import_rows.error_message IS 'free text: What was wrong.';
 
 COMMENT ON COLUMN integration.import_rows.contact_id IS 'The contact made or changed.';
 
@@ -22357,7 +24137,7 @@ COMMENT ON COLUMN integration.webhook_deliveries.endpoint_id IS 'The endpoint.';
 
 COMMENT ON COLUMN integration.webhook_deliveries.event_id IS 'The event.';
 
-COMMENT ON COLUMN integration.webhook_deliveries.event_type IS 'Its type.';
+COMMENT ON COLUMN integration.webhook_deliveries.event_type IS 'not personal: Its type.';
 
 COMMENT ON COLUMN integration.webhook_deliveries.status IS 'How it went.';
 
@@ -22367,7 +24147,7 @@ COMMENT ON COLUMN integration.webhook_deliveries.response_code IS 'The last answ
 
 COMMENT ON COLUMN integration.webhook_deliveries.response_ms IS 'How long the last answer took, in milliseconds.';
 
-COMMENT ON COLUMN integration.webhook_deliveries.last_error IS 'What went wrong last.';
+COMMENT ON COLUMN integration.webhook_deliveries.last_error IS 'not personal: What went wrong last.';
 
 COMMENT ON COLUMN integration.webhook_deliveries.next_attempt_at IS 'When it is tried again.';
 
@@ -22401,11 +24181,11 @@ COMMENT ON COLUMN integration.webhook_endpoints.agency_id IS 'The agency that th
 
 COMMENT ON COLUMN integration.webhook_endpoints.id IS 'The id of the row, a uuid v7.';
 
-COMMENT ON COLUMN integration.webhook_endpoints.name IS 'What it is.';
+COMMENT ON COLUMN integration.webhook_endpoints.name IS 'free text: What it is.';
 
-COMMENT ON COLUMN integration.webhook_endpoints.url IS 'Where events are sent, unique among live endpoints.';
+COMMENT ON COLUMN integration.webhook_endpoints.url IS 'not personal: Where events are sent, unique among live endpoints.';
 
-COMMENT ON COLUMN integration.webhook_endpoints.event_types IS 'Which events; empty: all.';
+COMMENT ON COLUMN integration.webhook_endpoints.event_types IS 'not personal: Which events; empty: all.';
 
 COMMENT ON COLUMN integration.webhook_endpoints.is_active IS 'Whether events are sent.';
 
@@ -22446,7 +24226,7 @@ COMMENT ON COLUMN integration.webhook_secrets.id IS 'The id of the row, a uuid v
 
 COMMENT ON COLUMN integration.webhook_secrets.endpoint_id IS 'The endpoint.';
 
-COMMENT ON COLUMN integration.webhook_secrets.secret_ref IS 'Its name in the secret store.';
+COMMENT ON COLUMN integration.webhook_secrets.secret_ref IS 'not personal: Its name in the secret store.';
 
 COMMENT ON COLUMN integration.webhook_secrets.previous_ref IS 'The name of the secret before, which still signs.';
 
@@ -22566,25 +24346,25 @@ COMMENT ON TABLE tenancy.agencies IS 'An agency: the tenant. Its id is the agenc
 
 COMMENT ON COLUMN tenancy.agencies.id IS 'The agency_id of everybody in it.';
 
-COMMENT ON COLUMN tenancy.agencies.slug IS 'Its name in URLs; never used again by another agency.';
+COMMENT ON COLUMN tenancy.agencies.slug IS 'not personal: Its name in URLs; never used again by another agency.';
 
-COMMENT ON COLUMN tenancy.agencies.name IS 'Its name as people read it.';
+COMMENT ON COLUMN tenancy.agencies.name IS 'not personal: Its name as people read it.';
 
 COMMENT ON COLUMN tenancy.agencies.status IS 'Only an active agency can be entered.';
 
-COMMENT ON COLUMN tenancy.agencies.plan IS 'What it pays for; written by service_role only.';
+COMMENT ON COLUMN tenancy.agencies.plan IS 'not personal: What it pays for; written by service_role only.';
 
-COMMENT ON COLUMN tenancy.agencies.data_region IS 'Where its data lives; written by service_role only.';
+COMMENT ON COLUMN tenancy.agencies.data_region IS 'not personal: Where its data lives; written by service_role only.';
 
-COMMENT ON COLUMN tenancy.agencies.default_currency IS 'Currency of new amounts.';
+COMMENT ON COLUMN tenancy.agencies.default_currency IS 'not personal: Currency of new amounts.';
 
-COMMENT ON COLUMN tenancy.agencies.timezone IS 'Its time zone, a name that PostgreSQL knows.';
+COMMENT ON COLUMN tenancy.agencies.timezone IS 'not personal: Its time zone, a name that PostgreSQL knows.';
 
-COMMENT ON COLUMN tenancy.agencies.locale IS 'Its language.';
+COMMENT ON COLUMN tenancy.agencies.locale IS 'not personal: Its language.';
 
-COMMENT ON COLUMN tenancy.agencies.logo_path IS 'Path of the logo in storage.';
+COMMENT ON COLUMN tenancy.agencies.logo_path IS 'not personal: Path of the logo in storage.';
 
-COMMENT ON COLUMN tenancy.agencies.settings IS 'Settings of the applications.';
+COMMENT ON COLUMN tenancy.agencies.settings IS 'not personal: Settings of the applications.';
 
 COMMENT ON COLUMN tenancy.agencies.embedding_model_id IS 'The model its searches use.';
 
@@ -22617,7 +24397,7 @@ COMMENT ON COLUMN tenancy.api_key_secrets.id IS 'The id of the row, a uuid v7; a
 
 COMMENT ON COLUMN tenancy.api_key_secrets.api_key_id IS 'The key.';
 
-COMMENT ON COLUMN tenancy.api_key_secrets.key_hash IS 'sha256 of the key; the key is never stored.';
+COMMENT ON COLUMN tenancy.api_key_secrets.key_hash IS 'not personal: sha256 of the key; the key is never stored.';
 
 CREATE TABLE tenancy.api_keys (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
@@ -22647,11 +24427,11 @@ COMMENT ON COLUMN tenancy.api_keys.agency_id IS 'The agency that the row belongs
 
 COMMENT ON COLUMN tenancy.api_keys.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
 
-COMMENT ON COLUMN tenancy.api_keys.name IS 'What the key is for.';
+COMMENT ON COLUMN tenancy.api_keys.name IS 'free text: What the key is for.';
 
-COMMENT ON COLUMN tenancy.api_keys.prefix IS 'Its first characters, to recognise it.';
+COMMENT ON COLUMN tenancy.api_keys.prefix IS 'not personal: Its first characters, to recognise it.';
 
-COMMENT ON COLUMN tenancy.api_keys.scopes IS 'What it may do, as schema.table:command; empty: all that its membership may.';
+COMMENT ON COLUMN tenancy.api_keys.scopes IS 'not personal: What it may do, as schema.table:command; empty: all that its membership may.';
 
 COMMENT ON COLUMN tenancy.api_keys.acts_as_id IS 'The membership it acts as; never changes.';
 
@@ -22690,7 +24470,7 @@ COMMENT ON COLUMN tenancy.invitation_secrets.id IS 'The id of the row, a uuid v7
 
 COMMENT ON COLUMN tenancy.invitation_secrets.invitation_id IS 'The invitation.';
 
-COMMENT ON COLUMN tenancy.invitation_secrets.token_hash IS 'sha256 of the token; the token is never stored.';
+COMMENT ON COLUMN tenancy.invitation_secrets.token_hash IS 'not personal: sha256 of the token; the token is never stored.';
 
 CREATE TABLE tenancy.invitations (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
@@ -22767,9 +24547,9 @@ ALTER TABLE tenancy.issuers OWNER TO gardenos_owner;
 
 COMMENT ON TABLE tenancy.issuers IS 'The issuers of tokens that are believed. A token of any other gives no claims.';
 
-COMMENT ON COLUMN tenancy.issuers.issuer IS 'The claim iss, letter for letter.';
+COMMENT ON COLUMN tenancy.issuers.issuer IS 'not personal: The claim iss, letter for letter.';
 
-COMMENT ON COLUMN tenancy.issuers.kind IS 'What it is: gotrue, kratos, authentik, own.';
+COMMENT ON COLUMN tenancy.issuers.kind IS 'not personal: What it is: gotrue, kratos, authentik, own.';
 
 COMMENT ON COLUMN tenancy.issuers.may_assert_user_id IS 'Whether its claim user_id is believed; otherwise (iss, sub) is looked up.';
 
@@ -22830,7 +24610,7 @@ COMMENT ON COLUMN tenancy.teams.agency_id IS 'The agency that the row belongs to
 
 COMMENT ON COLUMN tenancy.teams.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
 
-COMMENT ON COLUMN tenancy.teams.name IS 'The name, unique among live teams.';
+COMMENT ON COLUMN tenancy.teams.name IS 'free text: The name, unique among live teams.';
 
 COMMENT ON COLUMN tenancy.teams.description IS 'free text: What the team is for.';
 
@@ -22872,11 +24652,11 @@ COMMENT ON COLUMN tenancy.user_identities.id IS 'The id of the identity, a uuid 
 
 COMMENT ON COLUMN tenancy.user_identities.user_id IS 'The user it belongs to.';
 
-COMMENT ON COLUMN tenancy.user_identities.issuer IS 'The claim iss.';
+COMMENT ON COLUMN tenancy.user_identities.issuer IS 'not personal: The claim iss.';
 
 COMMENT ON COLUMN tenancy.user_identities.subject IS 'personal: The claim sub, as text.';
 
-COMMENT ON COLUMN tenancy.user_identities.provider IS 'How the person signs in there.';
+COMMENT ON COLUMN tenancy.user_identities.provider IS 'not personal: How the person signs in there.';
 
 COMMENT ON COLUMN tenancy.user_identities.last_used_at IS 'When it was last used.';
 
@@ -22917,9 +24697,9 @@ COMMENT ON COLUMN tenancy.users.full_name IS 'personal: The name of the person.'
 
 COMMENT ON COLUMN tenancy.users.avatar_path IS 'personal: Path of the picture in storage.';
 
-COMMENT ON COLUMN tenancy.users.locale IS 'Language of the person.';
+COMMENT ON COLUMN tenancy.users.locale IS 'personal: Language of the person.';
 
-COMMENT ON COLUMN tenancy.users.timezone IS 'Time zone of the person.';
+COMMENT ON COLUMN tenancy.users.timezone IS 'personal: Time zone of the person.';
 
 COMMENT ON COLUMN tenancy.users.status IS 'Only an active user has any rights.';
 
@@ -23890,7 +25670,7 @@ CREATE TRIGGER keep_definition BEFORE UPDATE ON crm.deal_line_items FOR EACH ROW
 
 CREATE TRIGGER keep_definition BEFORE UPDATE ON crm.lookup_values FOR EACH ROW WHEN ((old.kind IS DISTINCT FROM new.kind)) EXECUTE FUNCTION app.forbid_redefinition('kind');
 
-CREATE TRIGGER keep_definition BEFORE UPDATE ON crm.merge_records FOR EACH ROW WHEN (((old.entity IS DISTINCT FROM new.entity) OR (old.winner_contact_id IS DISTINCT FROM new.winner_contact_id) OR (old.loser_contact_id IS DISTINCT FROM new.loser_contact_id) OR (old.winner_company_id IS DISTINCT FROM new.winner_company_id) OR (old.loser_company_id IS DISTINCT FROM new.loser_company_id) OR (old.snapshot IS DISTINCT FROM new.snapshot) OR (old.moved IS DISTINCT FROM new.moved) OR (old.merged_by_id IS DISTINCT FROM new.merged_by_id) OR (old.undo_until IS DISTINCT FROM new.undo_until))) EXECUTE FUNCTION app.forbid_redefinition('entity', 'winner_contact_id', 'loser_contact_id', 'winner_company_id', 'loser_company_id', 'snapshot', 'moved', 'merged_by_id', 'undo_until');
+CREATE TRIGGER keep_definition BEFORE UPDATE ON crm.merge_records FOR EACH ROW WHEN (((old.entity IS DISTINCT FROM new.entity) OR (old.winner_contact_id IS DISTINCT FROM new.winner_contact_id) OR (old.loser_contact_id IS DISTINCT FROM new.loser_contact_id) OR (old.winner_company_id IS DISTINCT FROM new.winner_company_id) OR (old.loser_company_id IS DISTINCT FROM new.loser_company_id) OR (((old.snapshot IS DISTINCT FROM new.snapshot) OR (old.moved IS DISTINCT FROM new.moved)) AND (CURRENT_USER <> 'gardenos_eraser'::name)) OR (old.merged_by_id IS DISTINCT FROM new.merged_by_id) OR (old.undo_until IS DISTINCT FROM new.undo_until))) EXECUTE FUNCTION app.forbid_redefinition('entity', 'winner_contact_id', 'loser_contact_id', 'winner_company_id', 'loser_company_id', 'snapshot', 'moved', 'merged_by_id', 'undo_until');
 
 CREATE TRIGGER keep_definition BEFORE UPDATE ON crm.participants FOR EACH ROW WHEN (((old.conversation_id IS DISTINCT FROM new.conversation_id) OR (old.calendar_event_id IS DISTINCT FROM new.calendar_event_id))) EXECUTE FUNCTION app.forbid_redefinition('conversation_id', 'calendar_event_id');
 
@@ -23984,6 +25764,10 @@ CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.saved_views FOR EACH ROW WHEN
 
 CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.tags FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
 
+CREATE TRIGGER tell_removed AFTER DELETE ON crm.files REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_removed_objects();
+
+CREATE TRIGGER tell_removed AFTER DELETE ON crm.messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_removed_objects();
+
 CREATE TRIGGER total_delete AFTER DELETE ON crm.deal_line_items REFERENCING OLD TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION app.total_deals();
 
 CREATE TRIGGER total_insert AFTER INSERT ON crm.deal_line_items REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION app.total_deals();
@@ -24014,11 +25798,15 @@ CREATE TRIGGER audit_update AFTER UPDATE ON governance.retention_policies REFERE
 
 CREATE TRIGGER audit_update AFTER UPDATE ON governance.suppressions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_governance_suppressions();
 
+CREATE TRIGGER check_retention BEFORE INSERT OR UPDATE OF entity, action ON governance.retention_policies FOR EACH ROW EXECUTE FUNCTION app.check_retention();
+
 CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON governance.erasure_requests FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
 
 CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON governance.retention_policies FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
 
 CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON governance.suppressions FOR EACH ROW EXECUTE FUNCTION app.forbid_change();
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON governance.erasure_requests FOR EACH ROW EXECUTE FUNCTION app.guard_erasure();
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON governance.erasure_requests FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
 
@@ -24073,6 +25861,8 @@ CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON integration.webhook_secrets
 CREATE TRIGGER forbid_change BEFORE DELETE OR UPDATE ON integration.outbox_events FOR EACH ROW EXECUTE FUNCTION app.forbid_change('published_at');
 
 CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF file_id ON integration.import_jobs FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('file_id', 'crm.files');
+
+CREATE TRIGGER forget_path BEFORE UPDATE ON integration.outbox_events FOR EACH ROW WHEN (((old.published_at IS NULL) AND (new.published_at IS NOT NULL))) EXECUTE FUNCTION app.forget_path();
 
 CREATE TRIGGER guard_import BEFORE INSERT OR UPDATE OF entity, mapping, dedupe, owner_id, file_id, status ON integration.import_jobs FOR EACH ROW EXECUTE FUNCTION app.guard_import();
 
@@ -24661,6 +26451,48 @@ ALTER TABLE crm.deal_line_items ENABLE ROW LEVEL SECURITY;
 ALTER TABLE crm.deal_stage_history ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE crm.deals ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.activities TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.calendar_events TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.companies TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.consents TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.contact_companies TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.contact_points TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.contacts TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.conversations TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.deal_contacts TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.deal_line_items TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.deals TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.files TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.lookup_values TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.merge_records TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.messages TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.participants TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.products TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.record_tags TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.saved_views TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON crm.tags TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reads" ON crm.custom_field_defs FOR SELECT TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
 CREATE POLICY "events are looked up for the client who is invited" ON crm.participants FOR SELECT TO gardenos_search USING (((contact_id IS NOT NULL) AND (calendar_event_id IS NOT NULL)));
 
@@ -25287,6 +27119,10 @@ CREATE POLICY "staff untag records they may change" ON crm.record_tags FOR DELET
 
 ALTER TABLE crm.tags ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY "tenancy functions furnish new agencies" ON crm.pipeline_stages FOR INSERT TO gardenos_tenancy_writer WITH CHECK (true);
+
+CREATE POLICY "tenancy functions furnish new agencies" ON crm.pipelines FOR INSERT TO gardenos_tenancy_writer WITH CHECK (true);
+
 CREATE POLICY "tenant floor" ON crm.activities AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
 CREATE POLICY "tenant floor" ON crm.calendar_events AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
@@ -25441,6 +27277,12 @@ CREATE POLICY "triggers total the lines" ON crm.deals TO gardenos_crm_writer USI
 
 CREATE POLICY "triggers write the history" ON crm.deal_stage_history TO gardenos_crm_writer USING (true) WITH CHECK (true);
 
+CREATE POLICY "erasure reaches the agency it is bound to" ON governance.erasure_requests TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON governance.suppressions TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reads" ON governance.retention_policies FOR SELECT TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
 ALTER TABLE governance.erasure_requests ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY "owners add retention policies" ON governance.retention_policies FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('governance.retention_policies:insert'::text, VARIADIC ARRAY['owner'::app.agency_role]) AS may)));
@@ -25458,6 +27300,8 @@ CREATE POLICY "owners change retention policies" ON governance.retention_policie
 ALTER TABLE governance.retention_policies ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE governance.suppressions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "tenancy functions furnish new agencies" ON governance.retention_policies FOR INSERT TO gardenos_tenancy_writer WITH CHECK (true);
 
 CREATE POLICY "tenant floor" ON governance.erasure_requests AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
@@ -25482,6 +27326,16 @@ CREATE POLICY "the worker reads suppressed addresses" ON governance.suppressions
 CREATE POLICY "the worker reports on erasure requests" ON governance.erasure_requests FOR UPDATE TO gardenos_worker USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
 CREATE POLICY "triggers look addresses up" ON governance.suppressions FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON integration.import_jobs TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON integration.import_rows TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON integration.webhook_deliveries TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON integration.webhook_endpoints TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure tells of it" ON integration.outbox_events FOR INSERT TO gardenos_eraser WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
 ALTER TABLE integration.import_jobs ENABLE ROW LEVEL SECURITY;
 
@@ -25616,6 +27470,22 @@ ALTER TABLE tenancy.agencies ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenancy.api_key_secrets ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE tenancy.api_keys ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "erasure deletes identities" ON tenancy.user_identities TO gardenos_eraser USING (true) WITH CHECK (true);
+
+CREATE POLICY "erasure empties logins" ON tenancy.users FOR UPDATE TO gardenos_eraser USING (true) WITH CHECK (true);
+
+CREATE POLICY "erasure empties the memberships of its agency" ON tenancy.memberships FOR UPDATE TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON tenancy.api_keys TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON tenancy.invitations TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON tenancy.teams TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reads logins" ON tenancy.users FOR SELECT TO gardenos_eraser USING (true);
+
+CREATE POLICY "erasure sees where a login is still a member" ON tenancy.memberships FOR SELECT TO gardenos_eraser USING (true);
 
 CREATE POLICY "everybody stays with their own identities" ON tenancy.user_identities AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((user_id = ( SELECT app.user_id() AS user_id))) WITH CHECK ((user_id = ( SELECT app.user_id() AS user_id)));
 
@@ -25778,6 +27648,7 @@ GRANT ALL ON SCHEMA app TO gardenos_audit_writer;
 GRANT ALL ON SCHEMA app TO gardenos_audit_sealer;
 GRANT ALL ON SCHEMA app TO gardenos_audit_redactor;
 GRANT ALL ON SCHEMA app TO gardenos_publisher;
+GRANT ALL ON SCHEMA app TO gardenos_eraser;
 GRANT USAGE ON SCHEMA app TO gardenos_monitor;
 
 GRANT USAGE ON SCHEMA audit TO authenticated;
@@ -25785,6 +27656,7 @@ GRANT USAGE ON SCHEMA audit TO service_role;
 GRANT USAGE ON SCHEMA audit TO gardenos_worker;
 GRANT USAGE ON SCHEMA audit TO gardenos_auditor;
 GRANT USAGE ON SCHEMA audit TO gardenos_publisher;
+GRANT USAGE ON SCHEMA audit TO gardenos_eraser;
 GRANT ALL ON SCHEMA audit TO gardenos_audit_writer;
 GRANT ALL ON SCHEMA audit TO gardenos_audit_sealer;
 GRANT ALL ON SCHEMA audit TO gardenos_audit_redactor;
@@ -25797,12 +27669,16 @@ GRANT USAGE ON SCHEMA crm TO gardenos_auditor;
 GRANT USAGE ON SCHEMA crm TO gardenos_search;
 GRANT USAGE ON SCHEMA crm TO gardenos_crm_writer;
 GRANT USAGE ON SCHEMA crm TO gardenos_merger;
+GRANT USAGE ON SCHEMA crm TO gardenos_tenancy_writer;
+GRANT USAGE ON SCHEMA crm TO gardenos_eraser;
 
 GRANT USAGE ON SCHEMA governance TO authenticated;
 GRANT USAGE ON SCHEMA governance TO service_role;
 GRANT USAGE ON SCHEMA governance TO gardenos_worker;
 GRANT USAGE ON SCHEMA governance TO gardenos_auditor;
 GRANT USAGE ON SCHEMA governance TO gardenos_crm_writer;
+GRANT USAGE ON SCHEMA governance TO gardenos_tenancy_writer;
+GRANT USAGE ON SCHEMA governance TO gardenos_eraser;
 
 GRANT USAGE ON SCHEMA integration TO authenticated;
 GRANT USAGE ON SCHEMA integration TO service_role;
@@ -25812,6 +27688,7 @@ GRANT USAGE ON SCHEMA integration TO gardenos_crm_writer;
 GRANT USAGE ON SCHEMA integration TO gardenos_merger;
 GRANT USAGE ON SCHEMA integration TO gardenos_publisher;
 GRANT USAGE ON SCHEMA integration TO gardenos_membership_reader;
+GRANT USAGE ON SCHEMA integration TO gardenos_eraser;
 
 GRANT USAGE ON SCHEMA langgraph TO authenticated;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_worker;
@@ -25819,6 +27696,7 @@ GRANT USAGE ON SCHEMA langgraph TO gardenos_auditor;
 
 GRANT USAGE ON SCHEMA migration TO gardenos_publisher;
 GRANT USAGE ON SCHEMA migration TO gardenos_sealer;
+GRANT USAGE ON SCHEMA migration TO gardenos_eraser;
 GRANT USAGE ON SCHEMA migration TO gardenos_audit_writer;
 GRANT USAGE ON SCHEMA migration TO gardenos_audit_sealer;
 GRANT USAGE ON SCHEMA migration TO gardenos_audit_redactor;
@@ -25837,6 +27715,7 @@ GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_writer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_sealer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_redactor;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_publisher;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.accept_invitation(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.accept_invitation(token text) TO authenticated;
@@ -25849,6 +27728,9 @@ GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT m
 GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) TO gardenos_audit_redactor;
 GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT membership_id uuid, OUT on_behalf_of_id uuid, OUT api_key_id uuid, OUT agency_role text) TO gardenos_publisher;
 
+REVOKE ALL ON FUNCTION app.address_pattern(addresses text[], phones text[], loose boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.address_pattern(addresses text[], phones text[], loose boolean) TO gardenos_eraser;
+
 REVOKE ALL ON FUNCTION app.agencies_with_work() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.agencies_with_work() TO gardenos_worker;
 
@@ -25858,6 +27740,7 @@ GRANT ALL ON FUNCTION app.agency_id() TO service_role;
 GRANT ALL ON FUNCTION app.agency_id() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.agency_id() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.agency_id() TO gardenos_tenancy_writer;
+GRANT ALL ON FUNCTION app.agency_id() TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.agency_profile() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.agency_profile() TO authenticated;
@@ -25874,6 +27757,9 @@ GRANT ALL ON FUNCTION app.analyze_imports() TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.api_key_claims(key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.api_key_claims(key text) TO gardenos_app;
+
+REVOKE ALL ON FUNCTION app.approve_erasure(request uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.approve_erasure(request uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.bind_import(job_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.bind_import(job_id uuid) TO gardenos_worker;
@@ -25918,6 +27804,8 @@ GRANT ALL ON FUNCTION app.check_last_owner() TO gardenos_owner;
 REVOKE ALL ON FUNCTION app.check_lookups() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_lookups() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.check_retention() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.check_suppression() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_suppression() TO gardenos_owner;
 
@@ -25944,11 +27832,13 @@ GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_audit_redactor;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_crm_writer;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_merger;
 GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_publisher;
+GRANT ALL ON FUNCTION app.uuid_v7() TO gardenos_eraser;
 
 GRANT SELECT,INSERT ON TABLE integration.outbox_events TO service_role;
 GRANT SELECT ON TABLE integration.outbox_events TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.outbox_events TO gardenos_worker;
 GRANT SELECT,INSERT ON TABLE integration.outbox_events TO gardenos_publisher;
+GRANT INSERT ON TABLE integration.outbox_events TO gardenos_eraser;
 
 GRANT UPDATE(published_at) ON TABLE integration.outbox_events TO gardenos_worker;
 
@@ -25975,6 +27865,9 @@ GRANT ALL ON FUNCTION app.close_agency() TO authenticated;
 REVOKE ALL ON FUNCTION app.company_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.company_candidates(query text, page_limit integer, after uuid) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.confirm_erasure_hits(request uuid, hits jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.confirm_erasure_hits(request uuid, hits jsonb) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.contact_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.contact_candidates(query text, page_limit integer, after uuid) TO authenticated;
 
@@ -25987,6 +27880,9 @@ GRANT ALL ON FUNCTION app.contact_id() TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.count_due(entity text, keep interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.count_due(entity text, keep interval) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.create_agency(name text, slug text, owner_user_id uuid, owner_display_name text) TO service_role;
@@ -26018,11 +27914,38 @@ GRANT ALL ON FUNCTION app.delete_imported(entity app.entity, ids uuid[], version
 REVOKE ALL ON FUNCTION app.delete_points() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.delete_points() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.due_rows(entity text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.due_rows(entity text) TO authenticated;
+GRANT ALL ON FUNCTION app.due_rows(entity text) TO service_role;
+GRANT ALL ON FUNCTION app.due_rows(entity text) TO gardenos_worker;
+GRANT ALL ON FUNCTION app.due_rows(entity text) TO gardenos_tenancy_writer;
+GRANT ALL ON FUNCTION app.due_rows(entity text) TO gardenos_eraser;
+
 REVOKE ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.erase_contact(agency uuid, contact uuid, request uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erase_contact(agency uuid, contact uuid, request uuid) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION app.erase_logins(logins uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erase_logins(logins uuid[]) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION app.erase_member(agency uuid, member uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erase_member(agency uuid, member uuid) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION app.erasure_ledger() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erasure_ledger() TO gardenos_worker;
+GRANT ALL ON FUNCTION app.erasure_ledger() TO gardenos_auditor;
+
 REVOKE ALL ON FUNCTION app.event_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.event_candidates(query text, page_limit integer, after uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.execute_erasure(request uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.execute_erasure(request uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.execute_erasure(request uuid) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.forbid_agency_change() FROM PUBLIC;
 
@@ -26036,6 +27959,11 @@ REVOKE ALL ON FUNCTION app.forbid_redefinition() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forbid_removal() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.forget_path() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.furnish_agency(agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.furnish_agency(agency uuid) TO gardenos_tenancy_writer;
+
 REVOKE ALL ON FUNCTION app.guard_agent() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_anonymised() FROM PUBLIC;
@@ -26043,6 +27971,8 @@ REVOKE ALL ON FUNCTION app.guard_anonymised() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_api_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_consent() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_erasure() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_import() FROM PUBLIC;
 
@@ -26092,6 +28022,7 @@ GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO service_role;
 GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO gardenos_owner;
 GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO gardenos_tenancy_writer;
 GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO gardenos_merger;
+GRANT ALL ON FUNCTION app.is_agent(candidate_id uuid) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.is_agent_acting() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_agent_acting() TO authenticated;
@@ -26142,6 +28073,12 @@ REVOKE ALL ON FUNCTION app.live_twin(violated text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.live_twin(violated text, record_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.live_twin(violated text, record_id uuid) TO service_role;
 
+REVOKE ALL ON FUNCTION app.masked_name(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.masked_name(name text) TO authenticated;
+GRANT ALL ON FUNCTION app.masked_name(name text) TO service_role;
+GRANT ALL ON FUNCTION app.masked_name(name text) TO gardenos_worker;
+GRANT ALL ON FUNCTION app.masked_name(name text) TO gardenos_eraser;
+
 REVOKE ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO authenticated;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO service_role;
@@ -26151,6 +28088,7 @@ GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO 
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_merger;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_search;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_publisher;
+GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.may_as_myself(action text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.may_as_myself(action text) TO authenticated;
@@ -26173,6 +28111,7 @@ GRANT ALL ON FUNCTION app.membership_id() TO gardenos_tenancy_writer;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_crm_writer;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_merger;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_publisher;
+GRANT ALL ON FUNCTION app.membership_id() TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) TO authenticated;
@@ -26211,6 +28150,18 @@ GRANT ALL ON FUNCTION app.my_teams() TO gardenos_merger;
 GRANT ALL ON FUNCTION app.my_teams() TO gardenos_search;
 GRANT ALL ON FUNCTION app.my_teams() TO gardenos_crm_writer;
 
+REVOKE ALL ON FUNCTION app.name_hash(request uuid, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.name_hash(request uuid, name text) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION app.name_pattern(names text[], loose boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.name_pattern(names text[], loose boolean) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION app.name_words(value text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.name_words(value text) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION app.named_in(value text, request uuid, hashes jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.named_in(value text, request uuid, hashes jsonb) TO gardenos_eraser;
+
 REVOKE ALL ON FUNCTION app.new_token(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.new_token(agency uuid) TO gardenos_tenancy_writer;
 
@@ -26233,6 +28184,9 @@ GRANT ALL ON FUNCTION app.note_message() TO gardenos_owner;
 REVOKE ALL ON FUNCTION app.note_participants() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_participants() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.note_removed_objects() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_removed_objects() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) TO authenticated;
 
@@ -26246,8 +28200,18 @@ GRANT ALL ON FUNCTION app.outranks_me(role app.agency_role) TO gardenos_tenancy_
 REVOKE ALL ON FUNCTION app.padded_key(key bytea, pad integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.padded_key(key bytea, pad integer) TO gardenos_sealer;
 
+REVOKE ALL ON FUNCTION app.perform_erasure(agency uuid, request uuid, confirmed jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.perform_erasure(agency uuid, request uuid, confirmed jsonb) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION app.personal_columns() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.personal_columns() TO gardenos_eraser;
+
 REVOKE ALL ON FUNCTION app.place_deal() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.place_deal() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.plain_text(value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.plain_text(value jsonb) TO gardenos_eraser;
+GRANT ALL ON FUNCTION app.plain_text(value jsonb) TO gardenos_audit_redactor;
 
 REVOKE ALL ON FUNCTION app.point_children(agency uuid, record_table regclass, from_id uuid, to_id uuid, stay uuid[], ids jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.point_children(agency uuid, record_table regclass, from_id uuid, to_id uuid, stay uuid[], ids jsonb) TO gardenos_merger;
@@ -26265,6 +28229,7 @@ GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT member
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_crm_writer;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_merger;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_publisher;
+GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.publish_events(events uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.publish_events(events uuid[]) TO gardenos_worker;
@@ -26300,8 +28265,14 @@ REVOKE ALL ON FUNCTION app.release_import(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.release_import(agency uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.release_import(agency uuid) TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.remove_due(entity text, max_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.remove_due(entity text, max_rows integer) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.remove_member(member uuid, heir uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.remove_member(member uuid, heir uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.replay_erasures(ledger jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.replay_erasures(ledger jsonb) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) TO authenticated;
@@ -26324,8 +28295,14 @@ GRANT ALL ON FUNCTION app.rotate_webhook_secret(endpoint_id uuid, overlap interv
 REVOKE ALL ON FUNCTION app.run_import_batch(job_id uuid, n integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.run_import_batch(job_id uuid, n integer) TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.run_retention(max_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.run_retention(max_rows integer) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.scrubbed(value jsonb, pattern text, mark text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.scrubbed(value jsonb, pattern text, mark text) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.seal_is_valid(claims text, seal text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.seal_is_valid(claims text, seal text) TO authenticated;
@@ -26344,6 +28321,7 @@ GRANT SELECT ON TABLE crm.activities TO authenticated;
 GRANT SELECT ON TABLE crm.activities TO gardenos_worker;
 GRANT SELECT ON TABLE crm.activities TO gardenos_merger;
 GRANT SELECT ON TABLE crm.activities TO gardenos_search;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.activities TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.activities TO authenticated;
 
@@ -26396,6 +28374,7 @@ GRANT SELECT,DELETE ON TABLE crm.companies TO authenticated;
 GRANT SELECT ON TABLE crm.companies TO gardenos_worker;
 GRANT SELECT ON TABLE crm.companies TO gardenos_merger;
 GRANT SELECT ON TABLE crm.companies TO gardenos_search;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.companies TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.companies TO authenticated;
 
@@ -26463,6 +28442,7 @@ GRANT SELECT,DELETE ON TABLE crm.contacts TO authenticated;
 GRANT SELECT ON TABLE crm.contacts TO gardenos_worker;
 GRANT SELECT ON TABLE crm.contacts TO gardenos_merger;
 GRANT SELECT ON TABLE crm.contacts TO gardenos_search;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.contacts TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contacts TO authenticated;
 
@@ -26525,6 +28505,7 @@ GRANT SELECT ON TABLE crm.conversations TO gardenos_crm_writer;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_worker;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_merger;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_search;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.conversations TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.conversations TO authenticated;
 GRANT INSERT(agency_id) ON TABLE crm.conversations TO gardenos_worker;
@@ -26599,6 +28580,7 @@ GRANT SELECT ON TABLE crm.deals TO gardenos_crm_writer;
 GRANT SELECT ON TABLE crm.deals TO gardenos_worker;
 GRANT SELECT ON TABLE crm.deals TO gardenos_merger;
 GRANT SELECT ON TABLE crm.deals TO gardenos_search;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.deals TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deals TO authenticated;
 
@@ -26651,6 +28633,7 @@ GRANT SELECT ON TABLE crm.calendar_events TO gardenos_crm_writer;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_worker;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_merger;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_search;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.calendar_events TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.calendar_events TO authenticated;
 
@@ -26707,6 +28690,7 @@ GRANT SELECT ON TABLE crm.files TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.files TO authenticated;
 GRANT SELECT ON TABLE crm.files TO gardenos_worker;
 GRANT SELECT ON TABLE crm.files TO gardenos_merger;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.files TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.files TO authenticated;
 
@@ -26766,6 +28750,7 @@ GRANT SELECT ON TABLE crm.messages TO authenticated;
 GRANT SELECT,INSERT ON TABLE crm.messages TO gardenos_worker;
 GRANT SELECT ON TABLE crm.messages TO gardenos_merger;
 GRANT SELECT ON TABLE crm.messages TO gardenos_search;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.messages TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.messages TO authenticated;
 
@@ -26815,6 +28800,7 @@ GRANT ALL ON FUNCTION app.search_pattern(wanted text) TO gardenos_search;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.products TO service_role;
 GRANT SELECT ON TABLE crm.products TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.products TO authenticated;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.products TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.products TO authenticated;
 
@@ -26853,6 +28839,9 @@ REVOKE ALL ON FUNCTION app.search_words(query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_words(query text) TO authenticated;
 GRANT ALL ON FUNCTION app.search_words(query text) TO gardenos_search;
 
+REVOKE ALL ON FUNCTION app.settle_mention(agency uuid, place text, field text, record uuid, pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.settle_mention(agency uuid, place text, field text, record uuid, pattern text) TO gardenos_eraser;
+
 REVOKE ALL ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) TO authenticated;
 
@@ -26867,6 +28856,7 @@ REVOKE ALL ON FUNCTION app.stamp_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) TO service_role;
 GRANT ALL ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) TO gardenos_crm_writer;
+GRANT ALL ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.switch_agency(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.switch_agency(agency uuid) TO authenticated;
@@ -26878,6 +28868,9 @@ GRANT ALL ON FUNCTION app.tag_record(tag_id uuid, contact_id uuid, company_id uu
 REVOKE ALL ON FUNCTION app.teams_i_lead() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.teams_i_lead() TO authenticated;
 GRANT ALL ON FUNCTION app.teams_i_lead() TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.tell_erasure(agency uuid, request uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.tell_erasure(agency uuid, request uuid) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.token_agency(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.token_agency(token text) TO gardenos_membership_reader;
@@ -26902,6 +28895,7 @@ GRANT SELECT ON TABLE tenancy.memberships TO gardenos_membership_reader;
 GRANT SELECT ON TABLE tenancy.memberships TO gardenos_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.memberships TO gardenos_tenancy_writer;
 GRANT SELECT ON TABLE tenancy.memberships TO gardenos_merger;
+GRANT SELECT ON TABLE tenancy.memberships TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE tenancy.memberships TO authenticated;
 
@@ -26916,18 +28910,24 @@ GRANT INSERT(record_scope),UPDATE(record_scope) ON TABLE tenancy.memberships TO 
 GRANT INSERT(capabilities),UPDATE(capabilities) ON TABLE tenancy.memberships TO authenticated;
 
 GRANT INSERT(status),UPDATE(status) ON TABLE tenancy.memberships TO authenticated;
+GRANT UPDATE(status) ON TABLE tenancy.memberships TO gardenos_eraser;
 
 GRANT INSERT(display_name),UPDATE(display_name) ON TABLE tenancy.memberships TO authenticated;
+GRANT UPDATE(display_name) ON TABLE tenancy.memberships TO gardenos_eraser;
 
 GRANT INSERT(job_title),UPDATE(job_title) ON TABLE tenancy.memberships TO authenticated;
+GRANT UPDATE(job_title) ON TABLE tenancy.memberships TO gardenos_eraser;
 
 GRANT INSERT(work_email),UPDATE(work_email) ON TABLE tenancy.memberships TO authenticated;
+GRANT UPDATE(work_email) ON TABLE tenancy.memberships TO gardenos_eraser;
 
 GRANT INSERT(avatar_path),UPDATE(avatar_path) ON TABLE tenancy.memberships TO authenticated;
+GRANT UPDATE(avatar_path) ON TABLE tenancy.memberships TO gardenos_eraser;
 
 GRANT INSERT(default_team_id),UPDATE(default_team_id) ON TABLE tenancy.memberships TO authenticated;
 
 GRANT UPDATE(contact_id) ON TABLE tenancy.memberships TO gardenos_merger;
+GRANT UPDATE(contact_id) ON TABLE tenancy.memberships TO gardenos_eraser;
 
 GRANT INSERT(created_at),UPDATE(created_at) ON TABLE tenancy.memberships TO authenticated;
 
@@ -27001,6 +29001,9 @@ GRANT ALL ON FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) TO gar
 REVOKE ALL ON FUNCTION app.webhook_signature(agency_id uuid, secret_ref text, message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.webhook_signature(agency_id uuid, secret_ref text, message text) TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.without_hit(hits jsonb, place text, field text, record uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.without_hit(hits jsonb, place text, field text, record uuid) TO gardenos_eraser;
+
 REVOKE ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) TO authenticated;
 GRANT ALL ON FUNCTION audit.activity(actor uuid, in_table text, of_op app.audit_op, since timestamp with time zone, until timestamp with time zone, before uuid, page_size integer, agency uuid) TO service_role;
@@ -27041,6 +29044,9 @@ GRANT ALL ON FUNCTION audit.defects() TO gardenos_monitor;
 
 REVOKE ALL ON FUNCTION audit.drop_retired(month date) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION audit.erase(agency uuid, since bigint, people uuid[], records jsonb, pattern text, loose text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.erase(agency uuid, since bigint, people uuid[], records jsonb, pattern text, loose text) TO gardenos_eraser;
+
 GRANT SELECT ON TABLE audit.seals TO authenticated;
 GRANT SELECT ON TABLE audit.seals TO service_role;
 GRANT SELECT ON TABLE audit.seals TO gardenos_auditor;
@@ -27075,6 +29081,9 @@ GRANT ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) TO a
 GRANT ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) TO service_role;
 GRANT ALL ON FUNCTION audit.holds(agency uuid, seal bigint, seal_hash text) TO gardenos_auditor;
 
+REVOKE ALL ON FUNCTION audit.last_change(agency uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.last_change(agency uuid) TO gardenos_eraser;
+
 REVOKE ALL ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) TO authenticated;
 GRANT ALL ON FUNCTION audit.machinery(OUT machinery bytea, OUT revision text, OUT objects jsonb) TO service_role;
@@ -27087,6 +29096,9 @@ GRANT ALL ON FUNCTION audit.machinery_changes(earlier bytea, later bytea) TO gar
 
 REVOKE ALL ON FUNCTION audit.make_partitions(months integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.make_partitions(months integer) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION audit.mentions(agency uuid, pattern text, loose text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.mentions(agency uuid, pattern text, loose text) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION audit.month_of(partition regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.month_of(partition regclass) TO authenticated;
@@ -27251,6 +29263,11 @@ GRANT ALL ON FUNCTION audit.record_tenancy_users() TO gardenos_owner;
 REVOKE ALL ON FUNCTION audit.redact(agency uuid, record_table text, record uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.redact(agency uuid, record_table text, record uuid) TO service_role;
 
+REVOKE ALL ON FUNCTION audit.redact_matching(agency uuid, record_table text, record uuid, pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.redact_matching(agency uuid, record_table text, record uuid, pattern text) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION audit.redact_rows(agency uuid, log_ids uuid[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_writer;
 GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_redactor;
@@ -27279,6 +29296,9 @@ REVOKE ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted
 GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) TO authenticated;
 GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) TO service_role;
 GRANT ALL ON FUNCTION audit.summary(op app.audit_op, changes jsonb, is_redacted boolean) TO gardenos_auditor;
+
+REVOKE ALL ON FUNCTION audit.texts_of(agency uuid, record_table text, record uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.texts_of(agency uuid, record_table text, record uuid) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.values_hash(salt bytea, old_values jsonb, new_values jsonb) TO authenticated;
@@ -27336,6 +29356,7 @@ GRANT SELECT ON TABLE crm.consents TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.consents TO authenticated;
 GRANT SELECT,INSERT ON TABLE crm.consents TO gardenos_worker;
 GRANT SELECT ON TABLE crm.consents TO gardenos_merger;
+GRANT SELECT ON TABLE crm.consents TO gardenos_eraser;
 
 GRANT INSERT(agency_id) ON TABLE crm.consents TO authenticated;
 
@@ -27352,6 +29373,7 @@ GRANT INSERT(status) ON TABLE crm.consents TO authenticated;
 GRANT INSERT(source) ON TABLE crm.consents TO authenticated;
 
 GRANT INSERT(evidence) ON TABLE crm.consents TO authenticated;
+GRANT UPDATE(evidence) ON TABLE crm.consents TO gardenos_eraser;
 
 GRANT INSERT(occurred_at) ON TABLE crm.consents TO authenticated;
 
@@ -27363,6 +29385,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.contact_companies TO service_role
 GRANT SELECT ON TABLE crm.contact_companies TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.contact_companies TO authenticated;
 GRANT SELECT,INSERT,DELETE ON TABLE crm.contact_companies TO gardenos_merger;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.contact_companies TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contact_companies TO authenticated;
 
@@ -27396,6 +29419,7 @@ GRANT SELECT ON TABLE crm.contact_points TO gardenos_crm_writer;
 GRANT SELECT ON TABLE crm.contact_points TO gardenos_worker;
 GRANT SELECT ON TABLE crm.contact_points TO gardenos_merger;
 GRANT SELECT ON TABLE crm.contact_points TO gardenos_search;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.contact_points TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contact_points TO authenticated;
 
@@ -27438,6 +29462,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.custom_field_defs TO service_role
 GRANT SELECT ON TABLE crm.custom_field_defs TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.custom_field_defs TO authenticated;
 GRANT SELECT ON TABLE crm.custom_field_defs TO gardenos_crm_writer;
+GRANT SELECT ON TABLE crm.custom_field_defs TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.custom_field_defs TO authenticated;
 
@@ -27473,6 +29498,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deal_contacts TO service_role;
 GRANT SELECT ON TABLE crm.deal_contacts TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.deal_contacts TO authenticated;
 GRANT SELECT,INSERT,DELETE ON TABLE crm.deal_contacts TO gardenos_merger;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.deal_contacts TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deal_contacts TO authenticated;
 
@@ -27495,6 +29521,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.deal_line_items TO service_role;
 GRANT SELECT ON TABLE crm.deal_line_items TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.deal_line_items TO authenticated;
 GRANT SELECT ON TABLE crm.deal_line_items TO gardenos_crm_writer;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.deal_line_items TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deal_line_items TO authenticated;
 
@@ -27533,6 +29560,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.lookup_values TO service_role;
 GRANT SELECT ON TABLE crm.lookup_values TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.lookup_values TO authenticated;
 GRANT SELECT ON TABLE crm.lookup_values TO gardenos_crm_writer;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.lookup_values TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.lookup_values TO authenticated;
 
@@ -27556,6 +29584,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.merge_records TO service_role;
 GRANT SELECT ON TABLE crm.merge_records TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.merge_records TO authenticated;
 GRANT SELECT,INSERT ON TABLE crm.merge_records TO gardenos_merger;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.merge_records TO gardenos_eraser;
 
 GRANT UPDATE(undone_at) ON TABLE crm.merge_records TO gardenos_merger;
 
@@ -27568,6 +29597,7 @@ GRANT SELECT ON TABLE crm.participants TO gardenos_search;
 GRANT SELECT ON TABLE crm.participants TO gardenos_crm_writer;
 GRANT SELECT,INSERT ON TABLE crm.participants TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE ON TABLE crm.participants TO gardenos_merger;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.participants TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.participants TO authenticated;
 
@@ -27599,6 +29629,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.pipeline_stages TO service_role;
 GRANT SELECT ON TABLE crm.pipeline_stages TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.pipeline_stages TO authenticated;
 GRANT SELECT ON TABLE crm.pipeline_stages TO gardenos_crm_writer;
+GRANT INSERT ON TABLE crm.pipeline_stages TO gardenos_tenancy_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.pipeline_stages TO authenticated;
 
@@ -27628,6 +29659,7 @@ GRANT INSERT(row_version),UPDATE(row_version) ON TABLE crm.pipeline_stages TO au
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.pipelines TO service_role;
 GRANT SELECT ON TABLE crm.pipelines TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.pipelines TO authenticated;
+GRANT INSERT ON TABLE crm.pipelines TO gardenos_tenancy_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.pipelines TO authenticated;
 
@@ -27651,6 +29683,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.record_tags TO service_role;
 GRANT SELECT ON TABLE crm.record_tags TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE crm.record_tags TO authenticated;
 GRANT SELECT,INSERT,DELETE ON TABLE crm.record_tags TO gardenos_merger;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.record_tags TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.record_tags TO authenticated;
 
@@ -27673,6 +29706,7 @@ GRANT INSERT(created_by),UPDATE(created_by) ON TABLE crm.record_tags TO authenti
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.saved_views TO service_role;
 GRANT SELECT ON TABLE crm.saved_views TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.saved_views TO authenticated;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.saved_views TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.saved_views TO authenticated;
 
@@ -27703,6 +29737,7 @@ GRANT UPDATE(deleted_at) ON TABLE crm.saved_views TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.tags TO service_role;
 GRANT SELECT ON TABLE crm.tags TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.tags TO authenticated;
+GRANT SELECT,DELETE,UPDATE ON TABLE crm.tags TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.tags TO authenticated;
 
@@ -27724,6 +29759,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE governance.erasure_requests TO servic
 GRANT SELECT ON TABLE governance.erasure_requests TO gardenos_auditor;
 GRANT SELECT ON TABLE governance.erasure_requests TO authenticated;
 GRANT SELECT ON TABLE governance.erasure_requests TO gardenos_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE governance.erasure_requests TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE governance.erasure_requests TO authenticated;
 
@@ -27762,6 +29798,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE governance.retention_policies TO serv
 GRANT SELECT ON TABLE governance.retention_policies TO gardenos_auditor;
 GRANT SELECT ON TABLE governance.retention_policies TO authenticated;
 GRANT SELECT ON TABLE governance.retention_policies TO gardenos_worker;
+GRANT SELECT ON TABLE governance.retention_policies TO gardenos_eraser;
+GRANT INSERT ON TABLE governance.retention_policies TO gardenos_tenancy_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE governance.retention_policies TO authenticated;
 
@@ -27789,6 +29827,7 @@ GRANT SELECT,INSERT ON TABLE governance.suppressions TO service_role;
 GRANT SELECT ON TABLE governance.suppressions TO gardenos_auditor;
 GRANT SELECT ON TABLE governance.suppressions TO gardenos_crm_writer;
 GRANT SELECT ON TABLE governance.suppressions TO gardenos_worker;
+GRANT SELECT,INSERT ON TABLE governance.suppressions TO gardenos_eraser;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.import_jobs TO service_role;
 GRANT SELECT ON TABLE integration.import_jobs TO gardenos_auditor;
@@ -27796,6 +29835,7 @@ GRANT SELECT ON TABLE integration.import_jobs TO authenticated;
 GRANT SELECT,UPDATE ON TABLE integration.import_jobs TO gardenos_worker;
 GRANT SELECT ON TABLE integration.import_jobs TO gardenos_crm_writer;
 GRANT SELECT ON TABLE integration.import_jobs TO gardenos_membership_reader;
+GRANT SELECT,DELETE,UPDATE ON TABLE integration.import_jobs TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE integration.import_jobs TO authenticated;
 
@@ -27827,6 +29867,7 @@ GRANT SELECT ON TABLE integration.import_rows TO authenticated;
 GRANT SELECT,INSERT,UPDATE ON TABLE integration.import_rows TO gardenos_worker;
 GRANT SELECT ON TABLE integration.import_rows TO gardenos_merger;
 GRANT SELECT ON TABLE integration.import_rows TO gardenos_crm_writer;
+GRANT SELECT,DELETE,UPDATE ON TABLE integration.import_rows TO gardenos_eraser;
 
 GRANT UPDATE(status) ON TABLE integration.import_rows TO gardenos_crm_writer;
 
@@ -27839,12 +29880,14 @@ GRANT SELECT ON TABLE integration.webhook_deliveries TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.webhook_deliveries TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_deliveries TO gardenos_worker;
 GRANT SELECT ON TABLE integration.webhook_deliveries TO gardenos_publisher;
+GRANT SELECT,DELETE ON TABLE integration.webhook_deliveries TO gardenos_eraser;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE integration.webhook_endpoints TO service_role;
 GRANT SELECT ON TABLE integration.webhook_endpoints TO gardenos_auditor;
 GRANT SELECT ON TABLE integration.webhook_endpoints TO authenticated;
 GRANT SELECT ON TABLE integration.webhook_endpoints TO gardenos_worker;
 GRANT SELECT,INSERT ON TABLE integration.webhook_endpoints TO gardenos_publisher;
+GRANT SELECT,UPDATE ON TABLE integration.webhook_endpoints TO gardenos_eraser;
 
 GRANT UPDATE(agency_id) ON TABLE integration.webhook_endpoints TO authenticated;
 
@@ -27884,6 +29927,7 @@ GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_writer;
 GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_sealer;
 GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_redactor;
 GRANT SELECT ON TABLE migration.epochs TO gardenos_publisher;
+GRANT SELECT ON TABLE migration.epochs TO gardenos_eraser;
 
 GRANT SELECT,INSERT ON TABLE migration.machinery TO gardenos_audit_sealer;
 
@@ -27921,6 +29965,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.api_keys TO service_role;
 GRANT SELECT ON TABLE tenancy.api_keys TO gardenos_membership_reader;
 GRANT SELECT ON TABLE tenancy.api_keys TO gardenos_auditor;
 GRANT SELECT,INSERT ON TABLE tenancy.api_keys TO gardenos_tenancy_writer;
+GRANT SELECT,UPDATE ON TABLE tenancy.api_keys TO gardenos_eraser;
 
 GRANT UPDATE(agency_id) ON TABLE tenancy.api_keys TO authenticated;
 
@@ -27947,6 +29992,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.invitations TO service_role;
 GRANT SELECT ON TABLE tenancy.invitations TO gardenos_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.invitations TO gardenos_tenancy_writer;
 GRANT SELECT ON TABLE tenancy.invitations TO gardenos_merger;
+GRANT SELECT,DELETE,UPDATE ON TABLE tenancy.invitations TO gardenos_eraser;
 
 GRANT UPDATE(agency_id) ON TABLE tenancy.invitations TO authenticated;
 
@@ -27994,6 +30040,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.teams TO service_role;
 GRANT SELECT ON TABLE tenancy.teams TO gardenos_membership_reader;
 GRANT SELECT ON TABLE tenancy.teams TO gardenos_tenancy_writer;
 GRANT SELECT ON TABLE tenancy.teams TO gardenos_auditor;
+GRANT SELECT,UPDATE ON TABLE tenancy.teams TO gardenos_eraser;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE tenancy.teams TO authenticated;
 
@@ -28018,22 +30065,34 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.user_identities TO service_ro
 GRANT SELECT ON TABLE tenancy.user_identities TO gardenos_membership_reader;
 GRANT SELECT ON TABLE tenancy.user_identities TO gardenos_auditor;
 GRANT SELECT,INSERT ON TABLE tenancy.user_identities TO gardenos_tenancy_writer;
+GRANT SELECT,DELETE ON TABLE tenancy.user_identities TO gardenos_eraser;
 
 GRANT SELECT ON TABLE tenancy.users TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.users TO service_role;
 GRANT SELECT ON TABLE tenancy.users TO gardenos_membership_reader;
 GRANT SELECT ON TABLE tenancy.users TO gardenos_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.users TO gardenos_tenancy_writer;
+GRANT SELECT ON TABLE tenancy.users TO gardenos_eraser;
 
 GRANT UPDATE(id) ON TABLE tenancy.users TO authenticated;
 
+GRANT UPDATE(email) ON TABLE tenancy.users TO gardenos_eraser;
+
 GRANT UPDATE(full_name) ON TABLE tenancy.users TO authenticated;
+GRANT UPDATE(full_name) ON TABLE tenancy.users TO gardenos_eraser;
 
 GRANT UPDATE(avatar_path) ON TABLE tenancy.users TO authenticated;
+GRANT UPDATE(avatar_path) ON TABLE tenancy.users TO gardenos_eraser;
 
 GRANT UPDATE(locale) ON TABLE tenancy.users TO authenticated;
+GRANT UPDATE(locale) ON TABLE tenancy.users TO gardenos_eraser;
 
 GRANT UPDATE(timezone) ON TABLE tenancy.users TO authenticated;
+GRANT UPDATE(timezone) ON TABLE tenancy.users TO gardenos_eraser;
+
+GRANT UPDATE(status) ON TABLE tenancy.users TO gardenos_eraser;
+
+GRANT UPDATE(active_agency_id) ON TABLE tenancy.users TO gardenos_eraser;
 
 GRANT UPDATE(created_at) ON TABLE tenancy.users TO authenticated;
 

@@ -49,6 +49,7 @@ begin
             ('gardenos_search', false, false, false, false, false),
             ('gardenos_crm_writer', false, false, false, false, false),
             ('gardenos_merger', false, false, false, false, false),
+            ('gardenos_eraser', false, false, false, false, false),
             ('gardenos_audit_writer', false, false, false, false, false),
             ('gardenos_audit_sealer', false, false, false, false, false),
             ('gardenos_audit_redactor', false, false, false, false, false),

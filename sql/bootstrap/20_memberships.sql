@@ -19,12 +19,12 @@ declare
         'gardenos_owner', 'gardenos_migrator', 'gardenos_app', 'gardenos_worker', 'gardenos_auditor',
         'gardenos_monitor', 'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer',
         'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger', 'gardenos_audit_writer',
-        'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher'
+        'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher', 'gardenos_eraser'
     ];
     closed_roles constant text[] := array[
         'gardenos_owner', 'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer',
         'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger', 'gardenos_audit_writer',
-        'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher'
+        'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher', 'gardenos_eraser'
     ];
     spec record;
 begin
@@ -55,6 +55,7 @@ begin
     ('gardenos_migrator', 'gardenos_search', false),
     ('gardenos_migrator', 'gardenos_crm_writer', false),
     ('gardenos_migrator', 'gardenos_merger', false),
+    ('gardenos_migrator', 'gardenos_eraser', false),
     ('gardenos_migrator', 'gardenos_audit_writer', false),
     ('gardenos_migrator', 'gardenos_audit_sealer', false),
     ('gardenos_migrator', 'gardenos_audit_redactor', false),

@@ -13,7 +13,7 @@ declare
     narrow constant text[] := array[
         'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer', 'gardenos_search',
         'gardenos_crm_writer', 'gardenos_merger', 'gardenos_audit_writer', 'gardenos_audit_sealer',
-        'gardenos_audit_redactor', 'gardenos_publisher'
+        'gardenos_audit_redactor', 'gardenos_publisher', 'gardenos_eraser'
     ];
     auditing constant text[] := array[
         'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
@@ -46,9 +46,11 @@ begin
             (array['crm', 'integration'], 'usage', array['gardenos_merger']),
             (array['integration', 'audit', 'migration'], 'usage', array['gardenos_publisher']),
             (array['integration'], 'usage', array['gardenos_membership_reader']),
+            (array['crm', 'governance'], 'usage', array['gardenos_tenancy_writer']),
+            (array['crm', 'integration', 'governance', 'audit'], 'usage', array['gardenos_eraser']),
             (
                 array['migration'], 'usage',
-                array['gardenos_sealer'] || auditing
+                array['gardenos_sealer', 'gardenos_eraser'] || auditing
             ),
             (array['audit'], 'usage', auditing),
             (array['audit'], 'create', auditing),
@@ -143,7 +145,8 @@ declare
     creators constant text[] := array[
         'gardenos_owner', 'gardenos_migrator', 'gardenos_membership_reader', 'gardenos_tenancy_writer',
         'gardenos_sealer', 'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger',
-        'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher'
+        'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher',
+        'gardenos_eraser'
     ];
     creator text;
     spec record;

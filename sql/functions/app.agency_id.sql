@@ -20,7 +20,8 @@ grant execute on function app.agency_id() to
     service_role,
     gardenos_worker,
     gardenos_membership_reader,
-    gardenos_tenancy_writer;
+    gardenos_tenancy_writer,
+    gardenos_eraser;
 
 comment on function app.agency_id() is
 'The agency of the claim, proved against a live membership; null when there is none.';

@@ -1,6 +1,6 @@
--- A new tenant, with its first owner, in one transaction: an agency without an owner could never be
--- entered. SECURITY DEFINER, for service_role only: people are members by invitation, and this is the one
--- exception.
+-- A new tenant, with its first owner, a pipeline and retention policies, in one transaction: an agency
+-- without an owner could never be entered. SECURITY DEFINER, for service_role only: people are members by
+-- invitation, and this is the one exception.
 set local role gardenos_tenancy_writer;
 
 create or replace function app.create_agency(
@@ -36,6 +36,7 @@ begin
     values (new_agency_id, create_agency.name, create_agency.slug);
     insert into tenancy.memberships (agency_id, user_id, role, record_scope, display_name)
     values (new_agency_id, create_agency.owner_user_id, 'owner', 'all', owner_name);
+    perform app.furnish_agency(new_agency_id);
     return new_agency_id;
 end;
 $function$;
@@ -45,6 +46,6 @@ grant execute on function app.create_agency(text, text, uuid, text) to
     service_role;
 
 comment on function app.create_agency(text, text, uuid, text) is
-'Creates an agency and its first owner; answers the id of the agency.';
+'Creates an agency, its first owner, a pipeline and retention policies; answers the id of the agency.';
 
 set local role gardenos_owner;

@@ -15,7 +15,7 @@ begin
         raise exception 'An API key acts as the same membership for life.'
             using errcode = 'PT403';
     end if;
-    if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer') then
+    if current_user in ('service_role', 'gardenos_owner', 'gardenos_tenancy_writer', 'gardenos_eraser') then
         return new;
     end if;
     select m.role

@@ -1,7 +1,7 @@
 -- No escalation. It asks the live role, not the token, and holds for every update, because "touch" includes
 -- a display name. Exempt are those who answer for the rank themselves: service_role, the functions of the
--- tenancy writer, merges, which move a client to the contact that is left, and the owner of the table, as
--- which foreign keys clear a reference. What a membership is made of holds for all.
+-- tenancy writer, merges, which move a client to the contact that is left, erasures, and the owner of the
+-- table, as which foreign keys clear a reference. What a membership is made of holds for all.
 --
 -- Who may be added is asked AFTER the insert: an upsert that ends as an update never gets there, while its
 -- BEFORE INSERT triggers have run.
@@ -36,7 +36,7 @@ begin
             using errcode = '42501',
             hint = 'Use app.invite; the first owner is made by app.create_agency.';
     end if;
-    if current_user in ('service_role', 'gardenos_owner', 'gardenos_merger') then
+    if current_user in ('service_role', 'gardenos_owner', 'gardenos_merger', 'gardenos_eraser') then
         return new;
     end if;
 

@@ -25,7 +25,8 @@ grant execute on function app.is_agent(uuid) to
     service_role,
     gardenos_owner,
     gardenos_tenancy_writer,
-    gardenos_merger;
+    gardenos_merger,
+    gardenos_eraser;
 
 comment on function app.is_agent(uuid) is
 'True when this user is of kind agent.';

@@ -30,7 +30,8 @@ grant execute on function app.may(text, app.agency_role[]) to
     gardenos_membership_reader,
     gardenos_tenancy_writer,
     gardenos_merger,
-    gardenos_publisher;
+    gardenos_publisher,
+    gardenos_eraser;
 
 comment on function app.may(text, app.agency_role[]) is
 'May I do this (schema.table:command), being one of these roles? False when nothing is proved.';

@@ -23,7 +23,8 @@ grant execute on function app.membership_id() to
     gardenos_tenancy_writer,
     gardenos_crm_writer,
     gardenos_merger,
-    gardenos_publisher;
+    gardenos_publisher,
+    gardenos_eraser;
 
 comment on function app.membership_id() is
 'My membership in the agency of the claim, proved live; null when there is none.';

@@ -157,7 +157,8 @@ grant execute on function app.proof() to
     gardenos_tenancy_writer,
     gardenos_crm_writer,
     gardenos_merger,
-    gardenos_publisher;
+    gardenos_publisher,
+    gardenos_eraser;
 
 comment on function app.proof() is
 'Who is asking, proved against the live membership. Every column is null when nothing is proved.';

@@ -15,7 +15,8 @@ $function$;
 revoke all on function app.suppression_hash(uuid, app.point_kind, text) from public;
 grant execute on function app.suppression_hash(uuid, app.point_kind, text) to
     service_role,
-    gardenos_crm_writer;
+    gardenos_crm_writer,
+    gardenos_eraser;
 
 comment on function app.suppression_hash(uuid, app.point_kind, text) is
 'The hash of a normalised address, as governance.suppressions has it.';

@@ -39,7 +39,8 @@ grant execute on function app.uuid_v7() to
     gardenos_audit_redactor,
     gardenos_crm_writer,
     gardenos_merger,
-    gardenos_publisher;
+    gardenos_publisher,
+    gardenos_eraser;
 
 comment on function app.uuid_v7() is
 'A new row id: uuid version 7, ordered by time.';

@@ -10,6 +10,11 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger guard
+before insert or update on governance.erasure_requests
+for each row
+execute function app.guard_erasure();
+
 create or replace trigger stamp
 before insert or update on governance.erasure_requests
 for each row

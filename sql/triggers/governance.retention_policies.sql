@@ -1,4 +1,9 @@
 -- What one row of retention_policies needs.
+create or replace trigger check_retention
+before insert or update of entity, action on governance.retention_policies
+for each row
+execute function app.check_retention();
+
 create or replace trigger forbid_agency_change
 before update on governance.retention_policies
 for each row

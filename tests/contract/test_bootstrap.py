@@ -53,6 +53,7 @@ NARROW = (
     "gardenos_search",
     "gardenos_crm_writer",
     "gardenos_merger",
+    "gardenos_eraser",
     "gardenos_audit_writer",
     "gardenos_audit_sealer",
     "gardenos_audit_redactor",

@@ -133,6 +133,7 @@ UNBOUND_ROLES = {
     "gardenos_search": "owns the searches, and look-ups that policies cannot make of each other",
     "gardenos_crm_writer": "owns the triggers that keep what no client writes",
     "gardenos_merger": "owns merging: moves every child, looks for duplicates and merged consents",
+    "gardenos_eraser": "owns erasure and retention: the agency bound, and logins without an agency",
     "gardenos_audit_writer": "owns the triggers that append to the trail; reads nothing",
     "gardenos_audit_sealer": "owns sealing: reads the trail, appends seals",
     "gardenos_publisher": "owns the triggers of the outbox, webhooks, what is safe to publish",
@@ -148,15 +149,17 @@ CLOSED_ROLES = {
     "gardenos_search",
     "gardenos_crm_writer",
     "gardenos_merger",
+    "gardenos_eraser",
     "gardenos_audit_writer",
     "gardenos_audit_sealer",
     "gardenos_audit_redactor",
     "gardenos_publisher",
 }
 
+ERASER = "gardenos_eraser"
 AUDITING = {"gardenos_audit_writer", "gardenos_audit_sealer", "gardenos_audit_redactor"}
 # Who looks into schema migration: for the keys of seals, and for the epoch.
-IN_MIGRATION = {"gardenos_sealer", "gardenos_publisher", *AUDITING}
+IN_MIGRATION = {"gardenos_sealer", "gardenos_publisher", ERASER, *AUDITING}
 
 ASKING = ["authenticated", "service_role", "gardenos_worker"]
 NARROW_ASKING = ["gardenos_membership_reader", "gardenos_tenancy_writer"]
@@ -182,6 +185,14 @@ KEEPERS = [
     "app.note_stage()",
     "app.place_deal()",
     "app.total_deals()",
+]
+# What an erasure asks of the trail, which it does not read itself.
+ERASED_TRAIL = [
+    "audit.last_change(uuid)",
+    "audit.erase(uuid,bigint,uuid[],jsonb,text,text)",
+    "audit.mentions(uuid,text,text)",
+    "audit.texts_of(uuid,text,uuid)",
+    "audit.redact_matching(uuid,text,uuid,text)",
 ]
 # What adds or changes a row by its natural key.
 UPSERTS = [
@@ -226,7 +237,7 @@ SEARCHES = [
 # Every function, and who may execute it besides its owner.
 EXECUTE: dict[str, list[str]] = {
     # who is asking: the roles of the floor ask, and the narrow roles inside their own functions
-    "app.agency_id()": [*ASKING, *NARROW_ASKING],
+    "app.agency_id()": [*ASKING, *NARROW_ASKING, ERASER],
     "app.agency_role()": [*ASKING, *NARROW_ASKING],
     "app.membership_id()": [
         *ASKING,
@@ -234,6 +245,7 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_crm_writer",
         "gardenos_merger",
         "gardenos_publisher",
+        ERASER,
     ],
     "app.record_scope()": [*ASKING, *NARROW_ASKING],
     "app.user_id()": [*ASKING, *NARROW_ASKING],
@@ -246,6 +258,7 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_crm_writer",
         "gardenos_merger",
         "gardenos_publisher",
+        ERASER,
     ],
     # how far a row scope reaches; policies ask once per statement
     "app.reach(text,app.agency_role[],app.agency_role[],app.agency_role[],app.agency_role[])": [
@@ -266,6 +279,7 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_merger",
         "gardenos_search",
         "gardenos_publisher",
+        ERASER,
     ],
     "app.may_as_myself(text)": [*ASKING, *NARROW_ASKING],
     "app.claims()": [*ASKING, "gardenos_app", *NARROW_ASKING],
@@ -323,7 +337,11 @@ EXECUTE: dict[str, list[str]] = {
     "app.create_agency(text,text,uuid,text)": ["service_role"],
     "app.restore_record(text,uuid)": ["authenticated", "service_role"],
     "app.live_twin(text,uuid)": ["authenticated", "service_role"],
-    "app.suppression_hash(uuid,app.point_kind,text)": ["service_role", "gardenos_crm_writer"],
+    "app.suppression_hash(uuid,app.point_kind,text)": [
+        "service_role",
+        "gardenos_crm_writer",
+        ERASER,
+    ],
     "app.custom_access_token(jsonb)": ["supabase_auth_admin"],
     # tools of those functions
     "app.new_token(uuid)": ["gardenos_tenancy_writer"],
@@ -337,6 +355,7 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_owner",
         "gardenos_tenancy_writer",
         "gardenos_merger",
+        ERASER,
     ],
     "app.is_live_member(uuid,uuid)": ["service_role", "gardenos_tenancy_writer"],
     "app.outranks_me(app.agency_role)": ["authenticated", "gardenos_tenancy_writer"],
@@ -349,6 +368,7 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_crm_writer",
         "gardenos_merger",
         "gardenos_publisher",
+        ERASER,
         *sorted(AUDITING),
     ],
     "app.uuid_v7_floor(timestamp with time zone)": [
@@ -468,6 +488,46 @@ EXECUTE: dict[str, list[str]] = {
     "app.unmerged_values(jsonb,jsonb,jsonb,jsonb)": ["gardenos_merger"],
     "app.children_of(regclass)": ["gardenos_merger"],
     "app.point_children(uuid,regclass,uuid,uuid,uuid[],jsonb)": ["gardenos_merger"],
+    # erasure: what people and the worker call, and what it is made of
+    "app.approve_erasure(uuid)": ["authenticated"],
+    "app.execute_erasure(uuid)": ["authenticated", "gardenos_worker"],
+    "app.confirm_erasure_hits(uuid,jsonb)": ["authenticated"],
+    "app.replay_erasures(jsonb)": ["gardenos_worker"],
+    "app.erasure_ledger()": ["gardenos_worker", "gardenos_auditor"],
+    "app.masked_name(text)": [*ASKING, ERASER],
+    "app.plain_text(jsonb)": [ERASER, "gardenos_audit_redactor"],
+    "app.guard_erasure()": [],
+    "app.forget_path()": [],
+    "app.note_removed_objects()": ["gardenos_owner"],
+    "audit.redact_rows(uuid,uuid[])": [],
+    **{
+        name: [ERASER]
+        for name in (
+            "app.personal_columns()",
+            "app.scrubbed(jsonb,text,text)",
+            "app.address_pattern(text[],text[],boolean)",
+            "app.name_words(text)",
+            "app.name_pattern(text[],boolean)",
+            "app.name_hash(uuid,text)",
+            "app.named_in(text,uuid,jsonb)",
+            "app.erase_contact(uuid,uuid,uuid)",
+            "app.erase_logins(uuid[])",
+            "app.erase_member(uuid,uuid)",
+            "app.find_mentions(uuid,text,text)",
+            "app.settle_mention(uuid,text,text,uuid,text)",
+            "app.without_hit(jsonb,text,text,uuid)",
+            "app.perform_erasure(uuid,uuid,jsonb)",
+            "app.tell_erasure(uuid,uuid)",
+            *ERASED_TRAIL,
+        )
+    },
+    # retention
+    "app.run_retention(integer)": ["gardenos_worker"],
+    "app.count_due(text,interval)": ["gardenos_worker"],
+    "app.remove_due(text,integer)": ["gardenos_worker"],
+    "app.due_rows(text)": [*ASKING, ERASER, "gardenos_tenancy_writer"],
+    "app.check_retention()": [],
+    "app.furnish_agency(uuid)": ["gardenos_tenancy_writer"],
     # consent
     "app.may_contact(uuid,text,uuid)": ASKING,
     "app.merged_consents(uuid)": [*ASKING, "gardenos_auditor"],
@@ -516,6 +576,14 @@ DEFINERS = {
     "audit.machinery()": "gardenos_audit_sealer",
     "audit.machinery_changes(bytea,bytea)": "gardenos_audit_sealer",
     "audit.redact(uuid,text,uuid)": "gardenos_audit_redactor",
+    "audit.redact_rows(uuid,uuid[])": "gardenos_audit_redactor",
+    **dict.fromkeys(ERASED_TRAIL, "gardenos_audit_redactor"),
+    "app.approve_erasure(uuid)": ERASER,
+    "app.execute_erasure(uuid)": ERASER,
+    "app.confirm_erasure_hits(uuid,jsonb)": ERASER,
+    "app.replay_erasures(jsonb)": ERASER,
+    "app.note_removed_objects()": ERASER,
+    "app.remove_due(text,integer)": ERASER,
     "audit.record_retirement(date,bigint,app.sha256)": "gardenos_audit_sealer",
     "audit.retired_at(date)": "gardenos_audit_sealer",
     "audit.note_verification(uuid)": "gardenos_audit_sealer",
@@ -593,6 +661,12 @@ RUNS_TEXT = {
         "writes the columns that the foreign keys of the catalogue name"
     ),
     "app.record_as_of(text,uuid,timestamp with time zone)": "reads a table that can_read knows",
+    "app.erase_contact(uuid,uuid,uuid)": "deletes by the foreign keys of the catalogue",
+    "app.find_mentions(uuid,text,text)": "reads the columns that the catalogue marks",
+    "app.settle_mention(uuid,text,text,uuid,text)": "writes a column that the catalogue marks",
+    "app.confirm_erasure_hits(uuid,jsonb)": "reads a column that the report names",
+    "app.count_due(text,interval)": "runs the text of app.due_rows",
+    "app.remove_due(text,integer)": "runs the text of app.due_rows",
 }
 
 # --- what the checks read -------------------------------------------------------------------------
@@ -1031,6 +1105,43 @@ def check_text_is_limited(connection: Connection) -> list[str]:
         """,
     )
     return found + [f"{row['name']}: a domain without a check" for row in limits]
+
+
+# What a comment of a column that could hold something about a person begins with.
+MARKS = ("personal", "free text", "not personal")
+# Types in which a person could be named.
+SPEAKING = ("text", "character", "character varying", "json", "jsonb", "bytea", "inet", "citext")
+
+
+def check_personal_marks(connection: Connection) -> list[str]:
+    """Every column that could hold data about people says whether it does: erasure goes by it."""
+    found = rows(
+        connection,
+        """
+        select
+            a.attrelid::regclass || '.' || a.attname as name,
+            split_part(coalesce(col_description(a.attrelid, a.attnum), ''), ':', 1) as mark
+          from pg_attribute as a
+          join pg_class as c on c.oid = a.attrelid
+          join pg_type as t on t.oid = a.atttypid
+          left join pg_type as e on e.oid = t.typelem and t.typcategory = 'A'
+         where c.relnamespace::regnamespace::text = any (%(schemas)s)
+           and c.relkind in ('r', 'p')
+           and not c.relispartition
+           and a.attnum > 0
+           and not a.attisdropped
+           and format_type(
+               coalesce(nullif(coalesce(e.typbasetype, t.typbasetype), 0), e.oid, t.oid), null
+           ) = any (%(speaking)s)
+         order by 1
+        """,
+        speaking=list(SPEAKING),
+    )
+    return [
+        f"{row['name']}: its comment does not begin with {', '.join(MARKS)}"
+        for row in found
+        if row["mark"] not in MARKS
+    ]
 
 
 def check_comments(connection: Connection) -> list[str]:

@@ -381,8 +381,16 @@ class Records:
             subject_id=uuid4(),
             label_masked="J… D…",
         )
+        self.connection.execute(
+            "delete from governance.retention_policies"
+            " where agency_id = %s and entity = 'crm.files'",
+            [self.agency_id],
+        )
         self.add(
-            "governance.retention_policies", entity="crm.deals", keep="90 days", action="delete"
+            "governance.retention_policies",
+            entity="integration.import_jobs",
+            keep="90 days",
+            action="delete",
         )
         self.add(
             "governance.suppressions",

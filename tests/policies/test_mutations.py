@@ -44,6 +44,12 @@ CHANGES: dict[str, list[str]] = {
         " alter table tenancy.teams add foreign key (agency_id, parent_team_id)"
         " references tenancy.teams (agency_id, id) on update cascade",
     ],
+    "personal_marks": [
+        "comment on column crm.tags.name is 'The word.'",
+        "alter table crm.tags add note text",
+        "alter table tenancy.teams add notes app.line[]",
+        "alter table crm.deals add origin inet",
+    ],
     "agency_reference": [
         "alter table tenancy.teams drop constraint teams_agency_id_fkey",
         "create table tenancy.bare (agency_id uuid not null, id uuid not null)",
