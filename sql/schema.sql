@@ -7381,6 +7381,23 @@ begin
             context.epoch,
             context.timeline
           from old_rows as o;
+    elsif tg_table_name = 'messages' then
+        insert into integration.outbox_events (
+            agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+        )
+        select
+            o.agency_id,
+            aggregate,
+            o.id,
+            aggregate || '.removed',
+            jsonb_strip_nulls(
+                jsonb_build_object('row_version', o.row_version, 'object_path', o.body_html_path)
+            ),
+            headers,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
     else
         insert into integration.outbox_events (
             agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
@@ -7487,36 +7504,6 @@ $$;
 ALTER FUNCTION app.note_participants() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.note_participants() IS 'Keeps the list of members who take part.';
-
-CREATE FUNCTION app.note_removed_objects() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-    insert into integration.outbox_events (agency_id, aggregate, aggregate_id, type, payload, epoch, timeline)
-    select
-        o.agency_id,
-        tg_table_schema || '.' || tg_table_name,
-        o.id,
-        tg_table_schema || '.' || tg_table_name || '.removed',
-        jsonb_strip_nulls(
-            jsonb_build_object(
-                'provider', to_jsonb(o) -> 'provider',
-                'bucket', to_jsonb(o) -> 'bucket',
-                'object_path', coalesce(to_jsonb(o) -> 'object_path', to_jsonb(o) -> 'body_html_path')
-            )
-        ),
-        (select max(e.epoch) from migration.epochs as e),
-        ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer
-      from old_rows as o
-     where coalesce(to_jsonb(o) ->> 'object_path', to_jsonb(o) ->> 'body_html_path') is not null;
-    return null;
-end;
-$$;
-
-ALTER FUNCTION app.note_removed_objects() OWNER TO gardenos_eraser;
-
-COMMENT ON FUNCTION app.note_removed_objects() IS 'Writes an event of the outbox for each object whose row is gone: where it lies.';
 
 CREATE FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -25766,10 +25753,6 @@ CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.saved_views FOR EACH ROW WHEN
 
 CREATE TRIGGER stamp_deletion BEFORE UPDATE ON crm.tags FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
 
-CREATE TRIGGER tell_removed AFTER DELETE ON crm.files REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_removed_objects();
-
-CREATE TRIGGER tell_removed AFTER DELETE ON crm.messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_removed_objects();
-
 CREATE TRIGGER total_delete AFTER DELETE ON crm.deal_line_items REFERENCING OLD TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION app.total_deals();
 
 CREATE TRIGGER total_insert AFTER INSERT ON crm.deal_line_items REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION app.total_deals();
@@ -28185,9 +28168,6 @@ GRANT ALL ON FUNCTION app.note_message() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.note_participants() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_participants() TO gardenos_owner;
-
-REVOKE ALL ON FUNCTION app.note_removed_objects() FROM PUBLIC;
-GRANT ALL ON FUNCTION app.note_removed_objects() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) TO authenticated;

@@ -8,7 +8,7 @@
 --
 -- The payload has ids, row_version and names of columns, never a value: whoever delivers reads the row then,
 -- with the rights it has then. One exception, because the row is gone by then: a file that was removed says
--- where its object lies.
+-- where its object lies, and so does a message whose original is in storage.
 --
 -- SECURITY DEFINER: nobody who changes a record writes the outbox. enable_nestloop: one statement may touch
 -- one row and the next ten thousand.
@@ -487,6 +487,23 @@ begin
                     'bucket', o.bucket,
                     'object_path', o.object_path
                 )
+            ),
+            headers,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    elsif tg_table_name = 'messages' then
+        insert into integration.outbox_events (
+            agency_id, aggregate, aggregate_id, type, payload, headers, txid, epoch, timeline
+        )
+        select
+            o.agency_id,
+            aggregate,
+            o.id,
+            aggregate || '.removed',
+            jsonb_strip_nulls(
+                jsonb_build_object('row_version', o.row_version, 'object_path', o.body_html_path)
             ),
             headers,
             context.xid,

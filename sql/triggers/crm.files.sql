@@ -78,9 +78,3 @@ after update on crm.files
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function app.note_event();
-
-create or replace trigger tell_removed
-after delete on crm.files
-referencing old table as old_rows
-for each statement
-execute function app.note_removed_objects();

@@ -92,9 +92,3 @@ after update on crm.messages
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function app.note_event();
-
-create or replace trigger tell_removed
-after delete on crm.messages
-referencing old table as old_rows
-for each statement
-execute function app.note_removed_objects();

@@ -62,7 +62,7 @@ def publish(agency: Agency) -> list[dict[str, str]]:
     """Note every event as published; answers what the events of removed objects said."""
     found = agency.office.superuser.execute(
         "select payload from integration.outbox_events"
-        " where agency_id = %s and type like '%%.removed'",
+        " where agency_id = %s and payload ? 'object_path'",
         [agency.id],
     ).fetchall()
     agency.work("update integration.outbox_events set published_at = now()")

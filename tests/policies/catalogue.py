@@ -498,7 +498,6 @@ EXECUTE: dict[str, list[str]] = {
     "app.plain_text(jsonb)": [ERASER, "gardenos_audit_redactor"],
     "app.guard_erasure()": [],
     "app.forget_path()": [],
-    "app.note_removed_objects()": ["gardenos_owner"],
     "audit.redact_rows(uuid,uuid[])": [],
     **{
         name: [ERASER]
@@ -582,7 +581,6 @@ DEFINERS = {
     "app.execute_erasure(uuid)": ERASER,
     "app.confirm_erasure_hits(uuid,jsonb)": ERASER,
     "app.replay_erasures(jsonb)": ERASER,
-    "app.note_removed_objects()": ERASER,
     "app.remove_due(text,integer)": ERASER,
     "audit.record_retirement(date,bigint,app.sha256)": "gardenos_audit_sealer",
     "audit.retired_at(date)": "gardenos_audit_sealer",
