@@ -24217,7 +24217,7 @@ COMMENT ON COLUMN integration.webhook_secrets.endpoint_id IS 'The endpoint.';
 
 COMMENT ON COLUMN integration.webhook_secrets.secret_ref IS 'not personal: Its name in the secret store.';
 
-COMMENT ON COLUMN integration.webhook_secrets.previous_ref IS 'The name of the secret before, which still signs.';
+COMMENT ON COLUMN integration.webhook_secrets.previous_ref IS 'not personal: The name of the secret before, which still signs.';
 
 COMMENT ON COLUMN integration.webhook_secrets.previous_until IS 'Until when it does.';
 

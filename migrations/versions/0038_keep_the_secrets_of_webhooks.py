@@ -22,7 +22,7 @@ def upgrade() -> None:
             add column previous_ref app.label,
             add column previous_until timestamptz;
 
-        comment on column integration.webhook_secrets.previous_ref is 'The name of the secret before, which still signs.';
+        comment on column integration.webhook_secrets.previous_ref is 'not personal: The name of the secret before, which still signs.';
         comment on column integration.webhook_secrets.previous_until is 'Until when it does.';
 
         set local role gardenos_sealer;
