@@ -45,8 +45,9 @@ test: lint programs ## everything CI runs
 	@echo 'rules and faults side by side; each speaks when it is done'
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-rules test-failover
 
+# loadscope: what a module prepares, such as a list of 100 000 rows, is prepared once.
 test-rules: $(READY) ## migrations, contracts, clients, and the policies through HAProxy
-	@nice -n 10 $(PYTHON) -m pytest --quiet --numprocesses=2 --ignore=tests/policies --ignore=tests/failover/test_faults.py tests
+	@nice -n 10 $(PYTHON) -m pytest --quiet --numprocesses=2 --dist=loadscope --ignore=tests/policies --ignore=tests/failover/test_faults.py tests
 	@nice -n 10 $(PYTHON) -m pytest --quiet --numprocesses=2 tests/policies/test_cluster_url.py
 	@nice -n 10 $(PYTHON) -m tests.cluster run -- $(PYTHON) -m pytest --quiet --numprocesses=2 tests/policies
 

@@ -164,7 +164,7 @@ CHANGES = {
         "alter role authenticator_ro set default_transaction_read_only = 'on'",
     ),
     "the database gets a setting": (
-        "I3 I9",
+        "I3 I9 I10",
         "alter database gardenos set row_security = off",
         "alter database gardenos reset row_security",
     ),
@@ -561,6 +561,8 @@ def test_a_hole_in_the_rules_is_seen_by_its_witness_on_every_path(
     for question, (wanted, paths) in LEAKS.items():
         if wanted == statement:
             assert {path for asked, path in holes if asked == question} == paths, question
+    # these witnesses had a publisher too: it may have delivered what the first one left
+    seen.deliveries += witnesses.evidence.deliveries
     assert check(seen.snapshot(), reach, before).holds
 
 
