@@ -212,6 +212,7 @@ def test_a_line_becomes_a_company(desk: Desk) -> None:
 
 def default_pipeline(desk: Desk) -> None:
     pipeline, _ = desk.pipeline("open")
+    desk.do("update crm.pipelines set is_default = false where is_default")
     desk.do("update crm.pipelines set is_default = true where id = %s", pipeline)
 
 

@@ -1,7 +1,8 @@
 """Merging two records and taking them apart again: nothing is lost, nothing is left behind."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -615,6 +616,15 @@ def test_merges_that_cross_end_with_one_clear_error(desk: Desk, office: Office, 
         undo(desk, row["id"])
 
 
+@contextmanager
+def finished(thread: threading.Thread) -> Iterator[threading.Thread]:
+    """A thread that has ended when the block has, however that went: it shares a connection."""
+    try:
+        yield thread
+    finally:
+        thread.join(timeout=60)
+
+
 def test_merges_of_an_agency_wait_for_each_other(desk: Desk, two: Pair, office: Office) -> None:
     """A contact and a company may have many rows in common, which each would lock in its order."""
     firms = [desk.insert("crm.companies", name=name) for name in "AB"]
@@ -626,8 +636,10 @@ def test_merges_of_an_agency_wait_for_each_other(desk: Desk, two: Pair, office: 
         merge(desk, Pair("crm.companies", firms[0], firms[1]))
         done.set()
 
-    thread = threading.Thread(target=run)
-    with office.database.session("authenticated", desk.owner.claims(), commit=True) as session:
+    with (
+        finished(threading.Thread(target=run)) as thread,
+        office.database.session("authenticated", desk.owner.claims(), commit=True) as session,
+    ):
         session.execute("select app.merge_contacts(%s, %s)", [two.winner, two.loser])
         thread.start()
         assert not done.wait(0.5)
@@ -635,7 +647,6 @@ def test_merges_of_an_agency_wait_for_each_other(desk: Desk, two: Pair, office: 
             "select count(*) as n from pg_locks where locktype = 'advisory' and not granted"
         ).fetchall()
         assert row["n"] == 1
-    thread.join(timeout=60)
     assert done.is_set()
     moved = desk.row("crm.contact_companies", employment)
     assert (moved["contact_id"], moved["company_id"]) == (two.winner, firms[0])
@@ -649,8 +660,10 @@ def test_a_child_that_is_being_added_is_not_lost(desk: Desk, two: Pair, office: 
         merge(desk, two)
         done.set()
 
-    thread = threading.Thread(target=run)
-    with office.database.session("authenticated", desk.owner.claims(), commit=True) as writer:
+    with (
+        finished(threading.Thread(target=run)) as thread,
+        office.database.session("authenticated", desk.owner.claims(), commit=True) as writer,
+    ):
         row = writer.execute(
             "insert into crm.activities (kind, subject, contact_id)"
             " values ('note', 'Late', %s) returning id",
@@ -659,7 +672,6 @@ def test_a_child_that_is_being_added_is_not_lost(desk: Desk, two: Pair, office: 
         assert row is not None
         thread.start()
         assert not done.wait(0.5)
-    thread.join(timeout=60)
     assert done.is_set()
     assert desk.row("crm.activities", row[0])["contact_id"] == two.winner
 
