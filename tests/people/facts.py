@@ -42,6 +42,15 @@ LEFT_EMPTY = {
     ("crm.calendar_events", "company_id"),
     ("crm.calendar_events", "deal_id"),
 }
+# whose records somebody must take over before a member is removed
+HANDED_OVER = {
+    "crm.companies",
+    "crm.contacts",
+    "crm.deals",
+    "crm.activities",
+    "crm.conversations",
+    "crm.calendar_events",
+}
 # what keeps its target from being deleted
 HOLDING = {("crm.consents", "contact_id"), (MEMBERS, "contact_id")}
 
@@ -149,6 +158,16 @@ class Facts:
     def is_held(self, record: Record) -> bool:
         """Whether something keeps this row from being deleted for good."""
         return any((child.table, column) in HOLDING for child, column in self.pointing_to(record))
+
+    def leaves_behind(self, member: Record) -> bool:
+        """Whether a member owns a live record or has one to do; private ones are nobody else's."""
+        return any(
+            record.table in HANDED_OVER
+            and column in ("owner_id", "assignee_id")
+            and record["deleted_at"] is None
+            and record["visibility"] != "private"
+            for record, column in self.pointing_to(member)
+        )
 
     def remove(self, record: Record) -> None:
         """Delete a row for good, and all that goes with it."""

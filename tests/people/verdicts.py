@@ -140,7 +140,11 @@ def _update(sight: Sight, act: Act) -> str:
             return tree
     if not sight.may_leave(row):
         return REFUSED
-    return _after(sight, row, changed)
+    outcome = _after(sight, row, changed)
+    # at COMMIT, after everything else
+    if outcome == ROW and changed.get("status") == "removed" and sight.facts.leaves_behind(record):
+        return CHECK
+    return outcome
 
 
 def _delete(sight: Sight, act: Act) -> str:
