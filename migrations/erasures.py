@@ -82,6 +82,19 @@ def replay(address: Address, entries: Iterable[dict[str, Any]]) -> tuple[int, li
     return done, failures
 
 
+def _entry(line: str) -> dict[str, Any]:
+    """A line of the ledger.
+
+    Raises:
+        ValueError: it is none.
+    """
+    entry = json.loads(line)
+    if not isinstance(entry, dict) or not isinstance(entry.get("agency_id"), str):
+        raise ValueError(f"a line is no erasure: {line}")
+    UUID(entry["agency_id"])
+    return entry
+
+
 def main(arguments: list[str]) -> int:
     """Run one of the two commands; see the module for the exit codes."""
     match arguments:
@@ -90,7 +103,7 @@ def main(arguments: list[str]) -> int:
         case ["replay", file]:
             try:
                 lines = Path(file).read_text(encoding="utf-8").splitlines()
-                ledger = [json.loads(line) for line in lines if line.strip()]
+                ledger = [_entry(line) for line in lines if line.strip()]
             except (OSError, ValueError) as error:
                 print(f"{file} is no ledger: {error}", file=sys.stderr)
                 return 2

@@ -16,11 +16,11 @@ checks them when the import is `validating`, and writes the records when it is `
     python -m tests.clients.import_worker "$WORKER_URL" <agency> <job> [file.csv]
 """
 
+import argparse
 import csv
 import json
 import logging
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -198,4 +198,11 @@ def main(url: str, agency: UUID, job: UUID, file: Path | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], UUID(sys.argv[2]), UUID(sys.argv[3]), *map(Path, sys.argv[4:5]))
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.clients.import_worker", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("url", help="of a database, with gardenos_worker as login")
+    parser.add_argument("agency", type=UUID)
+    parser.add_argument("job", type=UUID)
+    parser.add_argument("file", type=Path, nargs="?", help="whose lines are added first")
+    main(**vars(parser.parse_args()))

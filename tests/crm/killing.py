@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 from psycopg.rows import dict_row
 
 from tests.audit.trail import opened
+from tests.cluster.waiting import until
 from tests.crm.desk import Desk
 from tests.crm.dirty import FIRMS, MAPPING, UNSEEN_FIRM, Book, hidden, known
 from tests.database import ROOT, Database, program_environment
@@ -185,16 +185,12 @@ class Import:
 
     def wait(self, query: str, share: float) -> int:
         """Until so large a share of the lines is counted by the query; how many it is."""
-        deadline = time.monotonic() + 60 + self.rows / 50
-        while time.monotonic() < deadline:
-            try:
-                ((count,),) = self.ask(query, job=self.job)
-            except psycopg.OperationalError:
-                count = 0
-            if count >= share * self.rows:
-                return int(count)
-            time.sleep(0.02)
-        raise AssertionError(f"it does not get to {share:.0%}")
+
+        def enough() -> int | None:
+            ((count,),) = self.ask(query, job=self.job)
+            return int(count) if count >= share * self.rows else None
+
+        return until(enough, 60 + self.rows / 50, f"it does not get to {share:.0%}")
 
     # -- what must hold
 

@@ -6,8 +6,8 @@ functions of the search role find exactly the rows that row-level security shows
 asks a few hundred.
 """
 
+import argparse
 import random
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -427,8 +427,13 @@ def differences(
 
 def main() -> int:
     """Print the differences; the exit code says whether there are any."""
-    questions = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(2**32)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.crm.searching", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("questions", type=int, nargs="?", default=10_000)
+    parser.add_argument("seed", type=int, nargs="?", default=random.randrange(2**32))
+    arguments = parser.parse_args()
+    questions, seed = arguments.questions, arguments.seed
     print(f"{questions} questions, seed {seed}", flush=True)
     count = 0
     with private_server() as server, Cluster(server).migrated() as database:

@@ -6,7 +6,7 @@ A worker is the reference one, as its login; lines are what a file has, everythi
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -18,7 +18,7 @@ from tests.audit.trail import Office, Person
 from tests.clients.import_worker import ImportWorker
 from tests.crm.desk import Desk
 from tests.policies.access import Row, acting
-from tests.policies.broken import function
+from tests.policies.broken import broken_function
 
 PEOPLE = {
     "Name": "full_name",
@@ -862,23 +862,11 @@ def test_the_known_are_found_by_index_without_statistics(desk: Desk) -> None:
 # --- seen red: each guard taken away, and the test that must notice
 
 
-@contextmanager
-def broken(desk: Desk, name: str, old: str, new: str) -> Iterator[None]:
-    """The database with one piece of a function changed, for the block."""
-    with desk.office.database.connect() as superuser:
-        superuser.execute(function(name, old, new).encode())
-    try:
-        yield
-    finally:
-        with desk.office.database.connect() as superuser:
-            superuser.execute(function(name, old, old).encode())
-
-
-@contextmanager
-def unasked(desk: Desk) -> Iterator[None]:
+def unasked(desk: Desk) -> AbstractContextManager[None]:
     """Refused addresses are not known beforehand, as when they are taken a moment later."""
-    with broken(desk, "app.refused_addresses", "return (", "return '{}'; return ("):
-        yield
+    return broken_function(
+        desk.office.database, "app.refused_addresses", "return (", "return '{}'; return ("
+    )
 
 
 def test_the_erased_stay_out_although_nobody_asked_beforehand(desk: Desk) -> None:
@@ -988,7 +976,7 @@ def test_a_guard_that_is_taken_away_is_noticed(
     desk: Desk, name: str, old: str, new: str, test: Callable[[Desk], None]
 ) -> None:
     with (
-        broken(desk, name, old, new),
+        broken_function(desk.office.database, name, old, new),
         pytest.raises((AssertionError, psycopg.Error, pytest.fail.Exception)),
     ):
         test(desk)

@@ -10,7 +10,7 @@ import pytest
 from tests.clients.import_worker import ImportWorker
 from tests.crm.killing import Import, Told, play
 from tests.database import Database
-from tests.policies.broken import function
+from tests.policies.broken import broken_function
 
 
 def test_a_killed_client_and_a_killed_worker_lose_and_double_nothing(
@@ -60,9 +60,8 @@ BROKEN = [
 def test_the_comparison_notices_what_is_broken(database: Database) -> None:
     carry(database)
     for name, old, new, said in BROKEN:
-        with database.connect() as superuser:
-            superuser.execute(function(name, old, new).encode())
-        with pytest.raises(AssertionError, match=said):
+        with (
+            broken_function(database, name, old, new),
+            pytest.raises(AssertionError, match=said),
+        ):
             carry(database)
-        with database.connect() as superuser:
-            superuser.execute(function(name, old, old).encode())

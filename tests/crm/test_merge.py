@@ -14,6 +14,7 @@ from tests.conftest import Mutant
 from tests.crm import merging
 from tests.crm.desk import Desk
 from tests.crm.merging import MAKERS, STAYS, Pair, count, dump, merge, undo, unstamped
+from tests.policies.broken import broken_function
 
 KINDS = list(MAKERS)
 
@@ -702,61 +703,61 @@ def later(desk: Desk, _: str) -> None:
 # what it breaks -> function, its text, what stands there instead, the test that must notice
 MUTANTS: dict[str, tuple[str, str, str, Callable[[Desk, str], None]]] = {
     "a child is forgotten": (
-        "app.children_of(regclass)",
+        "app.children_of",
         "('crm.consents'::regclass,",
         "('crm.deals'::regclass, 'crm.consents'::regclass,",
         test_every_child_moves,
     ),
     "a message keeps its sender": (
-        "app.guard_message()",
+        "app.guard_message",
         " and current_user <> 'gardenos_merger'",
         "",
         test_every_child_moves,
     ),
     "a dropped link comes back as new": (
-        "app.stamp_link()",
+        "app.stamp_link",
         "current_user = 'gardenos_merger'",
         "false",
         test_a_merge_that_is_undone_leaves_no_trace,
     ),
     "a dropped link with a version comes back as new": (
-        "app.stamp_row()",
+        "app.stamp_row",
         "current_user = 'gardenos_merger'",
         "false",
         test_a_merge_that_is_undone_leaves_no_trace,
     ),
     "no address of the loser is primary again": (
-        "app.undo_merge(uuid)",
+        "app.undo_merge",
         "past.moved -> 'lowered' ?",
         "false and past.moved -> 'lowered' ?",
         test_a_merge_that_is_undone_leaves_no_trace,
     ),
     "the fields of the winner stay filled": (
-        "app.undo_merge(uuid)",
+        "app.undo_merge",
         "winner || way.back",
         "winner",
         test_a_merge_that_is_undone_leaves_no_trace,
     ),
     "merges do not wait for each other": (
-        "app.merge_companies(uuid,uuid,jsonb)",
+        "app.merge_companies",
         "perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));",
         "",
         waiting,
     ),
     "the rows are not locked": (
-        "app.merge_contacts(uuid,uuid,jsonb)",
+        "app.merge_contacts",
         "for update;",
         ";",
         adding,
     ),
     "a later merge does not matter": (
-        "app.undo_merge(uuid)",
+        "app.undo_merge",
         "if later is not null",
         "if false",
         later,
     ),
     "deleted addresses are taken for live ones": (
-        "app.undo_merge(uuid)",
+        "app.undo_merge",
         "set deleted_at = null,",
         "set deleted_at = deleted_at,",
         test_a_merge_that_is_undone_leaves_no_trace,
@@ -766,32 +767,20 @@ MUTANTS: dict[str, tuple[str, str, str, Callable[[Desk, str], None]]] = {
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_broken_merge_is_noticed(desk: Desk, mutant: Mutant, name: str) -> None:
-    signature, text, instead, notice = MUTANTS[name]
-    mutant("merge", notice.__name__, f"{name}: {signature}")
-    superuser = desk.office.superuser
-    (row,) = superuser.execute(
-        "select pg_get_functiondef(%s::regprocedure) as text", [signature]
-    ).fetchall()
-    assert text in row["text"]
-    superuser.execute(row["text"].replace(text, instead).encode())
-    try:
-        with pytest.raises((AssertionError, psycopg.Error, pytest.fail.Exception)):
-            notice(desk, "contacts")
-    finally:
-        superuser.execute(row["text"].encode())
+    function, text, instead, notice = MUTANTS[name]
+    mutant("merge", notice.__name__, f"{name}: {function}")
+    with (
+        broken_function(desk.office.database, function, text, instead),
+        pytest.raises((AssertionError, psycopg.Error, pytest.fail.Exception)),
+    ):
+        notice(desk, "contacts")
 
 
 def test_a_scope_that_is_too_wide_is_noticed(desk: Desk, mutant: Mutant) -> None:
-    signature = "app.is_in_reach(app.record_scope,uuid,uuid)"
-    mutant("merge", "test_who_may_merge_is_who_may_update_both", f"team is all: {signature}")
-    superuser = desk.office.superuser
-    (row,) = superuser.execute(
-        "select pg_get_functiondef(%s::regprocedure) as text", [signature]
-    ).fetchall()
-    assert "owner_id is null and team_id is null" in row["text"]
-    superuser.execute(row["text"].replace("owner_id is null and team_id is null", "true").encode())
-    try:
-        with pytest.raises(AssertionError):
-            test_who_may_merge_is_who_may_update_both(desk)
-    finally:
-        superuser.execute(row["text"].encode())
+    function, text = "app.is_in_reach", "owner_id is null and team_id is null"
+    mutant("merge", "test_who_may_merge_is_who_may_update_both", f"team is all: {function}")
+    with (
+        broken_function(desk.office.database, function, text, "true"),
+        pytest.raises(AssertionError),
+    ):
+        test_who_may_merge_is_who_may_update_both(desk)

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from psycopg.rows import dict_row
 
 from migrations.embedded.server import find_bindir
 from tests.audit.trail import Office
+from tests.cluster.waiting import until
 from tests.conftest import Mutant
 from tests.crm.desk import Desk
 from tests.database import Cluster
@@ -360,15 +360,14 @@ def wait_until(connection: Connection, question: str, *parameters: Any) -> None:
     """Ask until the answer is true.
 
     Raises:
-        AssertionError: it was not within 20 seconds.
+        ClusterError: it was not within 20 seconds.
     """
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+
+    def answer() -> object:
         (row,) = connection.execute(question.encode(), parameters or None).fetchall()
-        if next(iter(row.values())):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"never true: {question}")
+        return next(iter(row.values()))
+
+    until(answer, 20, f"never true: {question}")
 
 
 def test_an_event_that_only_the_primary_has_does_not_leave(

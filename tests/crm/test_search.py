@@ -13,6 +13,7 @@ from tests.conftest import Mutant
 from tests.crm.desk import Desk
 from tests.crm.searching import ENTITIES, Crowd, differences
 from tests.database import ROOT, Cluster
+from tests.policies.broken import broken_function
 from tests.policies.town import MEMBERSHIPS, Stage, Town, named
 
 QUESTIONS = 300
@@ -97,16 +98,10 @@ MUTANTS = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_look_up_that_forgets_a_rule_is_found_out(crowd: Town, mutant: Mutant, name: str) -> None:
     function, rule, instead = MUTANTS[name]
-    text = (ROOT / "sql/functions" / f"app.{function}.sql").read_text()
-    assert rule in text
     mutant("search", "test_search.py", f"{function}: {rule} -> {instead}")
-    with crowd.database.connect("postgres", autocommit=True) as connection:
-        try:
-            connection.execute(f"begin; {text.replace(rule, instead)} commit".encode())
-            asked = [one for one in ENTITIES.values() if one.candidates == function]
-            assert next(differences(crowd, QUESTIONS, 3, asked), None) is not None
-        finally:
-            connection.execute(f"begin; {text} commit".encode())
+    with broken_function(crowd.database, f"app.{function}", rule, instead):
+        asked = [one for one in ENTITIES.values() if one.candidates == function]
+        assert next(differences(crowd, QUESTIONS, 3, asked), None) is not None
 
 
 @pytest.mark.parametrize(

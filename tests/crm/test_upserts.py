@@ -47,14 +47,17 @@ SIMPLE: list[tuple[str, str, dict[str, Any], dict[str, Any], dict[str, Any], dic
 ]  # fmt: skip
 
 
+each_simple = pytest.mark.parametrize(
+    ("function", "table", "needs", "key", "change", "rest"), SIMPLE, ids=[one[0] for one in SIMPLE]
+)
+
+
 def spelled(key: dict[str, Any], place: int) -> dict[str, Any]:
     """The key in the first or the second spelling."""
     return {name: value.split("|")[min(place, value.count("|"))] for name, value in key.items()}
 
 
-@pytest.mark.parametrize(
-    ("function", "table", "needs", "key", "change", "rest"), SIMPLE, ids=[one[0] for one in SIMPLE]
-)
+@each_simple
 def test_a_row_is_added_once_and_changed_after_that(
     desk: Desk,
     function: str,
@@ -79,9 +82,7 @@ def owned(desk: Desk, row: Row) -> dict[str, Any]:
     return {"owner_id": desk.owner.membership_id} if "columns" in row or "starts_at" in row else {}
 
 
-@pytest.mark.parametrize(
-    ("function", "table", "needs", "key", "change", "rest"), SIMPLE, ids=[one[0] for one in SIMPLE]
-)
+@each_simple
 def test_a_deleted_row_is_not_revived(
     desk: Desk,
     function: str,

@@ -26,6 +26,7 @@ from psycopg.rows import dict_row
 
 from tests.audit.trail import Office
 from tests.clients.outbox_worker import Answer, Refused, Worker, public_address, through
+from tests.cluster.waiting import until
 from tests.crm.desk import Desk
 from tests.database import ROOT, program_environment
 from tests.policies.access import Row, acting, attempt
@@ -321,13 +322,6 @@ def program(office: Office, receiver: Receiver) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(done: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not done():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def test_a_worker_that_was_killed_is_followed_with_the_same_key(
     desk: Desk, office: Office, receiver: Receiver
 ) -> None:
@@ -342,7 +336,7 @@ def test_a_worker_that_was_killed_is_followed_with_the_same_key(
     receiver.answer = slowly
     process = program(office, receiver)
     try:
-        wait_for(lambda: receiver.got, "the delivery is under way")
+        until(lambda: receiver.got, 60, "the delivery is under way")
         process.kill()
     finally:
         process.kill()
@@ -384,7 +378,7 @@ def test_a_worker_stops_when_it_is_told_and_says_what_it_did(
     desk.contact()
     process = program(office, receiver)
     try:
-        wait_for(lambda: [row["status"] for row in deliveries(desk)] == ["delivered"], "delivered")
+        until(lambda: [row["status"] for row in deliveries(desk)] == ["delivered"], 60, "delivered")
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=30)
     finally:
@@ -413,7 +407,7 @@ def test_two_workers_keep_the_order_of_each_record(
             for number in range(8):
                 for each in contacts:
                     desk.do("update crm.contacts set full_name = %s where id = %s", number, each)
-            wait_for(lambda: len(receiver.got) >= 27, "all are delivered")
+            until(lambda: len(receiver.got) >= 27, 60, "all are delivered")
         finally:
             finished.set()
         for each_worker in running:

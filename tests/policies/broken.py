@@ -1,10 +1,13 @@
 """A database broken on purpose, and the cell of the matrix that must fail because of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from tests.database import Database
 from tests.policies.access import Connection, acting
 from tests.policies.cells import Cells
 from tests.policies.matrix import Command, Matrix, Role
@@ -56,6 +59,22 @@ def function(name: str, old: str, new: str) -> str:
     text = file.read_text(encoding="utf-8")
     assert old in text, f"{name} does not say: {old}"
     return text.replace(old, new)
+
+
+@contextmanager
+def broken_function(database: Database, name: str, old: str, new: str) -> Iterator[None]:
+    """The database with one piece of a function changed, for everybody, until the block ends.
+
+    Raises:
+        AssertionError: the file has no such text.
+    """
+    with database.connect() as superuser:
+        superuser.execute(function(name, old, new).encode())
+    try:
+        yield
+    finally:
+        with database.connect() as superuser:
+            superuser.execute(function(name, old, old).encode())
 
 
 def assert_noticed(superuser: Connection, world: World, broken: Broken) -> None:
