@@ -21,6 +21,7 @@ import csv
 import json
 import logging
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -205,4 +206,7 @@ if __name__ == "__main__":
     parser.add_argument("agency", type=UUID)
     parser.add_argument("job", type=UUID)
     parser.add_argument("file", type=Path, nargs="?", help="whose lines are added first")
-    main(**vars(parser.parse_args()))
+    try:
+        main(**vars(parser.parse_args()))
+    except (NotDraft, OSError, psycopg.Error) as error:
+        sys.exit(str(error))

@@ -179,9 +179,9 @@ class Worker:
             events = self.connection.execute("select * from app.claim_outbox_stream()").fetchall()
             if not events:
                 return 0
-            for event in events if self.handle else []:
-                assert self.handle is not None
-                self.handle(event)
+            if self.handle is not None:
+                for event in events:
+                    self.handle(event)
             self.connection.execute(
                 "select app.publish_events(%s)", [[event["id"] for event in events]]
             )
@@ -260,8 +260,11 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between empty rounds")
     parser.add_argument("--lease", type=float, default=60.0, help="seconds of a lease")
     given = parser.parse_args()
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        parser.error("DATABASE_URL is unset: give the address of the primary, as gardenos_worker")
     work(
-        os.environ["DATABASE_URL"],
+        url,
         through(given.through) if given.through else send,
         given.pause,
         timedelta(seconds=given.lease),

@@ -101,9 +101,7 @@ def wait_for_replay(reach: Reach, seconds: float = 60) -> None:
         TimeoutError: a node is away or behind; its name is in the message.
     """
     deadline = time.monotonic() + seconds
-    # flushed, not inserted: what nobody has committed may stay in the leader's memory for long
-    query = "select pg_current_wal_flush_lsn()::text"
-    ((position,),) = rows(reach, wait_for_leader(reach, seconds), query)
+    position = _mark(reach, wait_for_leader(reach, seconds))
     query = """
         select not pg_is_in_recovery() or pg_last_wal_replay_lsn() >= %s::pg_lsn
     """
@@ -118,6 +116,20 @@ def wait_for_replay(reach: Reach, seconds: float = 60) -> None:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{node} has not replayed {position} within {seconds:g} s")
             time.sleep(PAUSE_SECONDS)
+
+
+def _mark(reach: Reach, node: str) -> str:
+    """Write a record of our own and flush it, so that a standby gets all of what is before it.
+
+    Neither position of the leader would do: what is inserted may stay in its memory until somebody
+    commits, and what is flushed may end at a page, in the middle of a record that nobody replays.
+    """
+    with connect(reach, "postgres", through=node) as connection:
+        connection.execute("set local synchronous_commit = local")
+        (position,) = connection.execute(
+            "select pg_logical_emit_message(true, 'gardenos.mark', '')::text"
+        ).fetchall()[0]
+    return cast(str, position)
 
 
 def addresses(reach: Reach) -> dict[str, str]:

@@ -73,7 +73,8 @@ def test_a_run_without_a_fault_holds_everything(
 
 
 # What is done to the cluster, and undone, and the invariant that must be named. What bootstrap has
-# to repair is I7 too: the migrator refuses to upgrade.
+# to repair is I7 too: the migrator refuses to upgrade. One in parentheses is named as well if the
+# run left it something to look at, which is chance.
 CHANGES = {
     "rows of the trail are not those of the change": (
         "I2 I9",
@@ -165,7 +166,7 @@ CHANGES = {
         "alter role authenticator_ro set default_transaction_read_only = 'on'",
     ),
     "the database gets a setting": (
-        "I3 I9 I10",
+        "I3 I9 (I10)",
         "alter database gardenos set row_security = off",
         "alter database gardenos reset row_security",
     ),
@@ -231,7 +232,9 @@ def test_a_change_behind_our_back_is_named(
         verdict = check(evidence, reach, before)
     finally:
         run(reach, back)
-    assert broken(verdict) == set(number.split()), str(verdict)
+    may = {each.strip("()") for each in number.split() if each.startswith("(")}
+    must = {each for each in number.split() if not each.startswith("(")}
+    assert broken(verdict) - may == must, str(verdict)
     assert check(evidence, reach, before).holds
 
 
