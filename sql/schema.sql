@@ -5163,6 +5163,11 @@ begin
             invite.role, reach
             using errcode = '42501';
     end if;
+    if invite.contact_id is not null and not app.reaches_contact(invite.contact_id) then
+        raise exception 'There is no contact % that you can see.', invite.contact_id
+            using errcode = '23503',
+            hint = 'A client is invited as a contact within the inviter''s own reach.';
+    end if;
     if invite.team_id is not null and not exists (
         select 1
           from tenancy.teams as t
@@ -8259,6 +8264,41 @@ $$;
 ALTER FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) IS 'How far I may do this (schema.table:command): own, team or all rows; null for none. The lists name roles.';
+
+CREATE FUNCTION app.reaches_contact(contact_id uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    teams uuid[] := app.my_teams();
+    reach app.record_scope := app.reach(
+        'crm.contacts:select',
+        agency => '{owner,admin}',
+        scope => '{manager,member,viewer,ai_agent}'
+    );
+begin
+    return exists (
+        select 1
+          from crm.contacts as c
+         where c.agency_id = proof.agency_id
+           and c.id = reaches_contact.contact_id
+           and c.deleted_at is null
+           and case reach
+               when 'all' then true
+               when 'team' then
+                   c.owner_id = proof.membership_id
+                   or c.team_id = any(teams)
+                   or (c.owner_id is null and c.team_id is null)
+               when 'own' then c.owner_id = proof.membership_id
+           end
+    );
+end;
+$$;
+
+ALTER FUNCTION app.reaches_contact(contact_id uuid) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.reaches_contact(contact_id uuid) IS 'Whether the caller reads this live contact; asked by functions that act for the caller.';
 
 CREATE FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -28226,6 +28266,9 @@ GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.ag
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_merger;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_search;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_crm_writer;
+
+REVOKE ALL ON FUNCTION app.reaches_contact(contact_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.reaches_contact(contact_id uuid) TO gardenos_tenancy_writer;
 
 REVOKE ALL ON FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.record_as_of(in_table text, record_id uuid, moment timestamp with time zone) TO authenticated;

@@ -1,7 +1,7 @@
 -- The only way for a person into an agency begins here. Owners, admins and managers invite, never above
 -- themselves: a manager invites members, viewers and clients, with no more reach than the own; one whose
--- scope is "team" invites into the own teams only. Inviting the same address again replaces the open
--- invitation and its token.
+-- scope is "team" invites into the own teams only. Whoever invites a client reads the contact behind it.
+-- Inviting the same address again replaces the open invitation and its token.
 --
 -- SECURITY DEFINER: it writes the hash of the token to a table that no API role reaches. The token is
 -- answered once and not stored; sending it is the caller's task.
@@ -60,6 +60,11 @@ begin
         raise exception 'You may not invite a % with record_scope %: that is more than you may give.',
             invite.role, reach
             using errcode = '42501';
+    end if;
+    if invite.contact_id is not null and not app.reaches_contact(invite.contact_id) then
+        raise exception 'There is no contact % that you can see.', invite.contact_id
+            using errcode = '23503',
+            hint = 'A client is invited as a contact within the inviter''s own reach.';
     end if;
     if invite.team_id is not null and not exists (
         select 1

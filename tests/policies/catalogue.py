@@ -537,6 +537,7 @@ EXECUTE: dict[str, list[str]] = {
     "app.normal_point(app.point_kind,text,text)": ["authenticated", "service_role"],
     # finding by words, and what a text becomes for it
     **{name: ["authenticated"] for name in (*SEARCHES, *CANDIDATES)},
+    "app.reaches_contact(uuid)": ["gardenos_tenancy_writer"],
     "app.search_text(text)": ["authenticated", "gardenos_search"],
     "app.search_pattern(text)": ["authenticated", "gardenos_search"],
     "app.search_words(text)": ["authenticated", "gardenos_search"],
@@ -606,6 +607,7 @@ DEFINERS = {
     "app.default_team_id()": "gardenos_membership_reader",
     "app.my_events()": "gardenos_search",
     "app.portal_profile()": "gardenos_search",
+    "app.reaches_contact(uuid)": "gardenos_search",
     "app.check_hand_over()": "gardenos_search",
     "app.close_agency()": "gardenos_tenancy_writer",
     "app.agency_profile()": "gardenos_membership_reader",

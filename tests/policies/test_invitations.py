@@ -174,6 +174,9 @@ def test_a_person_invites_up_to_their_own_rank_reach_and_teams(
     stage: Stage, inviter: str, role: str, scope: str | None, team: str | None
 ) -> None:
     contact = CONTACT if role == "client" else None
+    stage.service().run(
+        "update crm.contacts set team_id = %s where id = %s", team_id("sales"), CONTACT
+    )
     assert invite(stage.become(inviter), NEW, role, scope, team_id(team) if team else None, contact)
 
 
@@ -324,6 +327,36 @@ def test_a_client_is_a_contact_of_the_agency(stage: Stage) -> None:
     for contact in (named("contact", "nobody"), named("contact", "of beta")):
         with stage.refused("23503"):
             invite(stage, role="client", contact=contact)
+
+
+@pytest.mark.parametrize("inviter", ["ann", "max", "mia"])
+def test_a_client_is_a_contact_that_the_inviter_reads(stage: Stage, inviter: str) -> None:
+    """Whose contact it is decides: nobody's, one's own, a colleague's, one in the trash."""
+    owned, sales = named("contact", "owned"), team_id("sales")
+    stage.service().run(
+        "insert into crm.contacts (agency_id, id, full_name) values (%s, %s, 'Owned')", ALPHA, owned
+    )
+    judged = 0
+    for owner in (None, inviter, "ann", "vic"):
+        member = MEMBERSHIPS["alpha", owner].id if owner else None
+        for deleted in (None, "now"):
+            stage.service().run(
+                "update crm.contacts set owner_id = %s, deleted_at = %s::timestamptz where id = %s",
+                member,
+                deleted,
+                owned,
+            )
+            stage.become(inviter)
+            reads = stage.rows(
+                "select 1 from crm.contacts where id = %s and deleted_at is null", owned
+            )
+            if reads:
+                invite(stage, role="client", team=sales, contact=owned)
+            else:
+                with stage.refused("23503"):
+                    invite(stage, role="client", team=sales, contact=owned)
+            judged += bool(reads)
+    assert 0 < judged < 8
 
 
 def test_a_contact_takes_its_invitation_along_but_who_is_a_client_stays(stage: Stage) -> None:
