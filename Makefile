@@ -23,7 +23,7 @@ $(READY): requirements.lock
 		{ echo 'python3 cannot make virtual environments: install its venv package (Debian: apt install python3-venv).' >&2; exit 1; }
 	@rm -rf $(VENV)
 	@python3 -m venv $(VENV)
-	@$(PYTHON) -m pip install -qq --disable-pip-version-check --no-input --requirement requirements.lock
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --no-input --no-deps --requirement requirements.lock
 	@touch $@
 
 upgrade: $(READY) ## bring the database to head; without DATABASE_URL start and bootstrap a local one first
