@@ -48,6 +48,7 @@ begin
             ('gardenos_sealer', false, false, false, false, false),
             ('gardenos_search', false, false, false, false, false),
             ('gardenos_crm_writer', false, false, false, false, false),
+            ('gardenos_ai_writer', false, false, false, false, false),
             ('gardenos_merger', false, false, false, false, false),
             ('gardenos_eraser', false, false, false, false, false),
             ('gardenos_audit_writer', false, false, false, false, false),

@@ -19,12 +19,14 @@ declare
         'gardenos_owner', 'gardenos_migrator', 'gardenos_app', 'gardenos_worker', 'gardenos_auditor',
         'gardenos_monitor', 'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer',
         'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger', 'gardenos_audit_writer',
-        'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher', 'gardenos_eraser'
+        'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher', 'gardenos_eraser',
+        'gardenos_ai_writer'
     ];
     closed_roles constant text[] := array[
         'gardenos_owner', 'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer',
         'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger', 'gardenos_audit_writer',
-        'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher', 'gardenos_eraser'
+        'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher', 'gardenos_eraser',
+        'gardenos_ai_writer'
     ];
     spec record;
 begin
@@ -54,6 +56,7 @@ begin
     ('gardenos_migrator', 'gardenos_sealer', false),
     ('gardenos_migrator', 'gardenos_search', false),
     ('gardenos_migrator', 'gardenos_crm_writer', false),
+    ('gardenos_migrator', 'gardenos_ai_writer', false),
     ('gardenos_migrator', 'gardenos_merger', false),
     ('gardenos_migrator', 'gardenos_eraser', false),
     ('gardenos_migrator', 'gardenos_audit_writer', false),

@@ -13,7 +13,7 @@ declare
     narrow constant text[] := array[
         'gardenos_membership_reader', 'gardenos_tenancy_writer', 'gardenos_sealer', 'gardenos_search',
         'gardenos_crm_writer', 'gardenos_merger', 'gardenos_audit_writer', 'gardenos_audit_sealer',
-        'gardenos_audit_redactor', 'gardenos_publisher', 'gardenos_eraser'
+        'gardenos_audit_redactor', 'gardenos_publisher', 'gardenos_eraser', 'gardenos_ai_writer'
     ];
     auditing constant text[] := array[
         'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor'
@@ -44,6 +44,14 @@ begin
             (array['crm'], 'usage', array['gardenos_search']),
             (array['crm', 'governance', 'integration'], 'usage', array['gardenos_crm_writer']),
             (array['crm', 'integration'], 'usage', array['gardenos_merger']),
+            (array['crm', 'ai'], 'usage', array['gardenos_ai_writer']),
+            (
+                array['ai'], 'usage',
+                array[
+                    'gardenos_tenancy_writer', 'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger',
+                    'gardenos_eraser', 'gardenos_publisher'
+                ]
+            ),
             (array['integration', 'audit', 'migration'], 'usage', array['gardenos_publisher']),
             (array['integration'], 'usage', array['gardenos_membership_reader']),
             (array['crm', 'governance'], 'usage', array['gardenos_tenancy_writer']),
@@ -146,7 +154,7 @@ declare
         'gardenos_owner', 'gardenos_migrator', 'gardenos_membership_reader', 'gardenos_tenancy_writer',
         'gardenos_sealer', 'gardenos_search', 'gardenos_crm_writer', 'gardenos_merger',
         'gardenos_audit_writer', 'gardenos_audit_sealer', 'gardenos_audit_redactor', 'gardenos_publisher',
-        'gardenos_eraser'
+        'gardenos_eraser', 'gardenos_ai_writer'
     ];
     creator text;
     spec record;

@@ -13,6 +13,12 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger make_tiers
+after insert on tenancy.agencies
+referencing new table as new_rows
+for each statement
+execute function app.make_tiers();
+
 create or replace trigger stamp
 before insert or update on tenancy.agencies
 for each row

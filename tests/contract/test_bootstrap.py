@@ -52,6 +52,7 @@ NARROW = (
     "gardenos_sealer",
     "gardenos_search",
     "gardenos_crm_writer",
+    "gardenos_ai_writer",
     "gardenos_merger",
     "gardenos_eraser",
     "gardenos_audit_writer",
