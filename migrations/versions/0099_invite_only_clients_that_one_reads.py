@@ -9,8 +9,8 @@ Way back:  puts back the function that does not ask; what was invited stays invi
 
 from migrations.runner.execute import execute
 
-revision = "0047"
-down_revision = "0046"
+revision = "0099"
+down_revision = "0098"
 branch_labels = None
 depends_on = None
 
