@@ -43,6 +43,9 @@ UNTRACKED = frozenset(
     )
 )
 
+# Counters that a trigger keeps: the same, in this table only.
+COUNTERS = {"ai.agent_runs": frozenset(("tokens_in", "tokens_out"))}
+
 # When a row, or the conversation that it belongs to, is private, the trail must not tell what it
 # says: when values are recorded, for each operation. A message stays in its conversation.
 OPEN_WHEN = {
@@ -105,6 +108,11 @@ def privacy(file: Path = LEVELS) -> dict[str, str]:
             for row in csv.DictReader(lines)
             if row["private"]
         }
+
+
+def untracked(table: str) -> frozenset[str]:
+    """The columns of a table whose change is no change of the row."""
+    return UNTRACKED | COUNTERS.get(table, frozenset())
 
 
 def recorder_name(table: str) -> str:
@@ -202,7 +210,7 @@ def _statement(op: str, shape: Shape) -> str:
     return (
         f"insert into audit.log (\n{_listed(names)}\n)\n"
         f"select\n{_listed(values)}\n"
-        f"{_from(op, columns, key)};\n"
+        f"{_from(op, shape)};\n"
     )
 
 
@@ -229,7 +237,7 @@ def _values(op: str, shape: Shape) -> dict[str, str]:
         found["old_values"] = f"to_jsonb(o){derived}"
     else:
         # what never changes is left out; where there is no id, the key may
-        fixed = UNTRACKED | set(shape.key if "id" in shape.key else ())
+        fixed = untracked(shape.table) | set(shape.key if "id" in shape.key else ())
         tracked = [each for each in shape.columns if each not in fixed]
         names = ",\n".join(f"case when {_differs(each)} then '{each}' end" for each in tracked)
         found["changed"] = "array_remove(array[\n" + indent(names, "    ") + "\n], null)"
@@ -262,24 +270,25 @@ def _op(op: str, key: list[str]) -> str:
     )
 
 
-def _from(op: str, columns: list[str], key: list[str]) -> str:
+def _from(op: str, shape: Shape) -> str:
+    key = shape.key
     if op != "update":
         row, rows = ("n", "new_rows") if op == "insert" else ("o", "old_rows")
         return f"  from {rows} as {row}"
     return (
         f"  from old_rows as o\n  {'join' if 'id' in key else 'full join'} new_rows as n\n    on "
         + "\n   and ".join(f"n.{each} = o.{each}" for each in key)
-        + _where(columns)
+        + _where(shape.columns, untracked(shape.table))
     )
 
 
-def _where(columns: list[str]) -> str:
+def _where(columns: list[str], silent: frozenset[str]) -> str:
     """Leave out what touched nothing but untracked columns."""
-    untracked = [each for each in columns if each in UNTRACKED]
-    if not untracked:
+    unnoticed = [each for each in columns if each in silent]
+    if not unnoticed:
         return ""
-    same = [f"not {_differs(each)}" for each in untracked]
-    others = [_differs(each) for each in columns if each not in UNTRACKED]
+    same = [f"not {_differs(each)}" for each in unnoticed]
+    others = [_differs(each) for each in columns if each not in silent]
     return "\n where (\n" + indent("\nand ".join(same), "    ") + "\n)\nor " + "\nor ".join(others)
 
 

@@ -17,8 +17,8 @@ from migrations.desired_state.recorders import levels
 Connection = psycopg.Connection[dict[str, Any]]
 
 RECORDED = [table for table, level in levels().items() if level != "none"]
-# A trigger keeps participant_ids or last_message_at there.
-KEPT = ["crm.conversations", "crm.calendar_events"]
+# A trigger keeps participant_ids, last_message_at or sums there.
+KEPT = ["crm.conversations", "crm.calendar_events", "ai.agent_runs"]
 COUNTED = """
 select
     array_agg(c.oid) filter (where w.name = any (%s)) as kept,
