@@ -11,15 +11,17 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     is_bound constant boolean := current_user in ('authenticated', 'gardenos_worker');
+    is_decided boolean;
     state app.run_status;
 begin
-    if (is_bound or current_user = 'service_role') and case tg_op
-        when 'INSERT' then
-            new.approval in ('approved', 'rejected') or num_nonnulls(new.decided_by_id, new.decided_at) > 0
-        else
-            (new.approval, new.decided_by_id, new.decided_at)
-            is distinct from (old.approval, old.decided_by_id, old.decided_at)
-    end then
+    if tg_op = 'INSERT' then
+        is_decided := new.approval in ('approved', 'rejected')
+            or num_nonnulls(new.decided_by_id, new.decided_at) > 0;
+    else
+        is_decided := (new.approval, new.decided_by_id, new.decided_at)
+            is distinct from (old.approval, old.decided_by_id, old.decided_at);
+    end if;
+    if is_decided and (is_bound or current_user = 'service_role') then
         raise exception 'A person decides whether a call is made.'
             using errcode = '42501',
             hint = 'Add the step with approval = ''required''; a person calls app.decide_step.';

@@ -230,8 +230,10 @@ def in_my_teams(table: str, row: Row, me: Me, command: Command) -> bool:
     return (
         participates(table, row, me, command)
         or row["team_id"] in me.teams
-        or table != "ai.agent_runs"
-        and not any(row.get(column) for column in ("owner_id", "assignee_id", "team_id"))
+        or (
+            table != "ai.agent_runs"
+            and not any(row.get(column) for column in ("owner_id", "assignee_id", "team_id"))
+        )
     )
 
 
@@ -467,5 +469,6 @@ def with_rows(rows: Mapping[str, list[dict[str, Any]]]) -> Rows:
     return {
         table: {(row["agency_id"], row["id"]): row for row in found if "agency_id" in row}
         for table, found in rows.items()
-        if table == "tenancy.teams" or table.startswith(("crm.", "ai.", "integration.", "governance."))
+        if table == "tenancy.teams"
+        or table.startswith(("crm.", "ai.", "integration.", "governance."))
     }

@@ -1,4 +1,4 @@
-"""Who decides a call of an agent: whoever reads its run, and is in charge or the one it acts for."""
+"""Who decides a call of an agent: who reads its run, and is in charge or the one it acts for."""
 
 from tests.policies.access import Connection, acting, attempt
 from tests.policies.matrix import Role
@@ -27,9 +27,7 @@ def test_who_reads_a_run_decides_when_in_charge_or_when_it_acts_for_them(
         with acting(client, me.claims(), counted=False):
             read = {row["id"]: row["on_behalf_of_id"] for row in client.execute(WAITING).fetchall()}
             for step in waiting:
-                expected = step in read and (
-                    me.role in IN_CHARGE or read[step] == me.membership_id
-                )
+                expected = step in read and (me.role in IN_CHARGE or read[step] == me.membership_id)
                 outcome = attempt(client, "select app.decide_step(%s, true)", [step])
                 assert (outcome.sqlstate is None) is expected, (name, step, outcome)
                 assert expected or outcome.refused_by_trigger, (name, outcome)
