@@ -68,7 +68,7 @@ class Crew:
             worker.transaction(force_rollback=True),
         ):
             worker.execute("select app.bind_worker(%s)", [self.desk.owner.agency_id])
-            return attempt(worker, statement, parameters)  # type: ignore[arg-type]
+            return attempt(worker, statement, parameters)
 
     def run(self, run: UUID) -> Row:
         """A run as it stands."""
