@@ -121,7 +121,7 @@ with check (
     and (select app.is_agency_active())
 );
 
-create policy "people decide steps"
+create policy "triggers and decisions keep steps"
 on ai.agent_steps
 as permissive
 for all

@@ -27738,8 +27738,6 @@ CREATE POLICY "erasure reaches the agency it is bound to" ON ai.agent_runs TO ga
 
 CREATE POLICY "erasure reaches the agency it is bound to" ON ai.agent_steps TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
-CREATE POLICY "people decide steps" ON ai.agent_steps TO gardenos_crm_writer USING (true) WITH CHECK (true);
-
 CREATE POLICY "staff and agents read runs whose conversation they see" ON ai.agent_runs FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
 CASE ( SELECT app.agent_reach('ai.agent_runs:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member,ai_agent}'::app.agency_role[]) AS agent_reach)
     WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (((( SELECT app.membership_id() AS membership_id) = agent_membership_id) OR (( SELECT app.membership_id() AS membership_id) = triggered_by_id)) OR (( SELECT app.membership_id() AS membership_id) = on_behalf_of_id)))
@@ -27775,6 +27773,8 @@ CREATE POLICY "the worker reads runs of agents" ON ai.agent_runs FOR SELECT TO g
 CREATE POLICY "the worker reads steps of agents" ON ai.agent_steps FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
 CREATE POLICY "triggers and decisions keep runs" ON ai.agent_runs TO gardenos_crm_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers and decisions keep steps" ON ai.agent_steps TO gardenos_crm_writer USING (true) WITH CHECK (true);
 
 ALTER TABLE audit.log ENABLE ROW LEVEL SECURITY;
 

@@ -2531,7 +2531,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "people decide steps"
+        create policy "triggers and decisions keep steps"
         on ai.agent_steps
         as permissive
         for all
@@ -2709,7 +2709,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "people decide steps" on ai.agent_steps;
+        drop policy "triggers and decisions keep steps" on ai.agent_steps;
         """
     )
     execute(
