@@ -41,7 +41,8 @@ using (
                 visibility <> 'private'
                 and team_id = any((select app.my_teams())::uuid[])
             )
-        when 'own' then (select app.membership_id()) in (agent_membership_id, triggered_by_id, on_behalf_of_id)
+        when 'own' then
+            (select app.membership_id()) in (agent_membership_id, triggered_by_id, on_behalf_of_id)
     end
     and (
         conversation_id is null

@@ -300,9 +300,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- How far a cell reaches on an agent's own state (ai.agent_runs, ai.agent_steps), where people have no cell of
-        -- their own to write. There the line of ai_agent alone decides: through an agent a viewer or a client, who
-        -- reads no run in person, has the runs that act for them, and no more than that. "Me" is the person, as
+        -- How far a cell reaches on an agent's own state (ai.agent_runs, ai.agent_steps), where people have no cell
+        -- of their own to write. There the line of ai_agent alone decides: through an agent a viewer or a client,
+        -- who reads no run in person, has the runs that act for them, and no more than that. "Me" is the person, as
         -- everywhere. Otherwise as app.reach; no cell here says "scope".
         create or replace function app.agent_reach(
             action text,
@@ -428,8 +428,8 @@ def upgrade() -> None:
         r"""
         -- A person approves or rejects a call that an agent may not make by itself, and the run goes on when nothing
         -- else of it waits; rejected, the agent learns so from the step. An owner, an admin or a manager who may read
-        -- the run decides, and whoever it acts for; in person: no agent, and no API key, which is a program too. Whoever
-        -- may not is told what they are told of a step that is not there.
+        -- the run decides, and whoever it acts for; in person: no agent, and no API key, which is a program too.
+        -- Whoever may not is told what they are told of a step that is not there.
         --
         -- SECURITY DEFINER: no person writes runs or steps. So who may read the run is asked here once more, in the
         -- words of the policies of runs and conversations; a test compares.
@@ -841,7 +841,8 @@ def upgrade() -> None:
         r"""
         -- A run says who acts and for whom, as proved, whatever the client sent. It is queued, runs, may wait for a
         -- person and run on, and is over once: then nothing of it changes any more. It does not go on, nor succeed,
-        -- while a call waits for approval. Its times, and the sums of its steps, are kept here and by app.note_tokens.
+        -- while a call waits for approval. Its times, and the sums of its steps, are kept here and in
+        -- app.note_tokens.
         create or replace function app.guard_run()
         returns trigger
         language plpgsql
@@ -956,8 +957,8 @@ def upgrade() -> None:
     execute(
         r"""
         -- Steps are added to a run that goes on, and change as long as it does. What was asked for stays: a person
-        -- approves the arguments that will be used. Only app.decide_step decides, for services too. The run is locked,
-        -- so that it cannot end while a step is written.
+        -- approves the arguments that will be used. Only app.decide_step decides, for services too. The run is
+        -- locked, so that it cannot end while a step is written.
         create or replace function app.guard_step()
         returns trigger
         language plpgsql
@@ -2083,7 +2084,12 @@ def upgrade() -> None:
             or (old.parent_run_id is distinct from new.parent_run_id and current_user <> 'gardenos_owner')
         )
         execute function app.forbid_redefinition(
-            'agent_key', 'agent_membership_id', 'triggered_by_id', 'on_behalf_of_id', 'conversation_id', 'parent_run_id'
+            'agent_key',
+            'agent_membership_id',
+            'triggered_by_id',
+            'on_behalf_of_id',
+            'conversation_id',
+            'parent_run_id'
         );
         """
     )
@@ -2241,7 +2247,8 @@ def upgrade() -> None:
                         visibility <> 'private'
                         and team_id = any((select app.my_teams())::uuid[])
                     )
-                when 'own' then (select app.membership_id()) in (agent_membership_id, triggered_by_id, on_behalf_of_id)
+                when 'own' then
+                    (select app.membership_id()) in (agent_membership_id, triggered_by_id, on_behalf_of_id)
             end
             and (
                 conversation_id is null

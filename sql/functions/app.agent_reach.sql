@@ -1,6 +1,6 @@
--- How far a cell reaches on an agent's own state (ai.agent_runs, ai.agent_steps), where people have no cell of
--- their own to write. There the line of ai_agent alone decides: through an agent a viewer or a client, who
--- reads no run in person, has the runs that act for them, and no more than that. "Me" is the person, as
+-- How far a cell reaches on an agent's own state (ai.agent_runs, ai.agent_steps), where people have no cell
+-- of their own to write. There the line of ai_agent alone decides: through an agent a viewer or a client,
+-- who reads no run in person, has the runs that act for them, and no more than that. "Me" is the person, as
 -- everywhere. Otherwise as app.reach; no cell here says "scope".
 create or replace function app.agent_reach(
     action text,

@@ -1,7 +1,7 @@
 -- A person approves or rejects a call that an agent may not make by itself, and the run goes on when nothing
 -- else of it waits; rejected, the agent learns so from the step. An owner, an admin or a manager who may read
--- the run decides, and whoever it acts for; in person: no agent, and no API key, which is a program too. Whoever
--- may not is told what they are told of a step that is not there.
+-- the run decides, and whoever it acts for; in person: no agent, and no API key, which is a program too.
+-- Whoever may not is told what they are told of a step that is not there.
 --
 -- SECURITY DEFINER: no person writes runs or steps. So who may read the run is asked here once more, in the
 -- words of the policies of runs and conversations; a test compares.

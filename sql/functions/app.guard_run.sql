@@ -1,6 +1,7 @@
 -- A run says who acts and for whom, as proved, whatever the client sent. It is queued, runs, may wait for a
 -- person and run on, and is over once: then nothing of it changes any more. It does not go on, nor succeed,
--- while a call waits for approval. Its times, and the sums of its steps, are kept here and by app.note_tokens.
+-- while a call waits for approval. Its times, and the sums of its steps, are kept here and in
+-- app.note_tokens.
 create or replace function app.guard_run()
 returns trigger
 language plpgsql

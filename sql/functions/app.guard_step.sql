@@ -1,6 +1,6 @@
 -- Steps are added to a run that goes on, and change as long as it does. What was asked for stays: a person
--- approves the arguments that will be used. Only app.decide_step decides, for services too. The run is locked,
--- so that it cannot end while a step is written.
+-- approves the arguments that will be used. Only app.decide_step decides, for services too. The run is
+-- locked, so that it cannot end while a step is written.
 create or replace function app.guard_step()
 returns trigger
 language plpgsql

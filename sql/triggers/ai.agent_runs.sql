@@ -46,7 +46,12 @@ when (
     or (old.parent_run_id is distinct from new.parent_run_id and current_user <> 'gardenos_owner')
 )
 execute function app.forbid_redefinition(
-    'agent_key', 'agent_membership_id', 'triggered_by_id', 'on_behalf_of_id', 'conversation_id', 'parent_run_id'
+    'agent_key',
+    'agent_membership_id',
+    'triggered_by_id',
+    'on_behalf_of_id',
+    'conversation_id',
+    'parent_run_id'
 );
 
 create or replace trigger stamp
