@@ -15,11 +15,13 @@ from tests.conftest import Mutant
 from tests.crm.desk import Desk
 from tests.database import Cluster
 from tests.policies.access import acting, attempt
+from tests.policies.broken import broken_function
 
 DECIDE = "select app.decide_step(%s, %s)"
 SET_STATUS = "update ai.agent_runs set status = %s where id = %s returning 1"
 FINISH_STEP = "select app.finish_step(%s, result => '{}')"
 FINISHED = ("succeeded", "failed", "cancelled")
+Statement = tuple[str, list[UUID]]
 WAYS: dict[str, set[str]] = {
     "queued": {"running", "failed", "cancelled"},
     "running": {"suspended", *FINISHED},
@@ -166,16 +168,50 @@ def test_a_run_is_seen_as_its_thread_is_from_the_moment_that_changes(crew: Crew)
         found = crew.run(one)
         assert (found["visibility"], found["team_id"]) == ("private", team)
         assert found["conversation_id"] == thread
-    # a run that is not committed yet makes the change wait, so that it is not missed
+
+
+def sqlstate_meanwhile(
+    crew: Crew, claims: Claims, first: Statement, other: Statement
+) -> str | None:
+    """What becomes of another statement while the first one is not committed yet."""
     with (
-        office.database.connect("authenticator", autocommit=True, row_factory=dict_row) as another,
-        acting(office.client, crew.through(owner)),
+        crew.office.database.connect(
+            "authenticator", autocommit=True, row_factory=dict_row
+        ) as another,
+        acting(crew.office.client, claims),
     ):
-        office.client.execute("select app.start_run('helper', %s)", [thread])
-        with acting(another, owner.claims()):
+        crew.office.client.execute(*first)
+        with acting(another, claims if "app." in other[0] else crew.desk.owner.claims()):
             another.execute("set local lock_timeout = '100ms'")
-            change = "update crm.conversations set visibility = 'team' where id = %s"
-            assert attempt(another, change, [thread]).sqlstate == "55P03"
+            return attempt(another, *other).sqlstate
+
+
+def test_what_would_be_missed_waits(crew: Crew, mutant: Mutant) -> None:
+    """A thread that becomes private while a run starts, and a run that ends during a step."""
+    claims = crew.through(crew.desk.owner)
+    thread = crew.thread(crew.desk.owner)
+    run = crew.start(claims, thread)
+    for name, lock, first, other in (
+        (
+            "app.keep_run_access",
+            "for share",
+            ("select app.start_run('helper', %s)", [thread]),
+            ("update crm.conversations set visibility = 'private' where id = %s", [thread]),
+        ),
+        (
+            "app.guard_step",
+            "for no key update",
+            (
+                "insert into ai.agent_steps (run_id, seq, node, kind) values (%s, 1, 'n', 'llm')",
+                [run],
+            ),
+            ("select app.finish_run(%s)", [run]),
+        ),
+    ):
+        assert sqlstate_meanwhile(crew, claims, first, other) == "55P03", name
+        mutant("agents", "test_agents", f"{name} without {lock}")
+        with broken_function(crew.office.database, name, lock, ""):
+            assert sqlstate_meanwhile(crew, claims, first, other) is None, name
 
 
 # --- the way of a run -----------------------------------------------------------------------------
