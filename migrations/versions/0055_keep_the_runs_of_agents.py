@@ -1020,8 +1020,7 @@ def upgrade() -> None:
         -- is locked until the run is there: should its visibility change meanwhile, one of the two waits, and
         -- app.note_run_access finds the run. A run below another one is in its thread, when it names none itself.
         --
-        -- SECURITY DEFINER: an agent may not lock a conversation, which it may not change, and a worker may not know
-        -- who is an agent.
+        -- SECURITY DEFINER: an agent may not lock a conversation, which it may not change.
         set local role gardenos_crm_writer;
 
         create or replace function app.keep_run_access()
@@ -1054,7 +1053,7 @@ def upgrade() -> None:
                 new.team_id := place.team_id;
                 new.visibility := place.visibility;
             end if;
-            new.request_id := coalesce((select r.request_id from audit.request() as r), new.request_id);
+            new.request_id := coalesce((select nullif(r.request_id, '') from audit.request() as r), new.request_id);
             return new;
         end;
         $function$;
@@ -1238,11 +1237,18 @@ def upgrade() -> None:
              where s.agency_id = place
                and s.run_id = record_step.run_id;
             if record_step.needs_approval then
-                update ai.agent_runs as r
-                   set status = 'suspended'
-                 where r.agency_id = place
-                   and r.id = record_step.run_id
-                   and r.status = 'running';
+                begin
+                    update ai.agent_runs as r
+                       set status = 'suspended'
+                     where r.agency_id = place
+                       and r.id = record_step.run_id
+                       and r.status = 'running';
+                exception
+                    when unique_violation then
+                        raise exception 'Another run of this thread waits for a person already.'
+                            using errcode = 'PT409',
+                            hint = 'Let a person decide there, or end that run.';
+                end;
             end if;
             return made;
         end;

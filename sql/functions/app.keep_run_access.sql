@@ -2,8 +2,7 @@
 -- is locked until the run is there: should its visibility change meanwhile, one of the two waits, and
 -- app.note_run_access finds the run. A run below another one is in its thread, when it names none itself.
 --
--- SECURITY DEFINER: an agent may not lock a conversation, which it may not change, and a worker may not know
--- who is an agent.
+-- SECURITY DEFINER: an agent may not lock a conversation, which it may not change.
 set local role gardenos_crm_writer;
 
 create or replace function app.keep_run_access()
@@ -36,7 +35,7 @@ begin
         new.team_id := place.team_id;
         new.visibility := place.visibility;
     end if;
-    new.request_id := coalesce((select r.request_id from audit.request() as r), new.request_id);
+    new.request_id := coalesce((select nullif(r.request_id, '') from audit.request() as r), new.request_id);
     return new;
 end;
 $function$;

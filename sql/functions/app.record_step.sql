@@ -64,11 +64,18 @@ begin
      where s.agency_id = place
        and s.run_id = record_step.run_id;
     if record_step.needs_approval then
-        update ai.agent_runs as r
-           set status = 'suspended'
-         where r.agency_id = place
-           and r.id = record_step.run_id
-           and r.status = 'running';
+        begin
+            update ai.agent_runs as r
+               set status = 'suspended'
+             where r.agency_id = place
+               and r.id = record_step.run_id
+               and r.status = 'running';
+        exception
+            when unique_violation then
+                raise exception 'Another run of this thread waits for a person already.'
+                    using errcode = 'PT409',
+                    hint = 'Let a person decide there, or end that run.';
+        end;
     end if;
     return made;
 end;

@@ -77,6 +77,11 @@ def test_every_step_tells_who_took_it_for_whom_and_in_which_request(crew: Crew) 
         assert row["request_id"] == "req-42"
     assert told["new_values"]["agent_key"] == "helper"
     assert step["new_values"] is None, "a step is recorded without its values"
+    for header in ('{"x-request-id": ""}', "not json"):
+        with acting(office.client, crew.through(member)):
+            office.client.execute("select set_config('request.headers', %s, true)", [header])
+            start = "select app.start_run('helper')"
+            assert attempt(office.client, start).sqlstate is None, "a header stops no run"
 
 
 def test_who_acts_cannot_be_made_up(crew: Crew) -> None:
@@ -288,7 +293,9 @@ def test_one_run_waits_in_a_thread(crew: Crew) -> None:
     first, second = crew.start(claims, thread), crew.start(claims, thread)
     crew.ask(claims, first)
     call = "select app.record_step(%s, 'n', 'tool', 't', needs_approval => true)"
-    assert crew.refusal(claims, call, second).sqlstate == "23505"
+    assert crew.refusal(claims, call, second).sqlstate == "PT409"
+    suspend = "update ai.agent_runs set status = 'suspended' where id = %s"
+    assert crew.refusal(claims, suspend, second).sqlstate == "23505"
 
 
 # --- approvals ------------------------------------------------------------------------------------
