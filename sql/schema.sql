@@ -83,6 +83,17 @@ ALTER TYPE app.agency_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.agency_status IS 'Any other status than active stops every claim of the agency at once.';
 
+CREATE TYPE app.approval AS ENUM (
+    'not_needed',
+    'required',
+    'approved',
+    'rejected'
+);
+
+ALTER TYPE app.approval OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.approval IS 'Whether a person has to agree to a step, and what they said.';
+
 CREATE TYPE app.attendance AS ENUM (
     'needs_action',
     'accepted',
@@ -432,6 +443,19 @@ ALTER TYPE app.retention_action OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.retention_action IS 'What happens at the end of the time.';
 
+CREATE TYPE app.run_status AS ENUM (
+    'queued',
+    'running',
+    'suspended',
+    'succeeded',
+    'failed',
+    'cancelled'
+);
+
+ALTER TYPE app.run_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.run_status IS 'How far a run has come; suspended: it waits for a person.';
+
 CREATE TYPE app.scan_status AS ENUM (
     'pending',
     'clean',
@@ -456,6 +480,17 @@ CREATE DOMAIN app.slug AS text
 ALTER DOMAIN app.slug OWNER TO gardenos_owner;
 
 COMMENT ON DOMAIN app.slug IS 'A name for URLs: lower case letters, digits and inner hyphens, up to 63.';
+
+CREATE TYPE app.step_kind AS ENUM (
+    'llm',
+    'tool',
+    'human',
+    'decision'
+);
+
+ALTER TYPE app.step_kind OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.step_kind IS 'What a step is: a model call, a tool call, what a person said, a turn taken.';
 
 CREATE TYPE app.storage_provider AS ENUM (
     'supabase',
@@ -594,6 +629,39 @@ $$;
 ALTER FUNCTION app.accept_invitation(token text) OWNER TO gardenos_tenancy_writer;
 
 COMMENT ON FUNCTION app.accept_invitation(token text) IS 'Accepts an invitation by its token; answers the agency that the caller is now a member of.';
+
+CREATE FUNCTION app.acting_agent_id() RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return case
+        when proof.agent_id is not null then proof.agent_id
+        when proof.agency_role = 'ai_agent' then proof.membership_id
+    end;
+end;
+$$;
+
+ALTER FUNCTION app.acting_agent_id() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.acting_agent_id() IS 'The membership of the agent that is at work; null for a person.';
+
+CREATE FUNCTION app.acting_for_id() RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return case when proof.agent_id is not null then proof.membership_id end;
+end;
+$$;
+
+ALTER FUNCTION app.acting_for_id() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.acting_for_id() IS 'The membership of the person for whom an agent is at work; null for an agent as itself and for a person.';
 
 CREATE FUNCTION app.activity_candidates(query text, page_limit integer, after uuid) RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -898,6 +966,29 @@ $$;
 ALTER FUNCTION app.agency_role() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.agency_role() IS 'My role in the agency now, not when the token was signed; null when there is none.';
+
+CREATE FUNCTION app.agent_reach(action text, own app.agency_role[] DEFAULT '{}'::app.agency_role[], team app.agency_role[] DEFAULT '{}'::app.agency_role[], agency app.agency_role[] DEFAULT '{}'::app.agency_role[]) RETURNS app.record_scope
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    line app.agency_role := case when proof.agent_id is null then proof.agency_role else 'ai_agent' end;
+begin
+    if proof.scopes is not null and action <> all(proof.scopes) then
+        return null;
+    end if;
+    return case
+        when line = any(agency) then 'all'
+        when line = any(team) then 'team'
+        when line = any(own) then 'own'
+    end;
+end;
+$$;
+
+ALTER FUNCTION app.agent_reach(action text, own app.agency_role[], team app.agency_role[], agency app.agency_role[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.agent_reach(action text, own app.agency_role[], team app.agency_role[], agency app.agency_role[]) IS 'How far I may do this on the state of agents: through an agent its line alone decides. Null for none.';
 
 CREATE FUNCTION app.analyze_imports() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1470,7 +1561,7 @@ begin
     if app.due_rows(new.entity) is null then
         raise exception 'Nothing is known about keeping %.', new.entity
             using errcode = '23514',
-            hint = 'Name a table of records, imports or deliveries, as schema.table.';
+            hint = 'Name a table of records, imports, deliveries or runs, as schema.table.';
     end if;
     if new.entity <> 'integration.import_rows'
         and (new.action = 'anonymise') <> (new.entity = 'crm.contacts') then
@@ -1485,6 +1576,32 @@ $$;
 ALTER FUNCTION app.check_retention() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.check_retention() IS 'Refuses a retention policy that nothing would keep to.';
+
+CREATE FUNCTION app.check_run_agent() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if exists (
+        select 1
+          from tenancy.memberships as m
+         where m.agency_id = new.agency_id
+           and (
+               (m.id = new.agent_membership_id and m.role <> 'ai_agent')
+               or (m.id = new.on_behalf_of_id and m.role = 'ai_agent')
+           )
+    ) then
+        raise exception 'In a run an agent acts, as itself or for a person.'
+            using errcode = '23514',
+            column = 'agent_membership_id';
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.check_run_agent() OWNER TO gardenos_membership_reader;
+
+COMMENT ON FUNCTION app.check_run_agent() IS 'Refuses a run of somebody who is no agent.';
 
 CREATE FUNCTION app.check_suppression() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2718,6 +2835,107 @@ ALTER FUNCTION app.deal_candidates(query text, page_limit integer, after uuid) O
 
 COMMENT ON FUNCTION app.deal_candidates(query text, page_limit integer, after uuid) IS 'The live deals that the caller may read and a search text means, best first; use app.search_deals.';
 
+CREATE FUNCTION app.decide_step(step_id uuid, approve boolean) RETURNS app.run_status
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+    me constant uuid := proof.membership_id;
+    decides_for_others constant boolean := proof.agency_role in ('owner', 'admin', 'manager');
+    waiting ai.agent_steps;
+    run ai.agent_runs;
+    place crm.conversations;
+    may_decide boolean;
+begin
+    if approve is null then
+        raise exception 'Say whether the call is approved: true or false.'
+            using errcode = '22023';
+    end if;
+    if proof.is_person is not true or proof.api_key_id is not null then
+        raise exception 'A call is approved or rejected by a person, in person.'
+            using errcode = '42501';
+    end if;
+    select * into waiting
+      from ai.agent_steps as s
+     where s.agency_id = proof.agency_id
+       and s.id = decide_step.step_id
+       for no key update;
+    select * into run
+      from ai.agent_runs as r
+     where r.agency_id = proof.agency_id
+       and r.id = waiting.run_id
+       for no key update;
+    select * into place
+      from crm.conversations as c
+     where c.agency_id = proof.agency_id
+       and c.id = run.conversation_id;
+    may_decide := (decides_for_others or (proof.agency_role = 'member' and me = run.on_behalf_of_id))
+        and (
+            me in (run.triggered_by_id, run.on_behalf_of_id)
+            or (
+                run.visibility <> 'private'
+                and (proof.agency_role <> 'manager' or run.team_id = any(app.my_teams()))
+            )
+        )
+        and (
+            place.id is null
+            or (
+                (place.deleted_at is null or proof.agency_role in ('owner', 'admin'))
+                and (
+                    me in (place.owner_id, place.assignee_id)
+                    or me = any(place.participant_ids)
+                    or (
+                        place.visibility <> 'private'
+                        and (
+                            proof.agency_role in ('owner', 'admin')
+                            or (
+                                proof.agency_role = 'manager'
+                                and (
+                                    place.team_id = any(app.my_teams())
+                                    or num_nonnulls(place.owner_id, place.assignee_id, place.team_id) = 0
+                                )
+                            )
+                        )
+                    )
+                )
+            )
+        );
+    if may_decide is not true then
+        raise exception 'There is no step % that you could decide.', coalesce(step_id::text, 'null')
+            using errcode = '42501';
+    end if;
+    if waiting.approval <> 'required' or run.finished_at is not null then
+        raise exception 'This step waits for nobody: it is %, and its run is %.', waiting.approval, run.status
+            using errcode = 'PT409';
+    end if;
+    update ai.agent_steps as s
+       set approval = case when approve then 'approved' else 'rejected' end::app.approval,
+           decided_by_id = me,
+           decided_at = now()
+     where s.agency_id = waiting.agency_id
+       and s.id = waiting.id;
+    if run.status = 'suspended' and not exists (
+        select 1
+          from ai.agent_steps as s
+         where s.agency_id = run.agency_id
+           and s.run_id = run.id
+           and s.approval = 'required'
+    ) then
+        update ai.agent_runs as r
+           set status = 'running'
+         where r.agency_id = run.agency_id
+           and r.id = run.id
+        returning r.status into run.status;
+    end if;
+    return run.status;
+end;
+$$;
+
+ALTER FUNCTION app.decide_step(step_id uuid, approve boolean) OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.decide_step(step_id uuid, approve boolean) IS 'Approves or rejects a tool call of an agent, in person, and lets the run go on; answers how the run stands.';
+
 CREATE FUNCTION app.default_owner() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2878,6 +3096,11 @@ declare
         when 'crm.conversations' then 't.contact_id'
         when 'crm.files' then 't.contact_id'
         when 'integration.import_rows' then 't.contact_id'
+        when 'ai.agent_runs' then '(select c.contact_id from crm.conversations as c'
+            || ' where c.agency_id = t.agency_id and c.id = t.conversation_id)'
+        when 'ai.agent_steps' then '(select c.contact_id from ai.agent_runs as r'
+            || ' join crm.conversations as c on c.agency_id = r.agency_id and c.id = r.conversation_id'
+            || ' where r.agency_id = t.agency_id and r.id = t.run_id)'
     end;
 begin
     return 'from ' || entity || ' as t where t.agency_id = $1 and ' || case
@@ -2901,6 +3124,11 @@ begin
         when entity = 'integration.webhook_deliveries'
             then 't.status in (''delivered'', ''dead'')'
                 || ' and coalesce(t.delivered_at, t.next_attempt_at) < now() - $2'
+        when entity = 'ai.agent_runs'
+            then 'coalesce(t.finished_at, t.updated_at) < now() - $2'
+        when entity = 'ai.agent_steps'
+            then 'exists (select 1 from ai.agent_runs as r where r.agency_id = t.agency_id'
+                || ' and r.id = t.run_id and coalesce(r.finished_at, r.updated_at) < now() - $2)'
     end || coalesce(
         ' and not exists (select 1 from governance.erasure_requests as h where h.agency_id = t.agency_id'
         || ' and h.legal_hold and h.subject_kind = ''contact'' and h.subject_id = ' || whose || ')',
@@ -3565,6 +3793,53 @@ ALTER FUNCTION app.find_mentions(agency uuid, pattern text, loose text) OWNER TO
 
 COMMENT ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) IS 'The records of an agency that match a pattern in a column that may hold data about people.';
 
+CREATE FUNCTION app.finish_run(run_id uuid, status app.run_status DEFAULT 'succeeded'::app.run_status, outcome jsonb DEFAULT NULL::jsonb, error text DEFAULT NULL::text, cost numeric DEFAULT NULL::numeric) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    update ai.agent_runs as r
+       set status = finish_run.status,
+           outcome = coalesce(finish_run.outcome, r.outcome),
+           error = coalesce(finish_run.error, r.error),
+           cost = coalesce(finish_run.cost, r.cost)
+     where r.agency_id = app.agency_id()
+       and r.id = finish_run.run_id;
+    if not found then
+        raise exception 'There is no run % of yours.', coalesce(run_id::text, 'null')
+            using errcode = '22023';
+    end if;
+end;
+$$;
+
+ALTER FUNCTION app.finish_run(run_id uuid, status app.run_status, outcome jsonb, error text, cost numeric) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.finish_run(run_id uuid, status app.run_status, outcome jsonb, error text, cost numeric) IS 'An agent ends or suspends its run, with what came of it and what it has cost.';
+
+CREATE FUNCTION app.finish_step(step_id uuid, result jsonb DEFAULT NULL::jsonb, error text DEFAULT NULL::text, latency_ms integer DEFAULT NULL::integer, tokens_in integer DEFAULT NULL::integer, tokens_out integer DEFAULT NULL::integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    update ai.agent_steps as s
+       set result = coalesce(finish_step.result, s.result),
+           error = coalesce(finish_step.error, s.error),
+           latency_ms = coalesce(finish_step.latency_ms, s.latency_ms),
+           tokens_in = coalesce(finish_step.tokens_in, s.tokens_in),
+           tokens_out = coalesce(finish_step.tokens_out, s.tokens_out)
+     where s.agency_id = app.agency_id()
+       and s.id = finish_step.step_id;
+    if not found then
+        raise exception 'There is no step % of yours.', coalesce(step_id::text, 'null')
+            using errcode = '22023';
+    end if;
+end;
+$$;
+
+ALTER FUNCTION app.finish_step(step_id uuid, result jsonb, error text, latency_ms integer, tokens_in integer, tokens_out integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.finish_step(step_id uuid, result jsonb, error text, latency_ms integer, tokens_in integer, tokens_out integer) IS 'An agent notes what came of a step.';
+
 CREATE FUNCTION app.forbid_agency_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3661,6 +3936,9 @@ begin
             when 'crm.pipelines' then exists (
                 select 1 from crm.pipelines as t where t.agency_id = place and t.id = target
             )
+            when 'ai.agent_runs' then exists (
+                select 1 from ai.agent_runs as t where t.agency_id = place and t.id = target
+            )
             when 'crm.lookup_values' then exists (
                 select 1 from crm.lookup_values as t where t.agency_id = place and t.id = target
             )
@@ -3752,7 +4030,8 @@ begin
     (agency, 'crm.calendar_events', '30 days', 'delete'),
     (agency, 'crm.files', '30 days', 'delete'),
     (agency, 'integration.import_rows', '90 days', 'anonymise'),
-    (agency, 'integration.webhook_deliveries', '30 days', 'delete');
+    (agency, 'integration.webhook_deliveries', '30 days', 'delete'),
+    (agency, 'ai.agent_runs', '90 days', 'delete');
 end;
 $$;
 
@@ -4192,6 +4471,111 @@ ALTER FUNCTION app.guard_message() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.guard_message() IS 'Sets the sender of a message and refuses what only services may do to it.';
 
+CREATE FUNCTION app.guard_run() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    is_over constant boolean := new.status in ('succeeded', 'failed', 'cancelled');
+    is_bound constant boolean := current_user in ('authenticated', 'gardenos_worker');
+    is_client constant boolean := is_bound or current_user = 'service_role';
+begin
+    if tg_op = 'INSERT' then
+        if current_user = 'authenticated' then
+            new.agent_membership_id := app.acting_agent_id();
+            new.on_behalf_of_id := app.acting_for_id();
+            new.triggered_by_id := new.on_behalf_of_id;
+            new.team_id := app.default_team_id();
+            new.started_at := null;
+            -- a person: the policy refuses
+            if new.agent_membership_id is null then
+                return new;
+            end if;
+        end if;
+        if is_bound and new.status not in ('queued', 'running') then
+            raise exception 'A run begins queued or running, not %.', new.status
+                using errcode = '23514',
+                column = 'status';
+        end if;
+        if is_client then
+            new.tokens_in := 0;
+            new.tokens_out := 0;
+        end if;
+        if new.status <> 'queued' then
+            new.started_at := coalesce(new.started_at, now());
+        end if;
+        new.finished_at := case when is_over then coalesce(new.finished_at, now()) end;
+        return new;
+    end if;
+
+    if is_client then
+        new.tokens_in := old.tokens_in;
+        new.tokens_out := old.tokens_out;
+        new.started_at := old.started_at;
+        new.finished_at := old.finished_at;
+        new.visibility := old.visibility;
+        new.team_id := old.team_id;
+    end if;
+    if is_bound then
+        if old.finished_at is not null and (
+            new.status, new.model, new.outcome, new.cost, new.currency, new.error
+        ) is distinct from (
+            old.status, old.model, old.outcome, old.cost, old.currency, old.error
+        ) then
+            raise exception 'This run is over: it has %.', old.status
+                using errcode = '23514',
+                column = 'status';
+        end if;
+        if new.input is distinct from old.input then
+            raise exception 'What a run was asked stays as it is.'
+                using errcode = 'PT403',
+                hint = 'Start another run.';
+        end if;
+        if new.cost < old.cost then
+            raise exception 'The cost of a run does not fall: it is % already.', old.cost
+                using errcode = '23514',
+                column = 'cost';
+        end if;
+    end if;
+    if new.status = old.status then
+        return new;
+    end if;
+    if new.status <> all(
+        case old.status
+            when 'queued' then '{running,failed,cancelled}'
+            when 'running' then '{suspended,succeeded,failed,cancelled}'
+            when 'suspended' then '{running,failed,cancelled}'
+            else '{}'
+        end::app.run_status[]
+    ) then
+        raise exception 'A run that is % does not become %.', old.status, new.status
+            using errcode = '23514',
+            column = 'status';
+    end if;
+    if new.status in ('running', 'succeeded') and exists (
+        select 1
+          from ai.agent_steps as s
+         where s.agency_id = new.agency_id
+           and s.run_id = new.id
+           and s.approval = 'required'
+    ) then
+        raise exception 'This run waits for a person: a call of it is not approved yet.'
+            using errcode = '23514',
+            column = 'status',
+            hint = 'Let a person call app.decide_step.';
+    end if;
+    if new.status = 'running' then
+        new.started_at := coalesce(old.started_at, now());
+    end if;
+    new.finished_at := case when is_over then now() end;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.guard_run() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.guard_run() IS 'Says who acts in a run, and keeps runs to their way.';
+
 CREATE FUNCTION app.guard_stage() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4220,6 +4604,55 @@ $$;
 ALTER FUNCTION app.guard_stage() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.guard_stage() IS 'Refuses to move a stage, or to change what it means for the deals in it.';
+
+CREATE FUNCTION app.guard_step() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    is_bound constant boolean := current_user in ('authenticated', 'gardenos_worker');
+    is_decided boolean;
+    state app.run_status;
+begin
+    if tg_op = 'INSERT' then
+        is_decided := new.approval in ('approved', 'rejected')
+            or num_nonnulls(new.decided_by_id, new.decided_at) > 0;
+    else
+        is_decided := (new.approval, new.decided_by_id, new.decided_at)
+            is distinct from (old.approval, old.decided_by_id, old.decided_at);
+    end if;
+    if is_decided and (is_bound or current_user = 'service_role') then
+        raise exception 'A person decides whether a call is made.'
+            using errcode = '42501',
+            hint = 'Add the step with approval = ''required''; a person calls app.decide_step.';
+    end if;
+    if not is_bound or (tg_op = 'UPDATE' and new is not distinct from old) then
+        return new;
+    end if;
+    if tg_op = 'UPDATE' and new.args is distinct from old.args then
+        raise exception 'A step keeps its args for life.'
+            using errcode = 'PT403',
+            hint = 'Make another step instead.';
+    end if;
+    -- a run that the writer may not change is not found: then policies and keys speak
+    select r.status
+      into state
+      from ai.agent_runs as r
+     where r.agency_id = new.agency_id
+       and r.id = new.run_id
+       for no key update;
+    if state not in ('running', 'suspended') then
+        raise exception 'A run that is % takes no steps.', state
+            using errcode = '23514',
+            column = 'run_id';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.guard_step() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.guard_step() IS 'Keeps steps to runs that go on, and decisions to people.';
 
 CREATE FUNCTION app.hand_over(from_member uuid, to_member uuid DEFAULT NULL::uuid) RETURNS TABLE(table_name text, moved bigint)
     LANGUAGE plpgsql
@@ -5616,6 +6049,41 @@ $$;
 ALTER FUNCTION app.keep_participants() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.keep_participants() IS 'Ignores a list of participants that is written by hand.';
+
+CREATE FUNCTION app.keep_run_access() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    above ai.agent_runs;
+    place crm.conversations;
+begin
+    select * into above
+      from ai.agent_runs as r
+     where r.agency_id = new.agency_id
+       and r.id = new.parent_run_id;
+    if above.id is not null then
+        new.conversation_id := coalesce(new.conversation_id, above.conversation_id);
+        new.team_id := above.team_id;
+        new.visibility := above.visibility;
+    end if;
+    select * into place
+      from crm.conversations as c
+     where c.agency_id = new.agency_id
+       and c.id = new.conversation_id
+       for share;
+    if place.id is not null then
+        new.team_id := place.team_id;
+        new.visibility := place.visibility;
+    end if;
+    new.request_id := coalesce((select nullif(r.request_id, '') from audit.request() as r), new.request_id);
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.keep_run_access() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.keep_run_access() IS 'Copies who sees a run from its conversation, and notes the request.';
 
 CREATE FUNCTION app.leave_agency() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7555,6 +8023,25 @@ ALTER FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) OWNER TO ga
 
 COMMENT ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) IS 'Marks lines of a reverted import as reverted, for whoever may change the import.';
 
+CREATE FUNCTION app.note_run_access() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    update ai.agent_runs as r
+       set team_id = new.team_id,
+           visibility = new.visibility
+     where r.agency_id = new.agency_id
+       and r.conversation_id = new.id
+       and (r.team_id is distinct from new.team_id or r.visibility <> new.visibility);
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.note_run_access() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.note_run_access() IS 'Tells the runs of a conversation who sees them.';
+
 CREATE FUNCTION app.note_stage() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7590,6 +8077,56 @@ $$;
 ALTER FUNCTION app.note_stage() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.note_stage() IS 'Writes the stage history of a deal.';
+
+CREATE FUNCTION app.note_tokens() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if tg_op = 'INSERT' then
+        update ai.agent_runs as r
+           set tokens_in = r.tokens_in + s.tokens_in,
+               tokens_out = r.tokens_out + s.tokens_out
+          from (
+              select
+                  n.agency_id,
+                  n.run_id,
+                  sum(coalesce(n.tokens_in, 0)) as tokens_in,
+                  sum(coalesce(n.tokens_out, 0)) as tokens_out
+                from new_rows as n
+               where n.tokens_in > 0
+                  or n.tokens_out > 0
+               group by n.agency_id, n.run_id
+          ) as s
+         where r.agency_id = s.agency_id
+           and r.id = s.run_id;
+    else
+        update ai.agent_runs as r
+           set tokens_in = r.tokens_in + s.tokens_in,
+               tokens_out = r.tokens_out + s.tokens_out
+          from (
+              select
+                  n.agency_id,
+                  n.run_id,
+                  sum(coalesce(n.tokens_in, 0) - coalesce(o.tokens_in, 0)) as tokens_in,
+                  sum(coalesce(n.tokens_out, 0) - coalesce(o.tokens_out, 0)) as tokens_out
+                from old_rows as o
+                join new_rows as n
+                  on n.agency_id = o.agency_id
+                 and n.id = o.id
+               where (n.tokens_in, n.tokens_out) is distinct from (o.tokens_in, o.tokens_out)
+               group by n.agency_id, n.run_id
+          ) as s
+         where r.agency_id = s.agency_id
+           and r.id = s.run_id;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.note_tokens() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.note_tokens() IS 'Adds the tokens of steps to their run.';
 
 CREATE FUNCTION app.outranks_me(role app.agency_role) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -8437,6 +8974,74 @@ $$;
 ALTER FUNCTION app.record_scope() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.record_scope() IS 'How far "scope" of the matrix reaches for me; the narrower of both for an agent acting for a user.';
+
+CREATE FUNCTION app.record_step(run_id uuid, node text, kind app.step_kind, tool_name text DEFAULT NULL::text, args jsonb DEFAULT NULL::jsonb, result jsonb DEFAULT NULL::jsonb, needs_approval boolean DEFAULT false, latency_ms integer DEFAULT NULL::integer, tokens_in integer DEFAULT NULL::integer, tokens_out integer DEFAULT NULL::integer, error text DEFAULT NULL::text, step_id uuid DEFAULT NULL::uuid) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    place constant uuid := app.agency_id();
+    made constant uuid := coalesce(record_step.step_id, app.uuid_v7());
+begin
+    perform 1
+       from ai.agent_runs as r
+      where r.agency_id = place
+        and r.id = record_step.run_id
+        for no key update;
+    if not found then
+        raise exception 'There is no run % of yours.', coalesce(run_id::text, 'null')
+            using errcode = '22023';
+    end if;
+    if exists (
+        select 1
+          from ai.agent_steps as s
+         where s.agency_id = place
+           and s.run_id = record_step.run_id
+           and s.id = made
+    ) then
+        return made;
+    end if;
+    insert into ai.agent_steps (
+        id, run_id, seq, node, kind, tool_name, args, result, approval, latency_ms, tokens_in, tokens_out, error
+    )
+    select
+        made,
+        record_step.run_id,
+        coalesce(max(s.seq), 0) + 1,
+        record_step.node,
+        record_step.kind,
+        record_step.tool_name,
+        record_step.args,
+        record_step.result,
+        case when record_step.needs_approval then 'required' else 'not_needed' end::app.approval,
+        record_step.latency_ms,
+        record_step.tokens_in,
+        record_step.tokens_out,
+        record_step.error
+      from ai.agent_steps as s
+     where s.agency_id = place
+       and s.run_id = record_step.run_id;
+    if record_step.needs_approval then
+        begin
+            update ai.agent_runs as r
+               set status = 'suspended'
+             where r.agency_id = place
+               and r.id = record_step.run_id
+               and r.status = 'running';
+        exception
+            when unique_violation then
+                raise exception 'Another run of this thread waits for a person already.'
+                    using errcode = 'PT409',
+                    hint = 'Let a person decide there, or end that run.';
+        end;
+    end if;
+    return made;
+end;
+$$;
+
+ALTER FUNCTION app.record_step(run_id uuid, node text, kind app.step_kind, tool_name text, args jsonb, result jsonb, needs_approval boolean, latency_ms integer, tokens_in integer, tokens_out integer, error text, step_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.record_step(run_id uuid, node text, kind app.step_kind, tool_name text, args jsonb, result jsonb, needs_approval boolean, latency_ms integer, tokens_in integer, tokens_out integer, error text, step_id uuid) IS 'An agent adds a step to its run; one that needs approval suspends the run. Answers the id of the step.';
 
 CREATE FUNCTION app.refused_addresses(norms text[]) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -10748,6 +11353,59 @@ $$;
 ALTER FUNCTION app.stamp_row() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.stamp_row() IS 'Stamps created_*, updated_* and row_version of a row.';
+
+CREATE FUNCTION app.start_run(agent_key text, conversation_id uuid DEFAULT NULL::uuid, input jsonb DEFAULT NULL::jsonb, model text DEFAULT NULL::text, parent_run_id uuid DEFAULT NULL::uuid, run_id uuid DEFAULT NULL::uuid) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    place constant uuid := app.agency_id();
+    made constant uuid := coalesce(start_run.run_id, app.uuid_v7());
+begin
+    insert into ai.agent_runs (id, agent_key, conversation_id, parent_run_id, status, model, input)
+    values (
+        made,
+        start_run.agent_key,
+        start_run.conversation_id,
+        start_run.parent_run_id,
+        'running',
+        start_run.model,
+        start_run.input
+    )
+    on conflict on constraint agent_runs_pkey do nothing;
+    if found then
+        return made;
+    end if;
+    update ai.agent_runs as r
+       set status = 'running',
+           model = coalesce(start_run.model, r.model)
+     where r.agency_id = place
+       and r.id = made
+       and r.agent_key = start_run.agent_key
+       and r.agent_membership_id = app.acting_agent_id()
+       and r.on_behalf_of_id is not distinct from app.acting_for_id()
+       and r.status = 'queued';
+    if not exists (
+        select 1
+          from ai.agent_runs as r
+         where r.agency_id = place
+           and r.id = made
+           and r.agent_key = start_run.agent_key
+           and r.agent_membership_id = app.acting_agent_id()
+           and r.on_behalf_of_id is not distinct from app.acting_for_id()
+           and r.status = 'running'
+    ) then
+        raise exception 'Run % is there already, and cannot be started.', made
+            using errcode = 'PT409',
+            hint = 'It is another agent''s, waits for a person, or is over.';
+    end if;
+    return made;
+end;
+$$;
+
+ALTER FUNCTION app.start_run(agent_key text, conversation_id uuid, input jsonb, model text, parent_run_id uuid, run_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.start_run(agent_key text, conversation_id uuid, input jsonb, model text, parent_run_id uuid, run_id uuid) IS 'An agent begins a run, or takes up a queued one; answers its id. Called again with an id it finds the run.';
 
 CREATE FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) RETURNS app.sha256
     LANGUAGE plpgsql STABLE
@@ -13388,6 +14046,432 @@ $$;
 ALTER FUNCTION audit.reader_agency(agency uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.reader_agency(agency uuid) IS 'The agency whose audit trail the caller may read; 42501 when it may not, 22004 when it must name one.';
+
+CREATE FUNCTION audit.record_ai_agent_runs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'agent_runs',
+            n.id,
+            'insert',
+            case
+                when n.visibility <> 'private'
+                    then to_jsonb(n)
+            end,
+            case
+                when n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'agent_runs',
+            n.id,
+            'update',
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then array_remove(array[
+                        case when (o.agent_key is distinct from n.agent_key) then 'agent_key' end,
+                        case when (o.agent_membership_id is distinct from n.agent_membership_id) then 'agent_membership_id' end,
+                        case when (o.triggered_by_id is distinct from n.triggered_by_id) then 'triggered_by_id' end,
+                        case when (o.on_behalf_of_id is distinct from n.on_behalf_of_id) then 'on_behalf_of_id' end,
+                        case when (o.conversation_id is distinct from n.conversation_id) then 'conversation_id' end,
+                        case when (o.parent_run_id is distinct from n.parent_run_id) then 'parent_run_id' end,
+                        case when (o.status is distinct from n.status) then 'status' end,
+                        case when (o.model is distinct from n.model) then 'model' end,
+                        case when (o.input is distinct from n.input) then 'input' end,
+                        case when (o.outcome is distinct from n.outcome) then 'outcome' end,
+                        case when (o.cost is distinct from n.cost) then 'cost' end,
+                        case when (o.currency is distinct from n.currency) then 'currency' end,
+                        case when (o.started_at is distinct from n.started_at) then 'started_at' end,
+                        case when (o.finished_at is distinct from n.finished_at) then 'finished_at' end,
+                        case when (o.error is distinct from n.error) then 'error' end,
+                        case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                        case when (o.visibility is distinct from n.visibility) then 'visibility' end,
+                        case when (o.request_id is distinct from n.request_id) then 'request_id' end,
+                        case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                        case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                        case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                        case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                        case when (o.row_version is distinct from n.row_version) then 'row_version' end
+                    ], null)
+                else '{}'
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.agent_key is distinct from n.agent_key) then jsonb_build_object('agent_key', o.agent_key) else '{}' end
+                    || case when (o.agent_membership_id is distinct from n.agent_membership_id) then jsonb_build_object('agent_membership_id', o.agent_membership_id) else '{}' end
+                    || case when (o.triggered_by_id is distinct from n.triggered_by_id) then jsonb_build_object('triggered_by_id', o.triggered_by_id) else '{}' end
+                    || case when (o.on_behalf_of_id is distinct from n.on_behalf_of_id) then jsonb_build_object('on_behalf_of_id', o.on_behalf_of_id) else '{}' end
+                    || case when (o.conversation_id is distinct from n.conversation_id) then jsonb_build_object('conversation_id', o.conversation_id) else '{}' end
+                    || case when (o.parent_run_id is distinct from n.parent_run_id) then jsonb_build_object('parent_run_id', o.parent_run_id) else '{}' end
+                    || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+                    || case when (o.model is distinct from n.model) then jsonb_build_object('model', o.model) else '{}' end
+                    || case when (o.input is distinct from n.input) then jsonb_build_object('input', o.input) else '{}' end
+                    || case when (o.outcome is distinct from n.outcome) then jsonb_build_object('outcome', o.outcome) else '{}' end
+                    || case when (o.cost is distinct from n.cost) then jsonb_build_object('cost', o.cost) else '{}' end
+                    || case when (o.currency is distinct from n.currency) then jsonb_build_object('currency', o.currency) else '{}' end
+                    || case when (o.started_at is distinct from n.started_at) then jsonb_build_object('started_at', o.started_at) else '{}' end
+                    || case when (o.finished_at is distinct from n.finished_at) then jsonb_build_object('finished_at', o.finished_at) else '{}' end
+                    || case when (o.error is distinct from n.error) then jsonb_build_object('error', o.error) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', o.visibility) else '{}' end
+                    || case when (o.request_id is distinct from n.request_id) then jsonb_build_object('request_id', o.request_id) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.agent_key is distinct from n.agent_key) then jsonb_build_object('agent_key', n.agent_key) else '{}' end
+                    || case when (o.agent_membership_id is distinct from n.agent_membership_id) then jsonb_build_object('agent_membership_id', n.agent_membership_id) else '{}' end
+                    || case when (o.triggered_by_id is distinct from n.triggered_by_id) then jsonb_build_object('triggered_by_id', n.triggered_by_id) else '{}' end
+                    || case when (o.on_behalf_of_id is distinct from n.on_behalf_of_id) then jsonb_build_object('on_behalf_of_id', n.on_behalf_of_id) else '{}' end
+                    || case when (o.conversation_id is distinct from n.conversation_id) then jsonb_build_object('conversation_id', n.conversation_id) else '{}' end
+                    || case when (o.parent_run_id is distinct from n.parent_run_id) then jsonb_build_object('parent_run_id', n.parent_run_id) else '{}' end
+                    || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+                    || case when (o.model is distinct from n.model) then jsonb_build_object('model', n.model) else '{}' end
+                    || case when (o.input is distinct from n.input) then jsonb_build_object('input', n.input) else '{}' end
+                    || case when (o.outcome is distinct from n.outcome) then jsonb_build_object('outcome', n.outcome) else '{}' end
+                    || case when (o.cost is distinct from n.cost) then jsonb_build_object('cost', n.cost) else '{}' end
+                    || case when (o.currency is distinct from n.currency) then jsonb_build_object('currency', n.currency) else '{}' end
+                    || case when (o.started_at is distinct from n.started_at) then jsonb_build_object('started_at', n.started_at) else '{}' end
+                    || case when (o.finished_at is distinct from n.finished_at) then jsonb_build_object('finished_at', n.finished_at) else '{}' end
+                    || case when (o.error is distinct from n.error) then jsonb_build_object('error', n.error) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', n.visibility) else '{}' end
+                    || case when (o.request_id is distinct from n.request_id) then jsonb_build_object('request_id', n.request_id) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.tokens_in is distinct from n.tokens_in)
+            and not (o.tokens_out is distinct from n.tokens_out)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.agent_key is distinct from n.agent_key)
+        or (o.agent_membership_id is distinct from n.agent_membership_id)
+        or (o.triggered_by_id is distinct from n.triggered_by_id)
+        or (o.on_behalf_of_id is distinct from n.on_behalf_of_id)
+        or (o.conversation_id is distinct from n.conversation_id)
+        or (o.parent_run_id is distinct from n.parent_run_id)
+        or (o.status is distinct from n.status)
+        or (o.model is distinct from n.model)
+        or (o.input is distinct from n.input)
+        or (o.outcome is distinct from n.outcome)
+        or (o.cost is distinct from n.cost)
+        or (o.currency is distinct from n.currency)
+        or (o.started_at is distinct from n.started_at)
+        or (o.finished_at is distinct from n.finished_at)
+        or (o.error is distinct from n.error)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.request_id is distinct from n.request_id)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by)
+        or (o.updated_at is distinct from n.updated_at)
+        or (o.updated_by is distinct from n.updated_by)
+        or (o.row_version is distinct from n.row_version);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'agent_runs',
+            o.id,
+            'delete',
+            case
+                when o.visibility <> 'private'
+                    then to_jsonb(o)
+            end,
+            case
+                when o.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(o.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_agent_runs() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_agent_runs() IS 'Appends the changes of ai.agent_runs to the trail.';
+
+CREATE FUNCTION audit.record_ai_agent_steps() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'agent_steps',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'agent_steps',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'agent_steps',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_agent_steps() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_agent_steps() IS 'Appends the changes of ai.agent_steps to the trail.';
 
 CREATE FUNCTION audit.record_audit_retired() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -22729,6 +23813,167 @@ ALTER FUNCTION integration.make_partitions(months integer) OWNER TO gardenos_own
 
 COMMENT ON FUNCTION integration.make_partitions(months integer) IS 'Makes the months of outbox_events that are missing, this one and so many ahead; returns how many it made.';
 
+CREATE TABLE ai.agent_runs (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    agent_key app.label NOT NULL,
+    agent_membership_id uuid NOT NULL,
+    triggered_by_id uuid,
+    on_behalf_of_id uuid,
+    conversation_id uuid,
+    parent_run_id uuid,
+    status app.run_status DEFAULT 'queued'::app.run_status NOT NULL,
+    model app.label,
+    input app.json_doc,
+    outcome app.json_doc,
+    tokens_in bigint DEFAULT 0 NOT NULL,
+    tokens_out bigint DEFAULT 0 NOT NULL,
+    cost numeric(12,6) DEFAULT 0 NOT NULL,
+    currency app.currency DEFAULT 'USD'::bpchar NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    error app.line,
+    team_id uuid,
+    visibility app.visibility DEFAULT 'team'::app.visibility NOT NULL,
+    request_id app.label,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT agent_runs_agent_acts_for_another CHECK ((on_behalf_of_id <> agent_membership_id)),
+    CONSTRAINT agent_runs_counts_not_negative CHECK (((tokens_in >= 0) AND (tokens_out >= 0) AND (cost >= (0)::numeric))),
+    CONSTRAINT agent_runs_finished_when_over CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['succeeded'::app.run_status, 'failed'::app.run_status, 'cancelled'::app.run_status])))),
+    CONSTRAINT agent_runs_not_its_own_parent CHECK ((parent_run_id <> id))
+);
+
+ALTER TABLE ONLY ai.agent_runs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.agent_runs OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.agent_runs IS 'What an agent did, from being asked to its end. Who sees a run follows its conversation.';
+
+COMMENT ON COLUMN ai.agent_runs.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.agent_runs.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN ai.agent_runs.agent_key IS 'not personal: Which agent, or graph, it is.';
+
+COMMENT ON COLUMN ai.agent_runs.agent_membership_id IS 'The agent that acts; stamped with the proof, never changes.';
+
+COMMENT ON COLUMN ai.agent_runs.triggered_by_id IS 'Who set it off; null for a service or the agent itself.';
+
+COMMENT ON COLUMN ai.agent_runs.on_behalf_of_id IS 'The person for whom the agent acts; null when it acts as itself. Never changes.';
+
+COMMENT ON COLUMN ai.agent_runs.conversation_id IS 'The thread; the run goes when it goes. A run below another one is in its thread when it names none.';
+
+COMMENT ON COLUMN ai.agent_runs.parent_run_id IS 'The run that set it off.';
+
+COMMENT ON COLUMN ai.agent_runs.status IS 'How far it has come. What is over never changes.';
+
+COMMENT ON COLUMN ai.agent_runs.model IS 'not personal: The language model.';
+
+COMMENT ON COLUMN ai.agent_runs.input IS 'free text: What it was asked.';
+
+COMMENT ON COLUMN ai.agent_runs.outcome IS 'free text: What came of it.';
+
+COMMENT ON COLUMN ai.agent_runs.tokens_in IS 'Tokens read, the sum of its steps; kept by trigger, no change of the row.';
+
+COMMENT ON COLUMN ai.agent_runs.tokens_out IS 'Tokens written, the sum of its steps; kept by trigger, no change of the row.';
+
+COMMENT ON COLUMN ai.agent_runs.cost IS 'What it has cost so far, as the agent says; never falls.';
+
+COMMENT ON COLUMN ai.agent_runs.currency IS 'not personal: Currency of the cost.';
+
+COMMENT ON COLUMN ai.agent_runs.started_at IS 'When it first ran; kept by trigger.';
+
+COMMENT ON COLUMN ai.agent_runs.finished_at IS 'When it was over; kept by trigger.';
+
+COMMENT ON COLUMN ai.agent_runs.error IS 'free text: Why it failed.';
+
+COMMENT ON COLUMN ai.agent_runs.team_id IS 'The team, copied from the conversation; without one that of the writer.';
+
+COMMENT ON COLUMN ai.agent_runs.visibility IS 'Who sees it, copied from the conversation.';
+
+COMMENT ON COLUMN ai.agent_runs.request_id IS 'not personal: The id that the gateway gave the request that made it.';
+
+COMMENT ON COLUMN ai.agent_runs.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN ai.agent_runs.created_by IS 'The membership that made the row: the person, when an agent acts for one; null for a service.';
+
+COMMENT ON COLUMN ai.agent_runs.updated_at IS 'When the row was last changed.';
+
+COMMENT ON COLUMN ai.agent_runs.updated_by IS 'The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN ai.agent_runs.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE TABLE ai.agent_steps (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    run_id uuid NOT NULL,
+    seq integer NOT NULL,
+    node app.label NOT NULL,
+    kind app.step_kind NOT NULL,
+    tool_name app.label,
+    args app.json_doc,
+    result app.json_doc,
+    approval app.approval DEFAULT 'not_needed'::app.approval NOT NULL,
+    decided_by_id uuid,
+    decided_at timestamp with time zone,
+    latency_ms integer,
+    tokens_in integer,
+    tokens_out integer,
+    error app.line,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    CONSTRAINT agent_steps_counts_not_negative CHECK (((latency_ms >= 0) AND (tokens_in >= 0) AND (tokens_out >= 0))),
+    CONSTRAINT agent_steps_decided_by_somebody CHECK (((approval = ANY (ARRAY['approved'::app.approval, 'rejected'::app.approval])) = ((decided_by_id IS NOT NULL) AND (decided_at IS NOT NULL)))),
+    CONSTRAINT agent_steps_no_result_before_approval CHECK (((result IS NULL) OR (approval = ANY (ARRAY['not_needed'::app.approval, 'approved'::app.approval])))),
+    CONSTRAINT agent_steps_tool_has_a_name CHECK (((kind = 'tool'::app.step_kind) = (tool_name IS NOT NULL)))
+);
+
+ALTER TABLE ONLY ai.agent_steps FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.agent_steps OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.agent_steps IS 'Model calls, tool calls and what people decided, in the order of a run.';
+
+COMMENT ON COLUMN ai.agent_steps.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.agent_steps.id IS 'The id of the row, a uuid v7; a client may choose it, so that a retry cannot make a second row.';
+
+COMMENT ON COLUMN ai.agent_steps.run_id IS 'The run; never changes.';
+
+COMMENT ON COLUMN ai.agent_steps.seq IS 'Its place in the run; never changes.';
+
+COMMENT ON COLUMN ai.agent_steps.node IS 'not personal: The node of the graph.';
+
+COMMENT ON COLUMN ai.agent_steps.kind IS 'What it is.';
+
+COMMENT ON COLUMN ai.agent_steps.tool_name IS 'not personal: The tool that is called.';
+
+COMMENT ON COLUMN ai.agent_steps.args IS 'free text: What the tool or the model is given; what a person approved is what was asked.';
+
+COMMENT ON COLUMN ai.agent_steps.result IS 'free text: What came back; not before a call that needs approval is approved.';
+
+COMMENT ON COLUMN ai.agent_steps.approval IS 'Whether a person has to agree, and what they said.';
+
+COMMENT ON COLUMN ai.agent_steps.decided_by_id IS 'The person who decided, in app.decide_step.';
+
+COMMENT ON COLUMN ai.agent_steps.decided_at IS 'When it was decided.';
+
+COMMENT ON COLUMN ai.agent_steps.latency_ms IS 'How long it took, in milliseconds.';
+
+COMMENT ON COLUMN ai.agent_steps.tokens_in IS 'Tokens read.';
+
+COMMENT ON COLUMN ai.agent_steps.tokens_out IS 'Tokens written.';
+
+COMMENT ON COLUMN ai.agent_steps.error IS 'free text: Why it failed.';
+
+COMMENT ON COLUMN ai.agent_steps.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN ai.agent_steps.created_by IS 'The membership that made the row: the person, when an agent acts for one; null for a service.';
+
 CREATE TABLE audit.log (
     agency_id uuid NOT NULL,
     id uuid DEFAULT ((OVERLAY(lpad(to_hex(((date_part('epoch'::text, clock_timestamp()) * (4096000)::double precision))::bigint), 15, '0'::text) PLACING '7'::text FROM 13 FOR 0) || to_hex(('-9223372036854775808'::bigint + ((random() * ('4611686018427387904'::bigint)::double precision))::bigint))))::uuid NOT NULL,
@@ -24740,6 +25985,15 @@ COMMENT ON COLUMN tenancy.users.updated_at IS 'When the row was last changed.';
 
 COMMENT ON COLUMN tenancy.users.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
 
+ALTER TABLE ONLY ai.agent_runs
+    ADD CONSTRAINT agent_runs_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY ai.agent_steps
+    ADD CONSTRAINT agent_steps_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY ai.agent_steps
+    ADD CONSTRAINT agent_steps_seq_key UNIQUE (agency_id, run_id, seq);
+
 ALTER TABLE ONLY audit.log
     ADD CONSTRAINT log_pkey PRIMARY KEY (agency_id, id);
 
@@ -24977,6 +26231,28 @@ ALTER TABLE ONLY tenancy.user_identities
 ALTER TABLE ONLY tenancy.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+CREATE INDEX agent_runs_agent_membership_id_idx ON ai.agent_runs USING btree (agency_id, agent_membership_id);
+
+CREATE INDEX agent_runs_conversation_id_idx ON ai.agent_runs USING btree (agency_id, conversation_id) WHERE (conversation_id IS NOT NULL);
+
+CREATE INDEX agent_runs_created_at_idx ON ai.agent_runs USING btree (agency_id, created_at DESC, id);
+
+CREATE INDEX agent_runs_on_behalf_of_id_idx ON ai.agent_runs USING btree (agency_id, on_behalf_of_id) WHERE (on_behalf_of_id IS NOT NULL);
+
+CREATE UNIQUE INDEX agent_runs_one_suspended_key ON ai.agent_runs USING btree (agency_id, conversation_id) WHERE (status = 'suspended'::app.run_status);
+
+CREATE INDEX agent_runs_parent_run_id_idx ON ai.agent_runs USING btree (agency_id, parent_run_id) WHERE (parent_run_id IS NOT NULL);
+
+CREATE INDEX agent_runs_team_id_idx ON ai.agent_runs USING btree (agency_id, team_id);
+
+CREATE INDEX agent_runs_triggered_by_id_idx ON ai.agent_runs USING btree (agency_id, triggered_by_id) WHERE (triggered_by_id IS NOT NULL);
+
+CREATE INDEX agent_runs_unfinished_idx ON ai.agent_runs USING btree (agency_id, created_at, id) WHERE (finished_at IS NULL);
+
+CREATE INDEX agent_steps_decided_by_id_idx ON ai.agent_steps USING btree (agency_id, decided_by_id) WHERE (decided_by_id IS NOT NULL);
+
+CREATE INDEX agent_steps_waiting_idx ON ai.agent_steps USING btree (agency_id, run_id) WHERE (approval = 'required'::app.approval);
+
 CREATE INDEX log_actor_idx ON ONLY audit.log USING btree (agency_id, actor_user_id, id) WHERE (actor_user_id IS NOT NULL);
 
 CREATE INDEX log_record_idx ON ONLY audit.log USING btree (agency_id, table_name, record_id, epoch, timeline, seq);
@@ -25171,6 +26447,8 @@ CREATE INDEX merge_records_winner_company_id_idx ON crm.merge_records USING btre
 
 CREATE INDEX merge_records_winner_contact_id_idx ON crm.merge_records USING btree (agency_id, winner_contact_id) WHERE (winner_contact_id IS NOT NULL);
 
+CREATE INDEX messages_agent_run_id_idx ON crm.messages USING btree (agency_id, agent_run_id) WHERE (agent_run_id IS NOT NULL);
+
 CREATE INDEX messages_conversation_id_idx ON crm.messages USING btree (agency_id, conversation_id, sent_at DESC, id);
 
 CREATE UNIQUE INDEX messages_external_id_key ON crm.messages USING btree (agency_id, conversation_id, external_id) WHERE (external_id IS NOT NULL);
@@ -25272,6 +26550,48 @@ CREATE INDEX user_identities_user_id_idx ON tenancy.user_identities USING btree 
 CREATE INDEX users_active_agency_id_idx ON tenancy.users USING btree (active_agency_id);
 
 CREATE UNIQUE INDEX users_email_key ON tenancy.users USING btree (email) WHERE (email IS NOT NULL);
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.agent_runs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_runs();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.agent_steps REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_steps();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.agent_runs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_runs();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.agent_steps REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_steps();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.agent_runs FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.agent_steps FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.agent_runs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_runs();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.agent_steps REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_steps();
+
+CREATE TRIGGER check_agent AFTER INSERT ON ai.agent_runs FOR EACH ROW EXECUTE FUNCTION app.check_run_agent();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.agent_runs FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.agent_steps FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF parent_run_id ON ai.agent_runs FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('parent_run_id', 'ai.agent_runs');
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON ai.agent_runs FOR EACH ROW EXECUTE FUNCTION app.guard_run();
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON ai.agent_steps FOR EACH ROW EXECUTE FUNCTION app.guard_step();
+
+CREATE TRIGGER keep_access BEFORE INSERT ON ai.agent_runs FOR EACH ROW EXECUTE FUNCTION app.keep_run_access();
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON ai.agent_runs FOR EACH ROW WHEN ((((old.agent_key)::text IS DISTINCT FROM (new.agent_key)::text) OR (old.agent_membership_id IS DISTINCT FROM new.agent_membership_id) OR (old.triggered_by_id IS DISTINCT FROM new.triggered_by_id) OR (old.on_behalf_of_id IS DISTINCT FROM new.on_behalf_of_id) OR (old.conversation_id IS DISTINCT FROM new.conversation_id) OR ((old.parent_run_id IS DISTINCT FROM new.parent_run_id) AND (CURRENT_USER <> 'gardenos_owner'::name)))) EXECUTE FUNCTION app.forbid_redefinition('agent_key', 'agent_membership_id', 'triggered_by_id', 'on_behalf_of_id', 'conversation_id', 'parent_run_id');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON ai.agent_steps FOR EACH ROW WHEN (((old.run_id IS DISTINCT FROM new.run_id) OR (old.seq IS DISTINCT FROM new.seq) OR ((old.node)::text IS DISTINCT FROM (new.node)::text) OR (old.kind IS DISTINCT FROM new.kind) OR ((old.tool_name)::text IS DISTINCT FROM (new.tool_name)::text))) EXECUTE FUNCTION app.forbid_redefinition('run_id', 'seq', 'node', 'kind', 'tool_name');
+
+CREATE TRIGGER note_tokens_insert AFTER INSERT ON ai.agent_steps REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_tokens();
+
+CREATE TRIGGER note_tokens_update AFTER UPDATE ON ai.agent_steps REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_tokens();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, agent_key, agent_membership_id, triggered_by_id, on_behalf_of_id, conversation_id, parent_run_id, status, model, input, outcome, cost, currency, started_at, finished_at, error, team_id, visibility, request_id, created_at, created_by, updated_at, updated_by, row_version ON ai.agent_runs FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT ON ai.agent_steps FOR EACH ROW EXECUTE FUNCTION app.stamp_link();
 
 CREATE TRIGGER audit_delete AFTER DELETE ON audit.retired REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_audit_retired();
 
@@ -25653,6 +26973,8 @@ CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF product_id ON crm.d
 
 CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF pipeline_id, company_id, primary_contact_id, lost_reason_id, source_id, team_id ON crm.deals FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('pipeline_id', 'crm.pipelines', 'company_id', 'crm.companies', 'primary_contact_id', 'crm.contacts', 'lost_reason_id', 'crm.lookup_values', 'source_id', 'crm.lookup_values', 'team_id', 'tenancy.teams');
 
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF agent_run_id ON crm.messages FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('agent_run_id', 'ai.agent_runs');
+
 CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF membership_id, contact_id ON crm.participants FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('membership_id', 'tenancy.memberships', 'contact_id', 'crm.contacts');
 
 CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF pipeline_id ON crm.pipeline_stages FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('pipeline_id', 'crm.pipelines');
@@ -25710,6 +27032,8 @@ CREATE TRIGGER keep_participants BEFORE INSERT OR UPDATE OF participant_ids ON c
 CREATE TRIGGER note AFTER INSERT ON crm.messages FOR EACH ROW WHEN ((new.status <> 'draft'::app.message_status)) EXECUTE FUNCTION app.note_message();
 
 CREATE TRIGGER note AFTER INSERT OR DELETE OR UPDATE OF conversation_id, calendar_event_id, membership_id ON crm.participants FOR EACH ROW EXECUTE FUNCTION app.note_participants();
+
+CREATE TRIGGER note_runs AFTER UPDATE OF team_id, visibility ON crm.conversations FOR EACH ROW WHEN (((old.team_id IS DISTINCT FROM new.team_id) OR (old.visibility <> new.visibility))) EXECUTE FUNCTION app.note_run_access();
 
 CREATE TRIGGER note_stage AFTER INSERT ON crm.deals FOR EACH ROW EXECUTE FUNCTION app.note_stage();
 
@@ -26055,6 +27379,30 @@ CREATE TRIGGER stamp_deletion BEFORE UPDATE ON tenancy.agencies FOR EACH ROW WHE
 
 CREATE TRIGGER stamp_deletion BEFORE UPDATE ON tenancy.teams FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
 
+ALTER TABLE ONLY ai.agent_runs
+    ADD CONSTRAINT agent_runs_agent_membership_id_fkey FOREIGN KEY (agency_id, agent_membership_id) REFERENCES tenancy.memberships(agency_id, id);
+
+ALTER TABLE ONLY ai.agent_runs
+    ADD CONSTRAINT agent_runs_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.agent_runs
+    ADD CONSTRAINT agent_runs_on_behalf_of_id_fkey FOREIGN KEY (agency_id, on_behalf_of_id) REFERENCES tenancy.memberships(agency_id, id);
+
+ALTER TABLE ONLY ai.agent_runs
+    ADD CONSTRAINT agent_runs_parent_run_id_fkey FOREIGN KEY (agency_id, parent_run_id) REFERENCES ai.agent_runs(agency_id, id) ON DELETE SET NULL (parent_run_id);
+
+ALTER TABLE ONLY ai.agent_runs
+    ADD CONSTRAINT agent_runs_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
+
+ALTER TABLE ONLY ai.agent_runs
+    ADD CONSTRAINT agent_runs_triggered_by_id_fkey FOREIGN KEY (agency_id, triggered_by_id) REFERENCES tenancy.memberships(agency_id, id);
+
+ALTER TABLE ONLY ai.agent_steps
+    ADD CONSTRAINT agent_steps_decided_by_id_fkey FOREIGN KEY (agency_id, decided_by_id) REFERENCES tenancy.memberships(agency_id, id);
+
+ALTER TABLE ONLY ai.agent_steps
+    ADD CONSTRAINT agent_steps_run_id_fkey FOREIGN KEY (agency_id, run_id) REFERENCES ai.agent_runs(agency_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY crm.activities
     ADD CONSTRAINT activities_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
 
@@ -26251,6 +27599,9 @@ ALTER TABLE ONLY crm.merge_records
     ADD CONSTRAINT merge_records_winner_contact_id_fkey FOREIGN KEY (agency_id, winner_contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY crm.messages
+    ADD CONSTRAINT messages_agent_run_id_fkey FOREIGN KEY (agency_id, agent_run_id) REFERENCES ai.agent_runs(agency_id, id) ON DELETE SET NULL (agent_run_id);
+
+ALTER TABLE ONLY crm.messages
     ADD CONSTRAINT messages_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY crm.messages
@@ -26402,6 +27753,75 @@ ALTER TABLE ONLY tenancy.user_identities
 
 ALTER TABLE ONLY tenancy.users
     ADD CONSTRAINT users_active_agency_id_fkey FOREIGN KEY (active_agency_id) REFERENCES tenancy.agencies(id) ON DELETE SET NULL;
+
+ALTER TABLE ai.agent_runs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.agent_steps ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "agents add steps to the runs they act in" ON ai.agent_steps FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (( SELECT app.agent_reach('ai.agent_steps:insert'::text, own => '{ai_agent}'::app.agency_role[]) AS agent_reach) = 'own'::app.record_scope) AND (EXISTS ( SELECT 1
+   FROM ai.agent_runs parent
+  WHERE ((parent.agency_id = agent_steps.agency_id) AND (parent.id = agent_steps.run_id) AND (parent.agent_membership_id = ( SELECT app.acting_agent_id() AS acting_agent_id)) AND (NOT (parent.on_behalf_of_id IS DISTINCT FROM ( SELECT app.acting_for_id() AS acting_for_id))))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "agents carry their runs on" ON ai.agent_runs FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (( SELECT app.agent_reach('ai.agent_runs:update'::text, own => '{ai_agent}'::app.agency_role[]) AS agent_reach) = 'own'::app.record_scope) AND (((( SELECT app.membership_id() AS membership_id) = agent_membership_id) OR (( SELECT app.membership_id() AS membership_id) = triggered_by_id)) OR (( SELECT app.membership_id() AS membership_id) = on_behalf_of_id)) AND ((conversation_id IS NULL) OR (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = agent_runs.agency_id) AND (parent.id = agent_runs.conversation_id))))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (( SELECT app.agent_reach('ai.agent_runs:update'::text, own => '{ai_agent}'::app.agency_role[]) AS agent_reach) = 'own'::app.record_scope) AND (((( SELECT app.membership_id() AS membership_id) = agent_membership_id) OR (( SELECT app.membership_id() AS membership_id) = triggered_by_id)) OR (( SELECT app.membership_id() AS membership_id) = on_behalf_of_id)) AND ((conversation_id IS NULL) OR (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = agent_runs.agency_id) AND (parent.id = agent_runs.conversation_id)))))));
+
+CREATE POLICY "agents note what came of their steps" ON ai.agent_steps FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (( SELECT app.agent_reach('ai.agent_steps:update'::text, own => '{ai_agent}'::app.agency_role[]) AS agent_reach) = 'own'::app.record_scope) AND (EXISTS ( SELECT 1
+   FROM ai.agent_runs parent
+  WHERE ((parent.agency_id = agent_steps.agency_id) AND (parent.id = agent_steps.run_id) AND (parent.agent_membership_id = ( SELECT app.acting_agent_id() AS acting_agent_id)) AND (NOT (parent.on_behalf_of_id IS DISTINCT FROM ( SELECT app.acting_for_id() AS acting_for_id))))
+ FOR KEY SHARE OF parent)))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (( SELECT app.agent_reach('ai.agent_steps:update'::text, own => '{ai_agent}'::app.agency_role[]) AS agent_reach) = 'own'::app.record_scope) AND (EXISTS ( SELECT 1
+   FROM ai.agent_runs parent
+  WHERE ((parent.agency_id = agent_steps.agency_id) AND (parent.id = agent_steps.run_id) AND (parent.agent_membership_id = ( SELECT app.acting_agent_id() AS acting_agent_id)) AND (NOT (parent.on_behalf_of_id IS DISTINCT FROM ( SELECT app.acting_for_id() AS acting_for_id))))
+ FOR KEY SHARE OF parent))));
+
+CREATE POLICY "agents start runs" ON ai.agent_runs FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (( SELECT app.agent_reach('ai.agent_runs:insert'::text, own => '{ai_agent}'::app.agency_role[]) AS agent_reach) = 'own'::app.record_scope) AND (((( SELECT app.membership_id() AS membership_id) = agent_membership_id) OR (( SELECT app.membership_id() AS membership_id) = triggered_by_id)) OR (( SELECT app.membership_id() AS membership_id) = on_behalf_of_id)) AND ((conversation_id IS NULL) OR (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = agent_runs.agency_id) AND (parent.id = agent_runs.conversation_id)))))));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON ai.agent_runs TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON ai.agent_steps TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "staff and agents read runs whose conversation they see" ON ai.agent_runs FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.agent_reach('ai.agent_runs:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member,ai_agent}'::app.agency_role[]) AS agent_reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (((( SELECT app.membership_id() AS membership_id) = agent_membership_id) OR (( SELECT app.membership_id() AS membership_id) = triggered_by_id)) OR (( SELECT app.membership_id() AS membership_id) = on_behalf_of_id)))
+    WHEN 'team'::app.record_scope THEN ((((( SELECT app.membership_id() AS membership_id) = agent_membership_id) OR (( SELECT app.membership_id() AS membership_id) = triggered_by_id)) OR (( SELECT app.membership_id() AS membership_id) = on_behalf_of_id)) OR ((visibility <> 'private'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[]))))
+    WHEN 'own'::app.record_scope THEN (((( SELECT app.membership_id() AS membership_id) = agent_membership_id) OR (( SELECT app.membership_id() AS membership_id) = triggered_by_id)) OR (( SELECT app.membership_id() AS membership_id) = on_behalf_of_id))
+    ELSE NULL::boolean
+END AND ((conversation_id IS NULL) OR (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = agent_runs.agency_id) AND (parent.id = agent_runs.conversation_id)))))));
+
+CREATE POLICY "staff and agents read the steps of runs they see" ON ai.agent_steps FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (( SELECT app.agent_reach('ai.agent_steps:select'::text, agency => '{owner,admin,manager,member,ai_agent}'::app.agency_role[]) AS agent_reach) = 'all'::app.record_scope) AND (EXISTS ( SELECT 1
+   FROM ai.agent_runs parent
+  WHERE ((parent.agency_id = agent_steps.agency_id) AND (parent.id = agent_steps.run_id))))));
+
+CREATE POLICY "tenant floor" ON ai.agent_runs AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.agent_steps AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the auditor reads everything" ON ai.agent_runs FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.agent_steps FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the worker adds runs of agents" ON ai.agent_runs FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds steps of agents" ON ai.agent_steps FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker changes runs of agents" ON ai.agent_runs FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker changes steps of agents" ON ai.agent_steps FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads runs of agents" ON ai.agent_runs FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads steps of agents" ON ai.agent_steps FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "triggers and decisions keep runs" ON ai.agent_runs TO gardenos_crm_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers and decisions keep steps" ON ai.agent_steps TO gardenos_crm_writer USING (true) WITH CHECK (true);
 
 ALTER TABLE audit.log ENABLE ROW LEVEL SECURITY;
 
@@ -27656,6 +29076,8 @@ GRANT USAGE ON SCHEMA ai TO authenticated;
 GRANT USAGE ON SCHEMA ai TO service_role;
 GRANT USAGE ON SCHEMA ai TO gardenos_worker;
 GRANT USAGE ON SCHEMA ai TO gardenos_auditor;
+GRANT USAGE ON SCHEMA ai TO gardenos_crm_writer;
+GRANT USAGE ON SCHEMA ai TO gardenos_eraser;
 
 GRANT USAGE ON SCHEMA app TO authenticated;
 GRANT USAGE ON SCHEMA app TO service_role;
@@ -27680,6 +29102,7 @@ GRANT USAGE ON SCHEMA audit TO authenticated;
 GRANT USAGE ON SCHEMA audit TO service_role;
 GRANT USAGE ON SCHEMA audit TO gardenos_worker;
 GRANT USAGE ON SCHEMA audit TO gardenos_auditor;
+GRANT USAGE ON SCHEMA audit TO gardenos_crm_writer;
 GRANT USAGE ON SCHEMA audit TO gardenos_publisher;
 GRANT USAGE ON SCHEMA audit TO gardenos_eraser;
 GRANT ALL ON SCHEMA audit TO gardenos_audit_writer;
@@ -27745,6 +29168,16 @@ GRANT USAGE ON SCHEMA tenancy TO gardenos_eraser;
 REVOKE ALL ON FUNCTION app.accept_invitation(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.accept_invitation(token text) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.acting_agent_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.acting_agent_id() TO authenticated;
+GRANT ALL ON FUNCTION app.acting_agent_id() TO service_role;
+GRANT ALL ON FUNCTION app.acting_agent_id() TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.acting_for_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.acting_for_id() TO authenticated;
+GRANT ALL ON FUNCTION app.acting_for_id() TO service_role;
+GRANT ALL ON FUNCTION app.acting_for_id() TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.activity_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.activity_candidates(query text, page_limit integer, after uuid) TO authenticated;
 
@@ -27776,6 +29209,11 @@ GRANT ALL ON FUNCTION app.agency_role() TO service_role;
 GRANT ALL ON FUNCTION app.agency_role() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.agency_role() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.agency_role() TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.agent_reach(action text, own app.agency_role[], team app.agency_role[], agency app.agency_role[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.agent_reach(action text, own app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO authenticated;
+GRANT ALL ON FUNCTION app.agent_reach(action text, own app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO service_role;
+GRANT ALL ON FUNCTION app.agent_reach(action text, own app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.analyze_imports() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.analyze_imports() TO gardenos_worker;
@@ -27830,6 +29268,9 @@ REVOKE ALL ON FUNCTION app.check_lookups() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_lookups() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.check_retention() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.check_run_agent() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_run_agent() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.check_suppression() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_suppression() TO gardenos_owner;
@@ -27924,6 +29365,9 @@ GRANT ALL ON FUNCTION app.custom_access_token(event jsonb) TO supabase_auth_admi
 REVOKE ALL ON FUNCTION app.deal_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.deal_candidates(query text, page_limit integer, after uuid) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.decide_step(step_id uuid, approve boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.decide_step(step_id uuid, approve boolean) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.default_owner() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.default_team() FROM PUBLIC;
@@ -27972,6 +29416,12 @@ GRANT ALL ON FUNCTION app.execute_erasure(request uuid) TO gardenos_worker;
 REVOKE ALL ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) TO gardenos_eraser;
 
+REVOKE ALL ON FUNCTION app.finish_run(run_id uuid, status app.run_status, outcome jsonb, error text, cost numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.finish_run(run_id uuid, status app.run_status, outcome jsonb, error text, cost numeric) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.finish_step(step_id uuid, result jsonb, error text, latency_ms integer, tokens_in integer, tokens_out integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.finish_step(step_id uuid, result jsonb, error text, latency_ms integer, tokens_in integer, tokens_out integer) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.forbid_agency_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forbid_change() FROM PUBLIC;
@@ -28007,8 +29457,12 @@ REVOKE ALL ON FUNCTION app.guard_membership() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_message() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_run() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_stage() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.guard_stage() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.guard_step() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.hand_over(from_member uuid, to_member uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hand_over(from_member uuid, to_member uuid) TO authenticated;
@@ -28087,6 +29541,9 @@ REVOKE ALL ON FUNCTION app.keep_amount() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_amount() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.keep_participants() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.keep_run_access() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_run_access() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.leave_agency() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.leave_agency() TO authenticated;
@@ -28212,8 +29669,14 @@ GRANT ALL ON FUNCTION app.note_participants() TO gardenos_owner;
 REVOKE ALL ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.note_run_access() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_run_access() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.note_stage() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_stage() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.note_tokens() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_tokens() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.outranks_me(role app.agency_role) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.outranks_me(role app.agency_role) TO authenticated;
@@ -28282,6 +29745,9 @@ GRANT ALL ON FUNCTION app.record_scope() TO service_role;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.record_scope() TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.record_step(run_id uuid, node text, kind app.step_kind, tool_name text, args jsonb, result jsonb, needs_approval boolean, latency_ms integer, tokens_in integer, tokens_out integer, error text, step_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.record_step(run_id uuid, node text, kind app.step_kind, tool_name text, args jsonb, result jsonb, needs_approval boolean, latency_ms integer, tokens_in integer, tokens_out integer, error text, step_id uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.refused_addresses(norms text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.refused_addresses(norms text[]) TO authenticated;
@@ -28878,6 +30344,9 @@ REVOKE ALL ON FUNCTION app.stamp_link() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.stamp_row() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.start_run(agent_key text, conversation_id uuid, input jsonb, model text, parent_run_id uuid, run_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.start_run(agent_key text, conversation_id uuid, input jsonb, model text, parent_run_id uuid, run_id uuid) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) TO service_role;
 GRANT ALL ON FUNCTION app.suppression_hash(agency uuid, kind app.point_kind, value_norm text) TO gardenos_crm_writer;
@@ -29156,6 +30625,12 @@ GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO authenticated;
 GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO service_role;
 GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO gardenos_auditor;
 
+REVOKE ALL ON FUNCTION audit.record_ai_agent_runs() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_agent_runs() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_agent_steps() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_agent_steps() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION audit.record_audit_retired() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_audit_retired() TO gardenos_owner;
 
@@ -29297,6 +30772,7 @@ REVOKE ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) FROM PUBL
 GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_writer;
 GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_audit_redactor;
 GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_publisher;
+GRANT ALL ON FUNCTION audit.request(OUT request_id text, OUT ip inet) TO gardenos_crm_writer;
 
 REVOKE ALL ON FUNCTION audit.require_retention(keep interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.require_retention(keep interval) TO gardenos_worker;
@@ -29343,6 +30819,96 @@ GRANT ALL ON FUNCTION integration.drop_drained() TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION integration.make_partitions(months integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION integration.make_partitions(months integer) TO gardenos_worker;
+
+GRANT SELECT ON TABLE ai.agent_runs TO authenticated;
+GRANT SELECT ON TABLE ai.agent_runs TO gardenos_auditor;
+GRANT SELECT ON TABLE ai.agent_runs TO gardenos_crm_writer;
+GRANT SELECT,DELETE,UPDATE ON TABLE ai.agent_runs TO gardenos_eraser;
+GRANT SELECT,INSERT,UPDATE ON TABLE ai.agent_runs TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.agent_runs TO service_role;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT INSERT(agent_key),UPDATE(agent_key) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT INSERT(conversation_id),UPDATE(conversation_id) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT INSERT(parent_run_id),UPDATE(parent_run_id) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT INSERT(status),UPDATE(status) ON TABLE ai.agent_runs TO authenticated;
+GRANT UPDATE(status) ON TABLE ai.agent_runs TO gardenos_crm_writer;
+
+GRANT INSERT(model),UPDATE(model) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT INSERT(input),UPDATE(input) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT UPDATE(outcome) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT UPDATE(tokens_in) ON TABLE ai.agent_runs TO gardenos_crm_writer;
+
+GRANT UPDATE(tokens_out) ON TABLE ai.agent_runs TO gardenos_crm_writer;
+
+GRANT INSERT(cost),UPDATE(cost) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT INSERT(currency),UPDATE(currency) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT UPDATE(error) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT UPDATE(team_id) ON TABLE ai.agent_runs TO gardenos_crm_writer;
+
+GRANT UPDATE(visibility) ON TABLE ai.agent_runs TO gardenos_crm_writer;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE ai.agent_runs TO authenticated;
+
+GRANT SELECT ON TABLE ai.agent_steps TO authenticated;
+GRANT SELECT ON TABLE ai.agent_steps TO gardenos_auditor;
+GRANT SELECT ON TABLE ai.agent_steps TO gardenos_crm_writer;
+GRANT SELECT,DELETE,UPDATE ON TABLE ai.agent_steps TO gardenos_eraser;
+GRANT SELECT,INSERT,UPDATE ON TABLE ai.agent_steps TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.agent_steps TO service_role;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(run_id),UPDATE(run_id) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(seq),UPDATE(seq) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(node),UPDATE(node) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(kind),UPDATE(kind) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(tool_name),UPDATE(tool_name) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(args),UPDATE(args) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(result),UPDATE(result) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(approval),UPDATE(approval) ON TABLE ai.agent_steps TO authenticated;
+GRANT UPDATE(approval) ON TABLE ai.agent_steps TO gardenos_crm_writer;
+
+GRANT UPDATE(decided_by_id) ON TABLE ai.agent_steps TO gardenos_crm_writer;
+
+GRANT UPDATE(decided_at) ON TABLE ai.agent_steps TO gardenos_crm_writer;
+
+GRANT INSERT(latency_ms),UPDATE(latency_ms) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(tokens_in),UPDATE(tokens_in) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(tokens_out),UPDATE(tokens_out) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(error),UPDATE(error) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE ai.agent_steps TO authenticated;
 
 GRANT SELECT ON TABLE audit.log TO authenticated;
 GRANT SELECT ON TABLE audit.log TO service_role;

@@ -43,6 +43,9 @@ UNTRACKED = frozenset(
     )
 )
 
+# Counters that a trigger keeps: the same, in this table only.
+COUNTERS = {"ai.agent_runs": frozenset(("tokens_in", "tokens_out"))}
+
 # When a row, or the conversation that it belongs to, is private, the trail must not tell what it
 # says: when values are recorded, for each operation. A message stays in its conversation.
 OPEN_WHEN = {
@@ -107,6 +110,11 @@ def privacy(file: Path = LEVELS) -> dict[str, str]:
             for row in csv.DictReader(lines)
             if row["private"]
         }
+
+
+def untracked(table: str) -> frozenset[str]:
+    """The columns of a table whose change is no change of the row."""
+    return UNTRACKED | COUNTERS.get(table, frozenset())
 
 
 def recorder_name(table: str) -> str:
@@ -233,7 +241,7 @@ def _values(op: str, shape: Shape) -> dict[str, str]:
         found["old_values"] = f"to_jsonb(o){derived}"
     else:
         # what never changes is left out; where there is no id, the key may
-        fixed = UNTRACKED | set(shape.key if "id" in shape.key else ())
+        fixed = untracked(shape.table) | set(shape.key if "id" in shape.key else ())
         tracked = [each for each in shape.columns if each not in fixed]
         names = ",\n".join(f"case when {_differs(each)} then '{each}' end" for each in tracked)
         found["changed"] = "array_remove(array[\n" + indent(names, "    ") + "\n], null)"
@@ -280,15 +288,15 @@ def _from(op: str, shape: Shape) -> str:
 
 def _where(shape: Shape) -> str:
     """Leave out what touched nothing but untracked columns."""
-    columns = shape.columns
-    untracked = [each for each in columns if each in UNTRACKED]
-    if not untracked:
+    columns, silent = shape.columns, untracked(shape.table)
+    unnoticed = [each for each in columns if each in silent]
+    if not unnoticed:
         return ""
-    same = [f"not {_differs(each)}" for each in untracked]
+    same = [f"not {_differs(each)}" for each in unnoticed]
     others = [
         f"(o.{each} operator(extensions.<>) n.{each})" if each in shape.foreign else _differs(each)
         for each in columns
-        if each not in UNTRACKED
+        if each not in silent
     ]
     return "\n where (\n" + indent("\nand ".join(same), "    ") + "\n)\nor " + "\nor ".join(others)
 

@@ -43,6 +43,8 @@ begin
             (array['tenancy'], 'usage', narrow),
             (array['crm'], 'usage', array['gardenos_search']),
             (array['crm', 'governance', 'integration'], 'usage', array['gardenos_crm_writer']),
+            (array['ai', 'audit'], 'usage', array['gardenos_crm_writer']),
+            (array['ai'], 'usage', array['gardenos_eraser']),
             (array['crm', 'integration'], 'usage', array['gardenos_merger']),
             (array['crm', 'ai'], 'usage', array['gardenos_ai_writer']),
             (

@@ -1,8 +1,9 @@
 -- Which rows of a table are kept for longer than an agency wants, as the text of a query with the agency as
 -- $1 and the time as $2: the one definition for counting them and for removing them. What was deleted is kept
--- from then on; a memory also from when it expired or was superseded; lines of imports and attempts to
--- deliver from their end. What belongs to a person on legal hold is never due, nor is a contact that was
--- merged: it goes with the one that is left. Null for a table that retention does not know.
+-- from then on; a memory also from when it expired or was superseded; lines of imports, attempts to deliver and
+-- runs of agents from their end, and a run that never ended from its last change. What belongs to a person on
+-- legal hold is never due, nor is a contact that was merged: it goes with the one that is left. Null for a
+-- table that retention does not know.
 create or replace function app.due_rows(entity text)
 returns text
 language plpgsql
@@ -22,6 +23,11 @@ declare
         when 'crm.files' then 't.contact_id'
         when 'integration.import_rows' then 't.contact_id'
         when 'ai.memories' then 't.contact_id'
+        when 'ai.agent_runs' then '(select c.contact_id from crm.conversations as c'
+            || ' where c.agency_id = t.agency_id and c.id = t.conversation_id)'
+        when 'ai.agent_steps' then '(select c.contact_id from ai.agent_runs as r'
+            || ' join crm.conversations as c on c.agency_id = r.agency_id and c.id = r.conversation_id'
+            || ' where r.agency_id = t.agency_id and r.id = t.run_id)'
     end;
 begin
     return 'from ' || entity || ' as t where t.agency_id = $1 and ' || case
@@ -48,6 +54,11 @@ begin
         when entity = 'integration.webhook_deliveries'
             then 't.status in (''delivered'', ''dead'')'
                 || ' and coalesce(t.delivered_at, t.next_attempt_at) < now() - $2'
+        when entity = 'ai.agent_runs'
+            then 'coalesce(t.finished_at, t.updated_at) < now() - $2'
+        when entity = 'ai.agent_steps'
+            then 'exists (select 1 from ai.agent_runs as r where r.agency_id = t.agency_id'
+                || ' and r.id = t.run_id and coalesce(r.finished_at, r.updated_at) < now() - $2)'
     end || coalesce(
         ' and not exists (select 1 from governance.erasure_requests as h where h.agency_id = t.agency_id'
         || ' and h.legal_hold and h.subject_kind = ''contact'' and h.subject_id = ' || whose || ')',

@@ -62,6 +62,9 @@ begin
             when 'crm.pipelines' then exists (
                 select 1 from crm.pipelines as t where t.agency_id = place and t.id = target
             )
+            when 'ai.agent_runs' then exists (
+                select 1 from ai.agent_runs as t where t.agency_id = place and t.id = target
+            )
             when 'crm.lookup_values' then exists (
                 select 1 from crm.lookup_values as t where t.agency_id = place and t.id = target
             )

@@ -36,7 +36,8 @@ revoke all on function audit.request() from public;
 grant execute on function audit.request() to
     gardenos_audit_writer,
     gardenos_audit_redactor,
-    gardenos_publisher;
+    gardenos_publisher,
+    gardenos_crm_writer;
 
 comment on function audit.request() is
 'The request id and the address of the client, as far as headers tell. Never raises.';

@@ -52,6 +52,18 @@ before insert or update of participant_ids on crm.conversations
 for each row
 execute function app.keep_participants();
 
+create or replace trigger note_runs
+after update of
+    team_id,
+    visibility
+on crm.conversations
+for each row
+when (
+    old.team_id is distinct from new.team_id
+    or old.visibility <> new.visibility
+)
+execute function app.note_run_access();
+
 create or replace trigger stamp
 before insert or update of
     agency_id,

@@ -10,6 +10,14 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger forbid_hidden_links
+after insert or update of agent_run_id on crm.messages
+for each row
+when (
+    current_user = 'authenticated'
+)
+execute function app.forbid_hidden_links('agent_run_id', 'ai.agent_runs');
+
 create or replace trigger guard
 before insert or update on crm.messages
 for each row

@@ -315,11 +315,20 @@ def _write_tenancy(agency: Agency, contact: UUID) -> None:
 def _write_engagement(agency: Agency, contact: UUID, other: UUID, deal: UUID) -> None:
     """What was said and done with the person, and with another one about the person."""
     add, me = agency.add, agency.owner.membership_id
+    agent = agency.office.hire(agency.owner).membership_id
     for about in (other, contact):
         add("crm.activities", kind="note", subject="Note", contact_id=about, owner_id=me)
         conversation = add(
             "crm.conversations", channel="email", contact_id=about, owner_id=me, subject="Hello"
         )
+        run = add(
+            "ai.agent_runs",
+            agent_key="helper",
+            agent_membership_id=agent,
+            conversation_id=conversation,
+            status="running",
+        )
+        add("ai.agent_steps", run_id=run, seq=1, node="think", kind="llm")
         message = add(
             "crm.messages",
             conversation_id=conversation,
@@ -327,6 +336,7 @@ def _write_engagement(agency: Agency, contact: UUID, other: UUID, deal: UUID) ->
             status="received",
             body_text="Hello",
             sender_contact_id=contact,
+            agent_run_id=run,
         )
         event = add("crm.calendar_events", title="Visit", starts_at="now", ends_at="now")
         for address in (EMAIL, "arthur@earth.test"):

@@ -18,6 +18,8 @@ NOT_PLAYED = {
     "ai.embeddings_halfvec_3072",
     "ai.embeddings_vector_1536",
     "ai.memories",
+    "ai.agent_runs",
+    "ai.agent_steps",
     "audit.log",
     "audit.retired",
     "audit.seals",

@@ -60,6 +60,10 @@ OPTIONAL_WITHOUT_SET_NULL = {
     "governance.erasure_requests_approved_by_id_fkey": NEVER_DELETED,
     "crm.deal_stage_history_from_stage_id_fkey": "stages are never deleted (forbid_removal)",
     "crm.saved_views_team_id_fkey": "a view for a team needs its team: teams are soft-deleted",
+    "ai.agent_runs_triggered_by_id_fkey": NEVER_DELETED,
+    "ai.agent_runs_on_behalf_of_id_fkey": NEVER_DELETED,
+    "ai.agent_steps_decided_by_id_fkey": NEVER_DELETED,
+    "ai.agent_runs_conversation_id_fkey": "what an agent did in a thread goes with the thread",
     "crm.activities_contact_id_fkey": "what was noted about a person goes with the person",
     "crm.conversations_contact_id_fkey": "what was said with a person goes with the person",
     **{
@@ -125,7 +129,6 @@ UNREFERENCED = {
     "governance.erasure_requests.subject_id": "must outlive the subject",
     "crm.conversations.participant_ids": "a copy that a trigger keeps of crm.participants",
     "crm.calendar_events.participant_ids": "a copy that a trigger keeps of crm.participants",
-    "crm.messages.agent_run_id": RUNS_COME_LATER,
     "ai.memories.source_run_id": RUNS_COME_LATER,
     "ai.documents.participant_ids": A_COPY,
     "ai.memories.participant_ids": A_COPY,
@@ -157,6 +160,8 @@ UNTRACKED = {
     "skipped_rows",
     "failed_rows",
 }
+# The same in one table only: counters that a trigger keeps.
+COUNTERS = {"ai.agent_runs": {"tokens_in", "tokens_out"}}
 STAMPS = ("stamp_row", "stamp_link", "stamp_global", "stamp_deletion")
 SUPERUSERS = {"postgres", "supabase_admin"}
 BYPASSRLS = {"service_role"}
@@ -218,9 +223,12 @@ KEEPERS = [
     "app.delete_points()",
     "app.guard_stage()",
     "app.keep_amount()",
+    "app.keep_run_access()",
     "app.note_message()",
     "app.note_participants()",
+    "app.note_run_access()",
     "app.note_stage()",
+    "app.note_tokens()",
     "app.place_deal()",
     "app.total_deals()",
 ]
@@ -438,7 +446,7 @@ EXECUTE: dict[str, list[str]] = {
     # the trail: its triggers ask who, its jobs keep it
     "app.actor()": CONTEXT,
     "audit.context()": CONTEXT,
-    "audit.request()": CONTEXT,
+    "audit.request()": [*CONTEXT, "gardenos_crm_writer"],
     "audit.make_partitions(integer)": ["gardenos_worker"],
     "integration.make_partitions(integer)": ["gardenos_worker"],
     # the outbox and its webhooks: a worker publishes and delivers, people make webhooks
@@ -506,6 +514,7 @@ EXECUTE: dict[str, list[str]] = {
     # trigger functions: nobody calls them; the owner of the table needs those of another role
     "app.check_active_agency()": [],
     "app.check_last_owner()": ["gardenos_owner"],
+    "app.check_run_agent()": ["gardenos_owner"],
     "app.check_hand_over()": ["gardenos_owner"],
     "app.check_team_tree()": ["gardenos_owner"],
     "app.check_timezone()": [],
@@ -531,9 +540,21 @@ EXECUTE: dict[str, list[str]] = {
     "app.guard_anonymised()": [],
     "app.guard_consent()": [],
     "app.guard_message()": [],
+    "app.guard_run()": [],
+    "app.guard_step()": [],
     "app.keep_participants()": [],
     **{name: ["gardenos_owner"] for name in (*KEEPERS, *COPIERS, *RECORDERS)},
     "app.make_tiers()": ["gardenos_owner"],
+    # agents: who is at work, what they call, and what people decide
+    "app.acting_agent_id()": ASKING,
+    "app.acting_for_id()": ASKING,
+    "app.agent_reach(text,app.agency_role[],app.agency_role[],app.agency_role[])": ASKING,
+    "app.start_run(text,uuid,jsonb,text,uuid,uuid)": ["authenticated"],
+    "app.record_step(uuid,text,app.step_kind,text,jsonb,jsonb,boolean,integer,integer,integer,"
+    "text,uuid)": ["authenticated"],
+    "app.finish_step(uuid,jsonb,text,integer,integer,integer)": ["authenticated"],
+    "app.finish_run(uuid,app.run_status,jsonb,text,numeric)": ["authenticated"],
+    "app.decide_step(uuid,boolean)": ["authenticated"],
     # merging, and what it is made of
     "app.merge_contacts(uuid,uuid,jsonb)": ["authenticated"],
     "app.merge_companies(uuid,uuid,jsonb)": ["authenticated"],
@@ -612,6 +633,8 @@ DEFINERS = {
     "app.is_live_member(uuid,uuid)": "gardenos_membership_reader",
     "app.is_verified_stranger(jsonb)": "gardenos_membership_reader",
     "app.check_team_tree()": "gardenos_membership_reader",
+    "app.check_run_agent()": "gardenos_membership_reader",
+    "app.decide_step(uuid,boolean)": "gardenos_crm_writer",
     "app.my_agencies()": "gardenos_membership_reader",
     "app.custom_access_token(jsonb)": "gardenos_membership_reader",
     "app.api_key_claims(text)": "gardenos_membership_reader",
@@ -1860,15 +1883,16 @@ def check_stamps(connection: Connection) -> list[str]:
             trigger = stamps[function]
             if (trigger["on_insert"], trigger["on_update"]) != wanted[function]:
                 found.append(f"{table}: {function} does not run on the commands it is for")
+            untracked = UNTRACKED | COUNTERS.get(table, set())
             left_out = set(shape[table]) - set(trigger["columns"] or shape[table])
             found += [
                 f"{table}: {function} does not see an update of {name}"
-                for name in sorted(left_out - UNTRACKED)
+                for name in sorted(left_out - untracked)
             ]
             if not trigger["columns"]:
                 found += [
                     f"{table}: {function} takes an update of {name} for a change"
-                    for name in sorted(set(shape[table]) & UNTRACKED)
+                    for name in sorted(set(shape[table]) & untracked)
                     if trigger["on_update"] and function != "stamp_deletion"
                 ]
     return found

@@ -87,6 +87,8 @@ CHANGES: dict[str, tuple[str, str]] = {
             "integration.webhook_secrets": "secret_ref = 'Changed'",
             "integration.webhook_deliveries": "attempts = 1",
             "integration.import_jobs": "dedupe = 'skip'",
+            "ai.agent_runs": "model = 'Changed'",
+            "ai.agent_steps": "error = 'Changed'",
             "governance.erasure_requests": "reason = 'Changed'",
             "governance.retention_policies": "keep = '99 days'",
         }.items()

@@ -38,6 +38,7 @@ class Me:
         capabilities: extra rights of my membership.
         rows: what there is, for the words that ask another row.
         agent: an agent acts for me (claim `act`).
+        agent_id: the membership of that agent.
         key: the API key that I come with.
         scopes: what the key is limited to, as `schema.table:command`; None: to nothing less.
     """
@@ -53,13 +54,18 @@ class Me:
     capabilities: frozenset[str] = frozenset()
     rows: Rows = field(default_factory=dict, compare=False, repr=False)
     agent: bool = False
+    agent_id: UUID | None = None
     key: UUID | None = None
     scopes: frozenset[str] | None = None
 
-    def through_agent(self, record_scope: str) -> "Me":
+    def through_agent(self, record_scope: str, agent_id: UUID | None = None) -> "Me":
         """The same person, for whom an agent acts whose membership has this record scope."""
         narrower = min(self.record_scope, record_scope, key=RECORD_SCOPES.index)
-        return replace(self, agent=True, record_scope=narrower)
+        return replace(self, agent=True, agent_id=agent_id, record_scope=narrower)
+
+    def actors(self) -> tuple[UUID | None, UUID | None]:
+        """The agent that is at work, and for whom: what a run says of who acts."""
+        return (self.agent_id, self.membership_id) if self.agent else (self.membership_id, None)
 
     def with_key(self, key: UUID, *scopes: str) -> "Me":
         """The same member, by an API key; no scopes: all that the membership may."""
@@ -125,7 +131,10 @@ PARENTS: dict[str, dict[str, str]] = {
         "company_id": "crm.companies",
         "deal_id": "crm.deals",
     },
+    "ai.agent_steps": {"run_id": "ai.agent_runs"},
 }
+# what agents keep for themselves: through an agent its line alone decides (8.2)
+AGENT_STATE = {"ai.agent_runs", "ai.agent_steps"}
 SELF: dict[str, Callable[[Row, Me], bool]] = {
     "tenancy.users": lambda row, me: row["id"] == me.user_id,
     "tenancy.user_identities": lambda row, me: row["user_id"] == me.user_id,
@@ -156,6 +165,10 @@ OWN: dict[str, Callable[[Row, Me], bool]] = {
     "integration.import_jobs": lambda row, me: row["owner_id"] == me.membership_id,
     "ai.documents": lambda row, me: row["owner_id"] == me.membership_id,
     "ai.memories": lambda row, me: row["owner_id"] == me.membership_id,
+    "ai.agent_runs": lambda row, me: (
+        me.membership_id
+        in (row["agent_membership_id"], row["triggered_by_id"], row["on_behalf_of_id"])
+    ),
 }
 
 
@@ -180,6 +193,7 @@ LINKS: dict[str, dict[str, str]] = {
         "deal_id": "crm.deals",
         "team_id": "tenancy.teams",
     },
+    "ai.agent_runs": {"conversation_id": "crm.conversations"},
 }
 # without an owner a new record is its writer's, unless a client writes it
 OWNED_BY_DEFAULT = {
@@ -217,7 +231,15 @@ def copied(table: str, row: Row, me: Me) -> Row | None:
 
 
 def completed(table: str, row: Row, me: Me) -> Row:
-    """A new row, with the owner that it gets when it names none, and what it copies."""
+    """A new row, with its owner when it names none, and what it copies; of a run, who acts."""
+    if table == "ai.agent_runs":
+        agent, person = me.actors()
+        return {
+            **row,
+            "agent_membership_id": agent,
+            "on_behalf_of_id": person,
+            "triggered_by_id": person,
+        }
     copy = copied(table, row, me)
     if copy is not None:
         return {**row, **copy}
@@ -248,11 +270,14 @@ def about_me(row: Row, me: Me) -> bool:
 
 
 def in_my_teams(table: str, row: Row, me: Me, command: Command) -> bool:
-    """Own, taking part, of a team of mine, or unassigned."""
+    """Own, taking part, of a team of mine, or unassigned; a run is its agent's."""
     return (
         participates(table, row, me, command)
         or row["team_id"] in me.teams
-        or not any(row.get(column) for column in ("owner_id", "assignee_id", "team_id"))
+        or (
+            table != "ai.agent_runs"
+            and not any(row.get(column) for column in ("owner_id", "assignee_id", "team_id"))
+        )
     )
 
 
@@ -408,8 +433,9 @@ def reaches(
 def may(matrix: Matrix, table: str, command: Command, row: Row, me: Me) -> bool:
     """Whether I may do this to this row.
 
-    An agent that acts for me needs its own cell too, with me = the user (8.2). A key needs the
-    command among its scopes; a soft delete is an update.
+    An agent that acts for me needs its own cell too, with me = the user; on what agents keep for
+    themselves its cell alone decides (8.2). A key needs the command among its scopes; a soft delete
+    is an update.
     """
     if me.scopes is not None:
         needed = Command.UPDATE if command is Command.SOFT_DELETE else command
@@ -417,11 +443,21 @@ def may(matrix: Matrix, table: str, command: Command, row: Row, me: Me) -> bool:
             return False
     if narrowed(table, command, row, me):
         return False
+    if table == "ai.agent_runs" and not sees_thread(matrix, row, me):
+        return False
     roles = (me.role, Role.AI_AGENT) if me.agent else (me.role,)
+    if table in AGENT_STATE:
+        roles = roles[-1:]
     return all(
         reaches(matrix, matrix.scope(table, role, command), table, row, me, command)
         for role in roles
     )
+
+
+def sees_thread(matrix: Matrix, row: Row, me: Me) -> bool:
+    """Whether I can read the conversation of a run, if it is in one."""
+    thread = me.find("crm.conversations", row.get("conversation_id"))
+    return thread is None or sees(matrix, "crm.conversations", thread, me)
 
 
 def points_to_hidden(matrix: Matrix, table: str, row: Row, me: Me) -> bool:
@@ -458,6 +494,13 @@ def narrowed(table: str, command: Command, row: Row, me: Me) -> bool:
         # a client withdraws through the portal, and does nothing else
         case "crm.consents" if inserts and me.role is Role.CLIENT:
             return (row["status"], row["source"]) != ("withdrawn", "portal")
+        # who acts in a run takes its steps, so that it says of each who took it
+        case "ai.agent_steps" if command is not Command.SELECT:
+            run = me.find("ai.agent_runs", row["run_id"])
+            return run is None or me.actors() != (
+                run["agent_membership_id"],
+                run["on_behalf_of_id"],
+            )
         case "integration.import_jobs" if command is not Command.SELECT:
             return me.role is Role.MEMBER and "import" not in me.capabilities
         # what was said in a conversation is for who takes part, and for managers and above

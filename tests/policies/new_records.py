@@ -325,6 +325,17 @@ def memories(
     ]
 
 
+def runs(
+    rows: Mapping[str, list[Row]],
+    agency_id: UUID,
+    members: Mapping[str, UUID],
+    teams: Mapping[str, UUID],
+) -> list[Row]:
+    """A run in some conversations of each kind, and in none."""
+    threads = [None, *ids(rows, "crm.conversations", agency_id)[::3]]
+    return [{"agent_key": "new", "conversation_id": thread} for thread in threads]
+
+
 BUILDERS: dict[str, Builder] = {
     "crm.companies": owned(name="New"),
     "crm.contacts": owned(full_name="New"),
@@ -359,6 +370,8 @@ BUILDERS: dict[str, Builder] = {
         for row in whose(members, teams, assigned=False)
         if row["owner_id"] is not None
     ],
+    "ai.agent_runs": runs,
+    "ai.agent_steps": below("ai.agent_runs", "run_id", seq=9, node="new", kind="llm"),
     "governance.erasure_requests": lambda rows, agency_id, members, teams: [
         {"subject_kind": "contact", "subject_id": uuid4(), "label_masked": "J"}
     ],

@@ -17,10 +17,11 @@ from migrations.desired_state.recorders import levels
 Connection = psycopg.Connection[dict[str, Any]]
 
 RECORDED = [table for table, level in levels().items() if level != "none"]
-# A trigger keeps participant_ids or last_message_at there.
+# A trigger keeps participant_ids, last_message_at, sums or copies there.
 KEPT = [
     "crm.conversations",
     "crm.calendar_events",
+    "ai.agent_runs",
     "ai.documents",
     "ai.chunks",
     "ai.embeddings_vector_1536",

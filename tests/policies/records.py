@@ -54,6 +54,8 @@ TABLES = (
     "integration.webhook_deliveries",
     "integration.import_jobs",
     "integration.import_rows",
+    "ai.agent_runs",
+    "ai.agent_steps",
     "governance.erasure_requests",
     "governance.retention_policies",
     "governance.suppressions",
@@ -85,6 +87,22 @@ ASSIGNED: tuple[tuple[str | None, str | None, str | None], ...] = (
     ("member2", "agent", None),
     ("manager", "client", None),
     (None, "member2", None),
+)
+# who acts in a run, who set it off, for whom
+RUNS: tuple[tuple[str, str | None, str | None], ...] = (
+    ("agent", None, None),
+    ("agent", "member", "member"),
+    ("agent2", "member", None),
+    ("agent2", "member", "member"),
+    ("agent", "manager", "manager"),
+    ("agent2", None, None),
+    ("agent", "member2", "member2"),
+    ("agent", "client", "client"),
+    ("agent2", "owner", "owner"),
+    ("agent", "admin", "admin"),
+    ("agent", "viewer", "viewer"),
+    ("agent", "owner", None),
+    ("agent", None, "owner"),
 )
 VISIBILITIES = ("private", "team", "agency", "client")
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -127,6 +145,7 @@ class Records:
             self._engagement()
             self._files()
             self._knowledge()
+            self._runs()
             self._machinery()
 
     def add(self, table: str, **values: Any) -> UUID:
@@ -431,6 +450,34 @@ class Records:
                 " join ai.embedding_models as m on m.storage = %s"
                 f" where t.agency_id = %s and {live} and t.place %% 2 = 0",
                 [storage, self.agency_id],
+            )
+
+    def _runs(self) -> None:
+        """In threads of all kinds and in none; a run in a thread is seen as the thread is."""
+        threads: list[UUID | None] = [*self.ids["crm.conversations"][::2], *[None] * 26]
+        turns = zip(cycle(RUNS), cycle(("North", "South", None, None, "North-east")), strict=False)
+        shown = cycle(("team", "private", "agency"))
+        for thread, ((agent, trigger, person), team) in zip(threads, turns, strict=False):
+            run = self.add(
+                "ai.agent_runs",
+                agent_key="helper",
+                agent_membership_id=self.members[agent],
+                triggered_by_id=self.members[trigger] if trigger else None,
+                on_behalf_of_id=self.members[person] if person else None,
+                conversation_id=thread,
+                status="running",
+                visibility=next(shown),
+                team_id=self.teams[team] if team else None,
+            )
+            self.add("ai.agent_steps", run_id=run, seq=1, node="think", kind="llm", tokens_in=5)
+            self.add(
+                "ai.agent_steps",
+                run_id=run,
+                seq=2,
+                node="act",
+                kind="tool",
+                tool_name="send_mail",
+                approval="required",
             )
 
     def _machinery(self) -> None:

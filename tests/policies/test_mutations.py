@@ -68,7 +68,7 @@ CHANGES: dict[str, list[str]] = {
         "alter table tenancy.invitations drop constraint invitations_contact_id_fkey;"
         " alter table tenancy.invitations add foreign key (agency_id, contact_id)"
         " references crm.contacts (agency_id, id) on delete cascade not valid",
-        "alter table crm.messages drop column agent_run_id",
+        "alter table integration.webhook_deliveries drop column event_id cascade",
     ],
     "worker": [
         "grant delete on crm.messages to gardenos_worker",

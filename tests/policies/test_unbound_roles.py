@@ -87,6 +87,8 @@ ERASED = {
     "crm.custom_field_defs": READ,
     "integration.import_jobs": TOUCHED,
     "integration.import_rows": TOUCHED,
+    "ai.agent_runs": TOUCHED,
+    "ai.agent_steps": TOUCHED,
     "integration.webhook_deliveries": {"select", "delete"},
     "integration.webhook_endpoints": {"select", "update"},
     "integration.outbox_events": {"insert"},
@@ -131,6 +133,8 @@ COLUMNS = {
     ("gardenos_crm_writer", "crm.deal_stage_history"): "left_at = left_at",
     ("gardenos_crm_writer", "crm.conversations"): "participant_ids = participant_ids",
     ("gardenos_crm_writer", "crm.calendar_events"): "participant_ids = participant_ids",
+    ("gardenos_crm_writer", "ai.agent_runs"): "visibility = visibility",
+    ("gardenos_crm_writer", "ai.agent_steps"): "approval = approval",
 }
 
 # A policy of an unbound role that shows some rows only, and which.
@@ -222,6 +226,8 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "governance.suppressions": READ,
         "integration.import_jobs": READ,
         "integration.import_rows": {"select", "update"},
+        "ai.agent_runs": {"select", "update"},
+        "ai.agent_steps": {"select", "update"},
     },
     # triggers copy who may read a record to what agents know of it
     "gardenos_ai_writer": {

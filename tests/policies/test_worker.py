@@ -106,7 +106,7 @@ NEW_TEXTS: dict[str, Callable[[World, Agency], dict[str, Any]]] = {
 
 
 def new_row(world: World, table: str, agency: Agency) -> dict[str, Any]:
-    """A whole row to insert; two tables that no client writes have none among the candidates."""
+    """A whole row to insert; some have no such among the candidates."""
     if table == "integration.import_rows":
         job = rows_of(world, "integration.import_jobs", agency)[0]["id"]
         return {"agency_id": agency.id, "job_id": job, "row_no": 987_654}
@@ -116,6 +116,9 @@ def new_row(world: World, table: str, agency: Agency) -> dict[str, Any]:
         return {"agency_id": agency.id, "endpoint_id": endpoint, **event}
     if table in NEW_TEXTS:
         return {"agency_id": agency.id, **NEW_TEXTS[table](world, agency)}
+    if table == "ai.agent_runs":
+        agent = agency.members["agent"].membership_id
+        return {"agency_id": agency.id, "agent_key": "new", "agent_membership_id": agent}
     return next(
         candidate.row
         for candidate in candidates(world, table)

@@ -30,6 +30,8 @@ GLOBAL = {
 # A guard looks at a new row before policies do, and refuses agents and people what these are not.
 INNOCENT: dict[str, dict[str, Any]] = {
     "crm.messages": {"direction": "outbound", "status": "draft"},
+    "ai.agent_runs": {"status": "queued"},
+    "ai.agent_steps": {"approval": "not_needed"},
     "crm.companies": {"custom": {}},
     "crm.contacts": {"custom": {}},
     "crm.deals": {"custom": {}},

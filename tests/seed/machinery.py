@@ -1,4 +1,4 @@
-"""Files, imports, webhooks, events, erasure and retention."""
+"""Files, imports, webhooks, events, runs of agents, erasure and retention."""
 
 from datetime import timedelta
 from hashlib import sha256
@@ -17,6 +17,7 @@ def write(draft: Draft, contacts: int) -> None:
     imports = add_files(draft, max(12, contacts * 3 // 10))
     add_imports(draft, imports, max(8, contacts * 3 // 10))
     add_events(draft, max(6, contacts * 3 // 10))
+    add_runs(draft, max(6, contacts // 10))
     add_governance(draft)
 
 
@@ -179,6 +180,60 @@ def add_events(draft: Draft, count: int) -> None:
             next_attempt_at=draft.instant(),
             delivered_at=draft.instant() if status == "delivered" else None,
         )
+
+
+def add_runs(draft: Draft, count: int) -> None:
+    """What agents did, for people and as themselves, in threads and in none; some wait."""
+    agents = [one for one in draft.members if one.role == "ai_agent"]
+    statuses = ("suspended", "running", "succeeded", "succeeded", "failed", "queued")
+    threads = draft.rng.sample(draft.conversations, min(count, len(draft.conversations)))
+    runs = []
+    for number in range(count):
+        status = statuses[number % len(statuses)]
+        for_whom = draft.member("owner", "admin", "manager", "member")
+        person = for_whom.id if number % 3 else None
+        at = draft.instant()
+        over = status in ("succeeded", "failed")
+        runs.append((draft.new_id(), status))
+        draft.load.add(
+            "ai.agent_runs",
+            agency_id=draft.id,
+            id=runs[-1][0],
+            agent_key=("assistant", "enrich", "follow-up")[number % 3],
+            agent_membership_id=agents[number % len(agents)].id,
+            triggered_by_id=person,
+            on_behalf_of_id=person,
+            conversation_id=threads[number][0] if number < len(threads) and number % 4 else None,
+            status=status,
+            model="large-1",
+            input={"text": draft.words().text(draft.rng, 1)},
+            outcome={"text": draft.words().text(draft.rng, 2)} if status == "succeeded" else None,
+            cost=draft.rng.randint(0, 90000) / 1_000_000,
+            started_at=None if status == "queued" else at,
+            finished_at=draft.after(at, 0.01) if over else None,
+            error="The model did not answer." if status == "failed" else None,
+        )
+    for run, status in runs:
+        if status == "queued":
+            continue
+        for seq, kind in enumerate(("llm", "tool"), start=1):
+            waits = kind == "tool" and status == "suspended"
+            draft.load.add(
+                "ai.agent_steps",
+                agency_id=draft.id,
+                id=draft.new_id(),
+                run_id=run,
+                seq=seq,
+                node="agent" if kind == "llm" else "tools",
+                kind=kind,
+                tool_name="send_mail" if kind == "tool" else None,
+                args={"text": draft.words().text(draft.rng, 1)},
+                result=None if waits else {"ok": True},
+                approval="required" if waits else "not_needed",
+                latency_ms=None if waits else draft.rng.randint(20, 9000),
+                tokens_in=draft.rng.randint(50, 9000) if kind == "llm" else None,
+                tokens_out=draft.rng.randint(5, 900) if kind == "llm" else None,
+            )
 
 
 def add_governance(draft: Draft) -> None:

@@ -1,0 +1,40 @@
+"""Validate the runs of messages
+
+Reason:    the foreign key of crm.messages.agent_run_id holds for every row, not for new ones only. A
+           message whose run was never written stops it with 23503 and the key: clear it (services may
+           update agent_run_id), then run it again.
+Locks:     ShareUpdateExclusive on crm.messages, RowShare on ai.agent_runs; nobody waits.
+Duration:  a scan of the messages.
+Way back:  makes the key anew, for new rows only.
+"""
+
+from migrations.runner.execute import execute
+
+revision = "0057"
+down_revision = "0056"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute(
+        r"""
+        alter table crm.messages
+            validate constraint messages_agent_run_id_fkey;
+        """
+    )
+
+
+def downgrade() -> None:
+    execute(
+        r"""
+        alter table crm.messages
+            drop constraint messages_agent_run_id_fkey;
+
+        alter table crm.messages
+            add constraint messages_agent_run_id_fkey
+            foreign key (agency_id, agent_run_id) references ai.agent_runs (agency_id, id)
+            on delete set null (agent_run_id)
+            not valid;
+        """
+    )
