@@ -899,6 +899,21 @@ ALTER FUNCTION app.agency_role() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.agency_role() IS 'My role in the agency now, not when the token was signed; null when there is none.';
 
+CREATE FUNCTION app.agent_id() RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return coalesce(proof.agent_id, case when proof.agency_role = 'ai_agent' then proof.membership_id end);
+end;
+$$;
+
+ALTER FUNCTION app.agent_id() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.agent_id() IS 'The membership of the agent that is asking, as itself or for a person; null when no agent is.';
+
 CREATE FUNCTION app.analyze_imports() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1462,6 +1477,33 @@ ALTER FUNCTION app.check_lookups() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.check_lookups() IS 'Refuses a reference to a value of another list.';
 
+CREATE FUNCTION app.check_namespace() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    uuid_text constant text := '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+begin
+    if new.prefix !~ (
+        '^' || uuid_text
+        || '\.(?:agency|(?:agent|member|contact|company|deal|conversation)\.' || uuid_text || ')(?:\.|$)'
+    ) then
+        raise exception 'A namespace names an agency and a subject, and % does not.',
+            quote_literal(left(new.prefix, 200))
+            using errcode = '23514',
+            schema = tg_table_schema,
+            table = tg_table_name,
+            hint = 'Begin with (agency id, kind, id): agent, member, contact, company, deal or conversation'
+                ' with an id in lower case, or (agency id, "agency").';
+    end if;
+    return new;
+end;
+$_$;
+
+ALTER FUNCTION app.check_namespace() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.check_namespace() IS 'Refuses a namespace of the store that does not begin with an agency and a subject.';
+
 CREATE FUNCTION app.check_retention() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1470,7 +1512,7 @@ begin
     if app.due_rows(new.entity) is null then
         raise exception 'Nothing is known about keeping %.', new.entity
             using errcode = '23514',
-            hint = 'Name a table of records, imports or deliveries, as schema.table.';
+            hint = 'Name a table of records, imports, deliveries or threads, as schema.table.';
     end if;
     if new.entity <> 'integration.import_rows'
         and (new.action = 'anonymise') <> (new.entity = 'crm.contacts') then
@@ -1580,6 +1622,59 @@ ALTER FUNCTION app.check_team_tree() OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.check_team_tree() IS 'Refuses a circle of teams and a sixth level.';
 
+CREATE FUNCTION app.check_thread() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    holder uuid;
+begin
+    if new.thread_id !~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+        raise exception 'A thread is a conversation, and % is not the id of one.',
+            quote_literal(left(new.thread_id, 100))
+            using errcode = '23514',
+            schema = tg_table_schema,
+            table = tg_table_name,
+            constraint = tg_table_name || '_thread_is_conversation',
+            hint = 'Make a row of crm.conversations and use its id, in lower case, as thread_id.';
+    end if;
+    for attempt in 1 .. 2 loop
+        holder := case tg_table_name
+            when 'checkpoints' then (
+                select t.agency_id from langgraph.checkpoints as t where t.thread_id = new.thread_id limit 1
+            )
+            when 'checkpoint_blobs' then (
+                select t.agency_id from langgraph.checkpoint_blobs as t where t.thread_id = new.thread_id limit 1
+            )
+            when 'checkpoint_writes' then (
+                select t.agency_id from langgraph.checkpoint_writes as t where t.thread_id = new.thread_id limit 1
+            )
+        end;
+        if holder = new.agency_id or not exists (
+            select 1
+              from crm.conversations as c
+             where c.agency_id = new.agency_id
+               and c.id = new.thread_id::uuid
+        ) then
+            return new;
+        end if;
+        if holder is not null then
+            raise exception 'Thread % is taken: another agency has a conversation of the same id.', new.thread_id
+                using errcode = '23505',
+                schema = tg_table_schema,
+                table = tg_table_name,
+                hint = 'Use a new conversation for this thread.';
+        end if;
+        perform pg_advisory_xact_lock(hashtextextended('langgraph thread ' || new.thread_id, 0));
+    end loop;
+    return new;
+end;
+$_$;
+
+ALTER FUNCTION app.check_thread() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.check_thread() IS 'Refuses a thread that is no conversation, and one that another agency has.';
+
 CREATE FUNCTION app.check_timezone() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1613,6 +1708,7 @@ begin
         on a.attrelid = c.conrelid
        and a.attnum = any(c.conkey)
        and a.attname <> 'agency_id'
+       and a.attgenerated = ''
      where c.contype = 'f'
        and c.confrelid = record_table
        and c.conparentid = 0
@@ -2880,7 +2976,10 @@ declare
         when 'integration.import_rows' then 't.contact_id'
     end;
 begin
-    return 'from ' || entity || ' as t where t.agency_id = $1 and ' || case
+    return 'from ' || case entity
+        when 'langgraph.checkpoints' then 'crm.conversations'
+        else entity
+    end || ' as t where t.agency_id = $1 and ' || case
         when entity = 'crm.contacts'
             then 't.deleted_at < now() - $2 and t.anonymised_at is null and t.merged_into_id is null'
         when entity = 'crm.companies'
@@ -2896,6 +2995,9 @@ begin
             then 'num_nonnulls(t.raw, t.before, t.error_message) > 0 and exists (select 1'
                 || ' from integration.import_jobs as j where j.agency_id = t.agency_id and j.id = t.job_id'
                 || ' and j.finished_at < now() - $2 and (j.revert_until is null or j.revert_until < now()))'
+        when entity = 'langgraph.checkpoints'
+            then 't.contact_id is null and (select max(k.created_at) from langgraph.checkpoints as k'
+                || ' where k.agency_id = t.agency_id and k.conversation_id = t.id) < now() - $2'
         when entity = 'integration.import_jobs'
             then 't.finished_at < now() - $2 and (t.revert_until is null or t.revert_until < now())'
         when entity = 'integration.webhook_deliveries'
@@ -3312,6 +3414,9 @@ begin
        and m.id = member
        and m.display_name <> 'erased';
     get diagnostics touched = row_count;
+    delete from langgraph.store as s
+     where s.agency_id = agency
+       and s.membership_id = member;
     delete from tenancy.invitations as i
      where i.agency_id = agency
        and (i.accepted_by_id = member or i.email in (known.work_email, known.email));
@@ -3752,7 +3857,8 @@ begin
     (agency, 'crm.calendar_events', '30 days', 'delete'),
     (agency, 'crm.files', '30 days', 'delete'),
     (agency, 'integration.import_rows', '90 days', 'anonymise'),
-    (agency, 'integration.webhook_deliveries', '30 days', 'delete');
+    (agency, 'integration.webhook_deliveries', '30 days', 'delete'),
+    (agency, 'langgraph.checkpoints', '90 days', 'delete');
 end;
 $$;
 
@@ -5869,6 +5975,25 @@ ALTER FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) OWNER TO g
 
 COMMENT ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) IS 'May I do this (schema.table:command), being one of these roles? False when nothing is proved.';
 
+CREATE FUNCTION app.may_as_agent(action text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return coalesce(
+        (proof.agent_id is not null or proof.agency_role = 'ai_agent')
+        and (proof.scopes is null or action = any(proof.scopes)),
+        false
+    );
+end;
+$$;
+
+ALTER FUNCTION app.may_as_agent(action text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.may_as_agent(action text) IS 'Is an agent asking, as itself or for a person, and may it do this (schema.table:command)?';
+
 CREATE FUNCTION app.may_as_myself(action text) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7698,6 +7823,8 @@ begin
         replaced := replaced || jsonb_build_object(found.place || '.' || found.field, cardinality(found.ids));
     end loop;
 
+    replaced := replaced || app.scrub_agents(agency, pattern, loose);
+
     for found in
         select m.place, m.field, m.ids
           from app.find_mentions(agency, named, named_loose) as m
@@ -7859,6 +7986,13 @@ begin
              from pg_attribute as k
             where k.attrelid = c.oid
               and k.attname = 'agency_id'
+              and not k.attisdropped
+       )
+       and exists (
+           select 1
+             from pg_attribute as k
+            where k.attrelid = c.oid
+              and k.attname = 'id'
               and not k.attisdropped
        )
      order by 1, a.attnum;
@@ -8148,6 +8282,187 @@ $$;
 ALTER FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) IS 'Who is asking, proved against the live membership. Every column is null when nothing is proved.';
+
+CREATE FUNCTION app.prune_threads(older_than interval, max_threads integer DEFAULT 100) RETURNS TABLE(thread_id text, checkpoints bigint, writes bigint, blobs bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    agency uuid := app.agency_id();
+    thread record;
+    kept_ns text[];
+    kept_ids text[];
+    gone_ns text[];
+    pruned integer := 0;
+begin
+    if agency is null then
+        raise exception 'Threads are pruned in one agency: none is bound.'
+            using errcode = '42501',
+            hint = 'begin; select app.bind_worker(''<agency>''); select * from app.prune_threads(''1 day'', 100); commit;';
+    end if;
+    if older_than is null or older_than < interval '0' then
+        raise exception 'older_than is %: give an interval that is not below zero.',
+            coalesce(older_than::text, 'null')
+            using errcode = '22023';
+    end if;
+    if max_threads is null or max_threads < 1 then
+        raise exception 'max_threads is %: give a number above zero.', coalesce(max_threads::text, 'null')
+            using errcode = '22023';
+    end if;
+    for thread in
+        select c.conversation_id as id, c.thread_id as name, max(c.created_at) as written_at
+          from langgraph.checkpoints as c
+         where c.agency_id = agency
+         group by c.conversation_id, c.thread_id
+        having max(c.created_at) <= now() - older_than
+           and count(*) > 1
+         order by max(c.created_at), c.thread_id
+    loop
+        exit when pruned >= max_threads;
+        perform 1
+           from crm.conversations as c
+          where c.agency_id = agency
+            and c.id = thread.id
+            for update skip locked;
+        continue when not found;
+        continue when exists (
+            select 1
+              from ai.agent_runs as r
+             where r.agency_id = agency
+               and r.conversation_id = thread.id
+               and r.status in ('running', 'suspended')
+        ) or exists (
+            select 1
+              from langgraph.checkpoints as c
+             where c.thread_id = thread.name
+               and (
+                   c.created_at > now() - older_than
+                   or c.metadata ? 'counters_since_delta_snapshot'
+                   or c.metadata ? 'delta_writes_versioned'
+               )
+        ) or exists (
+            -- the snapshot of a DeltaChannel: true, and yet a value of its own
+            select 1
+              from langgraph.checkpoints as c
+             cross join lateral jsonb_each(c.checkpoint -> 'channel_values') as v
+              join langgraph.checkpoint_blobs as b
+                on b.thread_id = c.thread_id
+               and b.checkpoint_ns = c.checkpoint_ns
+               and b.channel = v.key
+               and b.version = c.checkpoint -> 'channel_versions' ->> v.key
+             where c.thread_id = thread.name
+               and v.value = 'true'::jsonb
+        );
+
+        with heads as (
+            select distinct on (c.checkpoint_ns)
+                c.checkpoint_ns,
+                c.checkpoint_id,
+                c.parent_checkpoint_id,
+                (c.checkpoint ->> 'v')::integer < 4 as is_old,
+                c.metadata -> 'parents' ->> '' as root
+              from langgraph.checkpoints as c
+             where c.thread_id = thread.name
+             order by c.checkpoint_ns desc, c.checkpoint_id desc
+        ),
+        with_sends as (
+            select h.checkpoint_ns, h.parent_checkpoint_id as checkpoint_id
+              from heads as h
+             where h.is_old
+               and exists (
+                   select 1
+                     from langgraph.checkpoint_writes as w
+                    where w.thread_id = thread.name
+                      and w.checkpoint_ns = h.checkpoint_ns
+                      and w.checkpoint_id = h.parent_checkpoint_id
+                      and w.channel = '__pregel_tasks'
+               )
+        ),
+        needed as (
+            select h.checkpoint_ns, h.checkpoint_id
+              from heads as h
+             union all
+            select s.checkpoint_ns, s.checkpoint_id
+              from with_sends as s
+        ),
+        ended_calls as (
+            select h.checkpoint_ns
+              from heads as h
+             where strpos(h.checkpoint_ns, ':') > 0
+               and exists (
+                   select 1
+                     from langgraph.checkpoints as r
+                    where r.thread_id = thread.name
+                      and r.checkpoint_ns = ''
+                      and r.checkpoint_id = h.root
+               )
+               and not exists (
+                   select 1
+                     from needed as n
+                    where n.checkpoint_ns = ''
+                      and n.checkpoint_id = h.root
+               )
+        )
+        select
+            array_agg(n.checkpoint_ns) filter (where e.checkpoint_ns is null),
+            array_agg(n.checkpoint_id) filter (where e.checkpoint_ns is null),
+            coalesce(array_agg(distinct e.checkpoint_ns) filter (where e.checkpoint_ns is not null), '{}')
+          into kept_ns, kept_ids, gone_ns
+          from needed as n
+          left join ended_calls as e on e.checkpoint_ns = n.checkpoint_ns;
+
+        -- writes can come before their checkpoint: those of a step that is not there yet stay
+        delete from langgraph.checkpoint_writes as w
+         where w.thread_id = thread.name
+           and (
+               w.checkpoint_ns = any(gone_ns)
+               or exists (
+                   select 1
+                     from langgraph.checkpoints as c
+                    where c.thread_id = w.thread_id
+                      and c.checkpoint_ns = w.checkpoint_ns
+                      and c.checkpoint_id = w.checkpoint_id
+               )
+           )
+           and (w.checkpoint_ns, w.checkpoint_id) not in (
+               select k.ns, k.id from unnest(kept_ns, kept_ids) as k (ns, id)
+           );
+        get diagnostics writes = row_count;
+        delete from langgraph.checkpoints as c
+         where c.thread_id = thread.name
+           and (c.checkpoint_ns, c.checkpoint_id) not in (
+               select k.ns, k.id from unnest(kept_ns, kept_ids) as k (ns, id)
+           );
+        get diagnostics checkpoints = row_count;
+        continue when checkpoints = 0;
+        update langgraph.checkpoints as c
+           set parent_checkpoint_id = null
+         where c.thread_id = thread.name
+           and c.parent_checkpoint_id is not null
+           and (c.checkpoint_ns, c.parent_checkpoint_id) not in (
+               select k.ns, k.id from unnest(kept_ns, kept_ids) as k (ns, id)
+           );
+        delete from langgraph.checkpoint_blobs as b
+         where b.thread_id = thread.name
+           and not exists (
+               select 1
+                 from langgraph.checkpoints as c
+                where c.thread_id = b.thread_id
+                  and c.checkpoint_ns = b.checkpoint_ns
+                  and c.checkpoint -> 'channel_versions' ->> b.channel = b.version
+           );
+        get diagnostics blobs = row_count;
+        pruned := pruned + 1;
+        thread_id := thread.name;
+        return next;
+    end loop;
+end;
+$$;
+
+ALTER FUNCTION app.prune_threads(older_than interval, max_threads integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.prune_threads(older_than interval, max_threads integer) IS 'Keeps of idle threads the latest checkpoint of each namespace; answers what went, a row for each thread.';
 
 CREATE FUNCTION app.publish_events(events uuid[]) RETURNS integer
     LANGUAGE plpgsql
@@ -8501,6 +8816,16 @@ begin
                error_message = null
          where r.agency_id = agency
            and r.id = any(due);
+    elsif policy.entity = 'langgraph.checkpoints' then
+        delete from langgraph.checkpoints as k
+         where k.agency_id = agency
+           and k.conversation_id = any(due);
+        delete from langgraph.checkpoint_writes as k
+         where k.agency_id = agency
+           and k.conversation_id = any(due);
+        delete from langgraph.checkpoint_blobs as k
+         where k.agency_id = agency
+           and k.conversation_id = any(due);
     else
         execute format('delete from %s as t where t.agency_id = $1 and t.id = any($2)', policy.entity)
             using agency, due;
@@ -9332,6 +9657,65 @@ $$;
 ALTER FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) OWNER TO gardenos_publisher;
 
 COMMENT ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) IS 'The epoch, and the transaction below which its events are final and flushed by a standby; null: not yet.';
+
+CREATE FUNCTION app.scrub_agents(agency uuid, pattern text, loose text) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    done jsonb := '{}';
+    touched bigint;
+begin
+    if pattern is null then
+        return done;
+    end if;
+    with changed as (
+        update langgraph.store as s
+           set value = app.scrubbed(s.value, pattern, 'erased')
+         where s.agency_id = agency
+           and s.value::text ~* loose
+           and app.scrubbed(s.value, pattern, 'erased') <> s.value
+        returning s.prefix, s.key
+    ),
+    outdated as (
+        delete from langgraph.store_vectors as v
+         using changed as c
+         where v.prefix = c.prefix
+           and v.key = c.key
+    )
+    select count(*) into touched
+      from changed as c;
+    if touched > 0 then
+        done := done || jsonb_build_object('langgraph.store.value', touched);
+    end if;
+    -- versions and ids of a checkpoint are numbers that a phone could look like: values only
+    update langgraph.checkpoints as c
+       set checkpoint = jsonb_set(
+               c.checkpoint, '{channel_values}', app.scrubbed(c.checkpoint -> 'channel_values', pattern, 'erased')
+           )
+     where c.agency_id = agency
+       and (c.checkpoint -> 'channel_values')::text ~* loose
+       and app.scrubbed(c.checkpoint -> 'channel_values', pattern, 'erased') <> c.checkpoint -> 'channel_values';
+    get diagnostics touched = row_count;
+    if touched > 0 then
+        done := done || jsonb_build_object('langgraph.checkpoints.checkpoint', touched);
+    end if;
+    update langgraph.checkpoints as c
+       set metadata = app.scrubbed(c.metadata, pattern, 'erased')
+     where c.agency_id = agency
+       and c.metadata::text ~* loose
+       and app.scrubbed(c.metadata, pattern, 'erased') <> c.metadata;
+    get diagnostics touched = row_count;
+    if touched > 0 then
+        done := done || jsonb_build_object('langgraph.checkpoints.metadata', touched);
+    end if;
+    return done;
+end;
+$$;
+
+ALTER FUNCTION app.scrub_agents(agency uuid, pattern text, loose text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.scrub_agents(agency uuid, pattern text, loose text) IS 'Takes a person''s addresses out of what agents remember about others; answers how many rows were changed.';
 
 CREATE FUNCTION app.scrubbed(value jsonb, pattern text, mark text) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -19723,6 +20107,746 @@ ALTER FUNCTION audit.record_integration_webhook_secrets() OWNER TO gardenos_audi
 
 COMMENT ON FUNCTION audit.record_integration_webhook_secrets() IS 'Appends the changes of integration.webhook_secrets to the trail.';
 
+CREATE FUNCTION audit.record_langgraph_checkpoint_blobs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoint_blobs',
+            n.conversation_id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoint_blobs',
+            n.conversation_id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.thread_id = o.thread_id
+           and n.checkpoint_ns = o.checkpoint_ns
+           and n.channel = o.channel
+           and n.version = o.version;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'langgraph',
+            'checkpoint_blobs',
+            o.conversation_id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_langgraph_checkpoint_blobs() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_langgraph_checkpoint_blobs() IS 'Appends the changes of langgraph.checkpoint_blobs to the trail.';
+
+CREATE FUNCTION audit.record_langgraph_checkpoint_writes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoint_writes',
+            n.conversation_id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoint_writes',
+            n.conversation_id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.thread_id = o.thread_id
+           and n.checkpoint_ns = o.checkpoint_ns
+           and n.checkpoint_id = o.checkpoint_id
+           and n.task_id = o.task_id
+           and n.idx = o.idx;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'langgraph',
+            'checkpoint_writes',
+            o.conversation_id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_langgraph_checkpoint_writes() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_langgraph_checkpoint_writes() IS 'Appends the changes of langgraph.checkpoint_writes to the trail.';
+
+CREATE FUNCTION audit.record_langgraph_checkpoints() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoints',
+            n.conversation_id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoints',
+            n.conversation_id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.thread_id = o.thread_id
+           and n.checkpoint_ns = o.checkpoint_ns
+           and n.checkpoint_id = o.checkpoint_id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'langgraph',
+            'checkpoints',
+            o.conversation_id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_langgraph_checkpoints() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_langgraph_checkpoints() IS 'Appends the changes of langgraph.checkpoints to the trail.';
+
+CREATE FUNCTION audit.record_langgraph_store() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'store',
+            case
+                when split_part(n.prefix, '.', 2) = 'agency' then n.agency_id
+                else split_part(n.prefix, '.', 3)::uuid
+            end,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'store',
+            case
+                when split_part(n.prefix, '.', 2) = 'agency' then n.agency_id
+                else split_part(n.prefix, '.', 3)::uuid
+            end,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.prefix = o.prefix
+           and n.key = o.key;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'langgraph',
+            'store',
+            case
+                when split_part(o.prefix, '.', 2) = 'agency' then o.agency_id
+                else split_part(o.prefix, '.', 3)::uuid
+            end,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_langgraph_store() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_langgraph_store() IS 'Appends the changes of langgraph.store to the trail.';
+
+CREATE FUNCTION audit.record_langgraph_store_vectors() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'store_vectors',
+            case
+                when split_part(n.prefix, '.', 2) = 'agency' then n.agency_id
+                else split_part(n.prefix, '.', 3)::uuid
+            end,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'store_vectors',
+            case
+                when split_part(n.prefix, '.', 2) = 'agency' then n.agency_id
+                else split_part(n.prefix, '.', 3)::uuid
+            end,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.prefix = o.prefix
+           and n.key = o.key
+           and n.field_name = o.field_name;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'langgraph',
+            'store_vectors',
+            case
+                when split_part(o.prefix, '.', 2) = 'agency' then o.agency_id
+                else split_part(o.prefix, '.', 3)::uuid
+            end,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_langgraph_store_vectors() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_langgraph_store_vectors() IS 'Appends the changes of langgraph.store_vectors to the trail.';
+
 CREATE FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -24221,6 +25345,266 @@ COMMENT ON COLUMN integration.webhook_secrets.previous_ref IS 'not personal: The
 
 COMMENT ON COLUMN integration.webhook_secrets.previous_until IS 'Until when it does.';
 
+CREATE TABLE langgraph.checkpoint_blobs (
+    thread_id text NOT NULL,
+    checkpoint_ns text DEFAULT ''::text NOT NULL,
+    channel text NOT NULL,
+    version text NOT NULL,
+    type text NOT NULL,
+    blob bytea,
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    conversation_id uuid GENERATED ALWAYS AS ((thread_id)::uuid) STORED NOT NULL,
+    CONSTRAINT checkpoint_blobs_limits CHECK (((octet_length(checkpoint_ns) <= 1000) AND (octet_length(channel) <= 500) AND (octet_length(version) <= 200) AND (octet_length(type) <= 200) AND (octet_length(blob) <= 268435456))),
+    CONSTRAINT checkpoint_blobs_thread_is_conversation CHECK ((thread_id = (conversation_id)::text))
+);
+
+ALTER TABLE ONLY langgraph.checkpoint_blobs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoint_blobs OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.checkpoint_blobs IS 'The long values of a thread, once for each version. Of the library.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.thread_id IS 'not personal: The id of the conversation, as text.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.checkpoint_ns IS 'not personal: Which graph within the thread; empty for the outermost.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.channel IS 'not personal: The name of the value in the graph.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.version IS 'not personal: The version that checkpoints name.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.type IS 'not personal: How the value is serialised.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.blob IS 'personal: The value, opaque bytes; erased with the conversation.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.conversation_id IS 'The conversation that the thread is.';
+
+CREATE TABLE langgraph.checkpoint_migrations (
+    v integer NOT NULL
+);
+
+ALTER TABLE ONLY langgraph.checkpoint_migrations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoint_migrations OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.checkpoint_migrations IS 'Versions of the library''s checkpoint tables that these are; sha256 98d38ed91d4a57a2fb066323f26f2902efcb01f483e09f3ff2be31304a799d35.';
+
+COMMENT ON COLUMN langgraph.checkpoint_migrations.v IS 'A version.';
+
+CREATE TABLE langgraph.checkpoint_writes (
+    thread_id text NOT NULL,
+    checkpoint_ns text DEFAULT ''::text NOT NULL,
+    checkpoint_id text NOT NULL,
+    task_id text NOT NULL,
+    idx integer NOT NULL,
+    channel text NOT NULL,
+    type text,
+    blob bytea NOT NULL,
+    task_path text DEFAULT ''::text NOT NULL,
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    conversation_id uuid GENERATED ALWAYS AS ((thread_id)::uuid) STORED NOT NULL,
+    CONSTRAINT checkpoint_writes_limits CHECK (((octet_length(checkpoint_ns) <= 1000) AND (octet_length(checkpoint_id) <= 200) AND (octet_length(task_id) <= 200) AND (octet_length(channel) <= 500) AND (octet_length(type) <= 200) AND (octet_length(blob) <= 268435456) AND (octet_length(task_path) <= 4000))),
+    CONSTRAINT checkpoint_writes_thread_is_conversation CHECK ((thread_id = (conversation_id)::text))
+);
+
+ALTER TABLE ONLY langgraph.checkpoint_writes FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoint_writes OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.checkpoint_writes IS 'What the tasks of a step wrote before the next checkpoint. Of the library.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.thread_id IS 'not personal: The id of the conversation, as text.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.checkpoint_ns IS 'not personal: Which graph within the thread; empty for the outermost.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.checkpoint_id IS 'not personal: The step that the task belongs to.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.task_id IS 'not personal: The task.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.idx IS 'The place among the writes of the task; below zero for errors and interrupts.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.channel IS 'not personal: The name of the value in the graph.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.type IS 'not personal: How the value is serialised.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.blob IS 'personal: The value, opaque bytes; erased with the conversation.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.task_path IS 'not personal: Where in the graph the task stands.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.conversation_id IS 'The conversation that the thread is.';
+
+CREATE TABLE langgraph.checkpoints (
+    thread_id text NOT NULL,
+    checkpoint_ns text DEFAULT ''::text NOT NULL,
+    checkpoint_id text NOT NULL,
+    parent_checkpoint_id text,
+    type text,
+    checkpoint jsonb NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    conversation_id uuid GENERATED ALWAYS AS ((thread_id)::uuid) STORED NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT checkpoints_limits CHECK (((octet_length(checkpoint_ns) <= 1000) AND (octet_length(checkpoint_id) <= 200) AND (octet_length(parent_checkpoint_id) <= 200) AND (octet_length(type) <= 200) AND (pg_column_size(checkpoint) <= 67108864) AND (pg_column_size(metadata) <= 16777216))),
+    CONSTRAINT checkpoints_thread_is_conversation CHECK ((thread_id = (conversation_id)::text))
+);
+
+ALTER TABLE ONLY langgraph.checkpoints FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoints OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.checkpoints IS 'The state of an agent''s thread after each step; a thread is a conversation. Of the library.';
+
+COMMENT ON COLUMN langgraph.checkpoints.thread_id IS 'not personal: The id of the conversation, as text.';
+
+COMMENT ON COLUMN langgraph.checkpoints.checkpoint_ns IS 'not personal: Which graph within the thread; empty for the outermost.';
+
+COMMENT ON COLUMN langgraph.checkpoints.checkpoint_id IS 'not personal: Sorts in the order of the steps.';
+
+COMMENT ON COLUMN langgraph.checkpoints.parent_checkpoint_id IS 'not personal: The step before; null for the first, and where it was pruned.';
+
+COMMENT ON COLUMN langgraph.checkpoints.type IS 'not personal: Not used by the library any more.';
+
+COMMENT ON COLUMN langgraph.checkpoints.checkpoint IS 'personal: Short values, and the version of each long one in checkpoint_blobs; erased with the conversation.';
+
+COMMENT ON COLUMN langgraph.checkpoints.metadata IS 'personal: What the run says about the step; erased with the conversation.';
+
+COMMENT ON COLUMN langgraph.checkpoints.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN langgraph.checkpoints.conversation_id IS 'The conversation that the thread is.';
+
+COMMENT ON COLUMN langgraph.checkpoints.created_at IS 'When the row was made; pruning and retention count from then.';
+
+CREATE TABLE langgraph.store (
+    prefix text NOT NULL,
+    key text NOT NULL,
+    value jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP,
+    expires_at timestamp with time zone,
+    ttl_minutes integer,
+    agency_id uuid GENERATED ALWAYS AS ((split_part(prefix, '.'::text, 1))::uuid) STORED NOT NULL,
+    subject text GENERATED ALWAYS AS (split_part(prefix, '.'::text, 2)) STORED NOT NULL,
+    membership_id uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (split_part(prefix, '.'::text, 2) = 'member'::text) THEN (split_part(prefix, '.'::text, 3))::uuid
+    ELSE NULL::uuid
+END) STORED,
+    contact_id uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (split_part(prefix, '.'::text, 2) = 'contact'::text) THEN (split_part(prefix, '.'::text, 3))::uuid
+    ELSE NULL::uuid
+END) STORED,
+    company_id uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (split_part(prefix, '.'::text, 2) = 'company'::text) THEN (split_part(prefix, '.'::text, 3))::uuid
+    ELSE NULL::uuid
+END) STORED,
+    deal_id uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (split_part(prefix, '.'::text, 2) = 'deal'::text) THEN (split_part(prefix, '.'::text, 3))::uuid
+    ELSE NULL::uuid
+END) STORED,
+    conversation_id uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (split_part(prefix, '.'::text, 2) = 'conversation'::text) THEN (split_part(prefix, '.'::text, 3))::uuid
+    ELSE NULL::uuid
+END) STORED,
+    CONSTRAINT store_limits CHECK (((octet_length(prefix) <= 1000) AND (octet_length(key) <= 1000) AND (pg_column_size(value) <= 16777216))),
+    CONSTRAINT store_subject_known CHECK ((subject = ANY (ARRAY['agency'::text, 'agent'::text, 'member'::text, 'contact'::text, 'company'::text, 'deal'::text, 'conversation'::text])))
+);
+
+ALTER TABLE ONLY langgraph.store FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.store OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.store IS 'What agents remember across threads, each item about a subject. Of the library.';
+
+COMMENT ON COLUMN langgraph.store.prefix IS 'not personal: The namespace joined with dots: agency, kind of the subject, its id, and what the agent adds.';
+
+COMMENT ON COLUMN langgraph.store.key IS 'not personal: The name of the item in its namespace.';
+
+COMMENT ON COLUMN langgraph.store.value IS 'personal: What is remembered; erased with its subject.';
+
+COMMENT ON COLUMN langgraph.store.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN langgraph.store.updated_at IS 'When the item was last put.';
+
+COMMENT ON COLUMN langgraph.store.expires_at IS 'When it may be swept; null for never.';
+
+COMMENT ON COLUMN langgraph.store.ttl_minutes IS 'By how much reading may put that off, in minutes.';
+
+COMMENT ON COLUMN langgraph.store.agency_id IS 'The agency that the namespace names; never changes.';
+
+COMMENT ON COLUMN langgraph.store.subject IS 'not personal: The kind of the subject: agency, agent, member, contact, company, deal or conversation.';
+
+COMMENT ON COLUMN langgraph.store.membership_id IS 'The member that the item is about.';
+
+COMMENT ON COLUMN langgraph.store.contact_id IS 'The contact that the item is about.';
+
+COMMENT ON COLUMN langgraph.store.company_id IS 'The company that the item is about.';
+
+COMMENT ON COLUMN langgraph.store.deal_id IS 'The deal that the item is about.';
+
+COMMENT ON COLUMN langgraph.store.conversation_id IS 'The conversation that the item is about.';
+
+CREATE TABLE langgraph.store_migrations (
+    v integer NOT NULL
+);
+
+ALTER TABLE ONLY langgraph.store_migrations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.store_migrations OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.store_migrations IS 'Versions of the library''s store that this is; sha256 e28bd11ad44ee17e20b63ca41dff8ead4c4f38d2c0dbbdaabeb077777c847145.';
+
+COMMENT ON COLUMN langgraph.store_migrations.v IS 'A version.';
+
+CREATE TABLE langgraph.store_vectors (
+    prefix text NOT NULL,
+    key text NOT NULL,
+    field_name text NOT NULL,
+    embedding extensions.vector(1536),
+    created_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP,
+    agency_id uuid GENERATED ALWAYS AS ((split_part(prefix, '.'::text, 1))::uuid) STORED NOT NULL,
+    CONSTRAINT store_vectors_limits CHECK (((octet_length(prefix) <= 1000) AND (octet_length(key) <= 1000) AND (octet_length(field_name) <= 500)))
+);
+
+ALTER TABLE ONLY langgraph.store_vectors FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.store_vectors OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.store_vectors IS 'The embeddings of the fields of an item. Of the library.';
+
+COMMENT ON COLUMN langgraph.store_vectors.prefix IS 'not personal: The namespace of the item.';
+
+COMMENT ON COLUMN langgraph.store_vectors.key IS 'not personal: The name of the item in its namespace.';
+
+COMMENT ON COLUMN langgraph.store_vectors.field_name IS 'not personal: Which field of the value.';
+
+COMMENT ON COLUMN langgraph.store_vectors.embedding IS 'Made of the field; goes with the item.';
+
+COMMENT ON COLUMN langgraph.store_vectors.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN langgraph.store_vectors.updated_at IS 'When the item was last put.';
+
+COMMENT ON COLUMN langgraph.store_vectors.agency_id IS 'The agency that the namespace names; never changes.';
+
+CREATE TABLE langgraph.vector_migrations (
+    v integer NOT NULL
+);
+
+ALTER TABLE ONLY langgraph.vector_migrations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.vector_migrations OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.vector_migrations IS 'Versions of the library''s vectors that these are; sha256 534b69a2d1d129fe32c2cef160dd48f2dab471281beb672fd3daa99a7a77ded5.';
+
+COMMENT ON COLUMN langgraph.vector_migrations.v IS 'A version.';
+
 CREATE TABLE migration.alembic_version (
     version_num character varying(32) NOT NULL
 );
@@ -24862,6 +26246,30 @@ ALTER TABLE ONLY integration.webhook_secrets
 ALTER TABLE ONLY integration.webhook_secrets
     ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (agency_id, id);
 
+ALTER TABLE ONLY langgraph.checkpoint_blobs
+    ADD CONSTRAINT checkpoint_blobs_pkey PRIMARY KEY (thread_id, checkpoint_ns, channel, version);
+
+ALTER TABLE ONLY langgraph.checkpoint_migrations
+    ADD CONSTRAINT checkpoint_migrations_pkey PRIMARY KEY (v);
+
+ALTER TABLE ONLY langgraph.checkpoint_writes
+    ADD CONSTRAINT checkpoint_writes_pkey PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx);
+
+ALTER TABLE ONLY langgraph.checkpoints
+    ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id);
+
+ALTER TABLE ONLY langgraph.store_migrations
+    ADD CONSTRAINT store_migrations_pkey PRIMARY KEY (v);
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_pkey PRIMARY KEY (prefix, key);
+
+ALTER TABLE ONLY langgraph.store_vectors
+    ADD CONSTRAINT store_vectors_pkey PRIMARY KEY (prefix, key, field_name);
+
+ALTER TABLE ONLY langgraph.vector_migrations
+    ADD CONSTRAINT vector_migrations_pkey PRIMARY KEY (v);
+
 ALTER TABLE ONLY migration.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
@@ -25198,6 +26606,30 @@ CREATE INDEX outbox_events_unpublished_idx ON ONLY integration.outbox_events USI
 CREATE INDEX webhook_deliveries_due_idx ON integration.webhook_deliveries USING btree (agency_id, next_attempt_at) WHERE (status = ANY (ARRAY['pending'::app.delivery_status, 'failed'::app.delivery_status]));
 
 CREATE UNIQUE INDEX webhook_endpoints_url_key ON integration.webhook_endpoints USING btree (agency_id, url) WHERE (deleted_at IS NULL);
+
+CREATE INDEX checkpoint_blobs_conversation_id_idx ON langgraph.checkpoint_blobs USING btree (agency_id, conversation_id);
+
+CREATE INDEX checkpoint_writes_conversation_id_idx ON langgraph.checkpoint_writes USING btree (agency_id, conversation_id);
+
+CREATE INDEX checkpoints_conversation_id_idx ON langgraph.checkpoints USING btree (agency_id, conversation_id);
+
+CREATE INDEX store_agency_id_prefix_idx ON langgraph.store USING btree (agency_id, prefix);
+
+CREATE INDEX store_company_id_idx ON langgraph.store USING btree (agency_id, company_id) WHERE (company_id IS NOT NULL);
+
+CREATE INDEX store_contact_id_idx ON langgraph.store USING btree (agency_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE INDEX store_conversation_id_idx ON langgraph.store USING btree (agency_id, conversation_id) WHERE (conversation_id IS NOT NULL);
+
+CREATE INDEX store_deal_id_idx ON langgraph.store USING btree (agency_id, deal_id) WHERE (deal_id IS NOT NULL);
+
+CREATE INDEX store_expires_at_idx ON langgraph.store USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX store_membership_id_idx ON langgraph.store USING btree (agency_id, membership_id) WHERE (membership_id IS NOT NULL);
+
+CREATE INDEX store_prefix_idx ON langgraph.store USING btree (prefix text_pattern_ops);
+
+CREATE INDEX store_vectors_agency_id_idx ON langgraph.store_vectors USING btree (agency_id);
 
 CREATE UNIQUE INDEX seal_keys_login_key ON migration.seal_keys USING btree (login) WHERE (expires_at IS NULL);
 
@@ -25861,6 +27293,76 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON integration.webhook_endpoints FO
 
 CREATE TRIGGER stamp_deletion BEFORE UPDATE ON integration.webhook_endpoints FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
 
+CREATE TRIGGER audit_delete AFTER DELETE ON langgraph.checkpoint_blobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_blobs();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON langgraph.checkpoint_writes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_writes();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON langgraph.checkpoints REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoints();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON langgraph.store REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON langgraph.store_vectors REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store_vectors();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON langgraph.checkpoint_blobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_blobs();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON langgraph.checkpoint_writes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_writes();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON langgraph.checkpoints REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoints();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON langgraph.store REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON langgraph.store_vectors REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store_vectors();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON langgraph.checkpoint_blobs FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON langgraph.checkpoint_writes FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON langgraph.checkpoints FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON langgraph.store FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON langgraph.store_vectors FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON langgraph.checkpoint_blobs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_blobs();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON langgraph.checkpoint_writes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_writes();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON langgraph.checkpoints REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoints();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON langgraph.store REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON langgraph.store_vectors REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store_vectors();
+
+CREATE TRIGGER check_namespace BEFORE INSERT ON langgraph.store FOR EACH ROW EXECUTE FUNCTION app.check_namespace();
+
+CREATE TRIGGER check_namespace BEFORE INSERT ON langgraph.store_vectors FOR EACH ROW EXECUTE FUNCTION app.check_namespace();
+
+CREATE TRIGGER check_thread BEFORE INSERT ON langgraph.checkpoint_blobs FOR EACH ROW EXECUTE FUNCTION app.check_thread();
+
+CREATE TRIGGER check_thread BEFORE INSERT ON langgraph.checkpoint_writes FOR EACH ROW EXECUTE FUNCTION app.check_thread();
+
+CREATE TRIGGER check_thread BEFORE INSERT ON langgraph.checkpoints FOR EACH ROW EXECUTE FUNCTION app.check_thread();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON langgraph.checkpoint_blobs FOR EACH ROW WHEN ((old.agency_id IS DISTINCT FROM new.agency_id)) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON langgraph.checkpoint_writes FOR EACH ROW WHEN ((old.agency_id IS DISTINCT FROM new.agency_id)) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON langgraph.checkpoints FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.created_at IS DISTINCT FROM new.created_at))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON langgraph.store FOR EACH ROW WHEN (((old.prefix IS DISTINCT FROM new.prefix) OR (old.created_at IS DISTINCT FROM new.created_at))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON langgraph.store_vectors FOR EACH ROW WHEN (((old.prefix IS DISTINCT FROM new.prefix) OR (old.created_at IS DISTINCT FROM new.created_at))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON langgraph.checkpoint_blobs FOR EACH ROW WHEN (((old.thread_id IS DISTINCT FROM new.thread_id) OR (old.checkpoint_ns IS DISTINCT FROM new.checkpoint_ns) OR (old.channel IS DISTINCT FROM new.channel) OR (old.version IS DISTINCT FROM new.version))) EXECUTE FUNCTION app.forbid_redefinition('thread_id', 'checkpoint_ns', 'channel', 'version');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON langgraph.checkpoint_writes FOR EACH ROW WHEN (((old.thread_id IS DISTINCT FROM new.thread_id) OR (old.checkpoint_ns IS DISTINCT FROM new.checkpoint_ns) OR (old.checkpoint_id IS DISTINCT FROM new.checkpoint_id) OR (old.task_id IS DISTINCT FROM new.task_id) OR (old.idx IS DISTINCT FROM new.idx))) EXECUTE FUNCTION app.forbid_redefinition('thread_id', 'checkpoint_ns', 'checkpoint_id', 'task_id', 'idx');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON langgraph.checkpoints FOR EACH ROW WHEN (((old.thread_id IS DISTINCT FROM new.thread_id) OR (old.checkpoint_ns IS DISTINCT FROM new.checkpoint_ns) OR (old.checkpoint_id IS DISTINCT FROM new.checkpoint_id))) EXECUTE FUNCTION app.forbid_redefinition('thread_id', 'checkpoint_ns', 'checkpoint_id');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON langgraph.store FOR EACH ROW WHEN ((old.key IS DISTINCT FROM new.key)) EXECUTE FUNCTION app.forbid_redefinition('key');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON langgraph.store_vectors FOR EACH ROW WHEN (((old.key IS DISTINCT FROM new.key) OR (old.field_name IS DISTINCT FROM new.field_name))) EXECUTE FUNCTION app.forbid_redefinition('key', 'field_name');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.agencies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_agencies();
 
 CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.api_key_secrets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_api_key_secrets();
@@ -26308,6 +27810,36 @@ ALTER TABLE ONLY integration.webhook_endpoints
 
 ALTER TABLE ONLY integration.webhook_secrets
     ADD CONSTRAINT webhook_secrets_endpoint_id_fkey FOREIGN KEY (agency_id, endpoint_id) REFERENCES integration.webhook_endpoints(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.checkpoint_blobs
+    ADD CONSTRAINT checkpoint_blobs_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.checkpoint_writes
+    ADD CONSTRAINT checkpoint_writes_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.checkpoints
+    ADD CONSTRAINT checkpoints_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_membership_id_fkey FOREIGN KEY (agency_id, membership_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store_vectors
+    ADD CONSTRAINT store_vectors_prefix_fkey FOREIGN KEY (prefix, key) REFERENCES langgraph.store(prefix, key) ON DELETE CASCADE;
 
 ALTER TABLE ONLY tenancy.api_key_secrets
     ADD CONSTRAINT api_key_secrets_api_key_id_fkey FOREIGN KEY (agency_id, api_key_id) REFERENCES tenancy.api_keys(agency_id, id) ON DELETE CASCADE;
@@ -27446,6 +28978,262 @@ ALTER TABLE integration.webhook_endpoints ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE integration.webhook_secrets ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY "agents add the embeddings of items they see" ON langgraph.store_vectors FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store_vectors:insert'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM langgraph.store parent
+  WHERE ((parent.prefix = store_vectors.prefix) AND (parent.key = store_vectors.key))))));
+
+CREATE POLICY "agents add the steps of threads they see" ON langgraph.checkpoints FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoints:insert'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoints.agency_id) AND (parent.id = checkpoints.conversation_id))))));
+
+CREATE POLICY "agents add the values of threads they see" ON langgraph.checkpoint_blobs FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_blobs:insert'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_blobs.agency_id) AND (parent.id = checkpoint_blobs.conversation_id))))));
+
+CREATE POLICY "agents add what tasks wrote in threads they see" ON langgraph.checkpoint_writes FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_writes:insert'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_writes.agency_id) AND (parent.id = checkpoint_writes.conversation_id))))));
+
+CREATE POLICY "agents add what they remember of what they see" ON langgraph.store FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:insert'::text) AS may_as_agent) AND
+CASE subject
+    WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ^@ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.'::text)))
+    WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
+    WHEN 'contact'::text THEN (EXISTS ( SELECT 1
+       FROM crm.contacts parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.contact_id))))
+    WHEN 'company'::text THEN (EXISTS ( SELECT 1
+       FROM crm.companies parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.company_id))))
+    WHEN 'deal'::text THEN (EXISTS ( SELECT 1
+       FROM crm.deals parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.deal_id))))
+    WHEN 'conversation'::text THEN (EXISTS ( SELECT 1
+       FROM crm.conversations parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.conversation_id))))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "agents change the embeddings of items they see" ON langgraph.store_vectors FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store_vectors:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM langgraph.store parent
+  WHERE ((parent.prefix = store_vectors.prefix) AND (parent.key = store_vectors.key)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store_vectors:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM langgraph.store parent
+  WHERE ((parent.prefix = store_vectors.prefix) AND (parent.key = store_vectors.key))))));
+
+CREATE POLICY "agents change the steps of threads they see" ON langgraph.checkpoints FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoints:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoints.agency_id) AND (parent.id = checkpoints.conversation_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoints:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoints.agency_id) AND (parent.id = checkpoints.conversation_id))))));
+
+CREATE POLICY "agents change the values of threads they see" ON langgraph.checkpoint_blobs FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_blobs:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_blobs.agency_id) AND (parent.id = checkpoint_blobs.conversation_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_blobs:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_blobs.agency_id) AND (parent.id = checkpoint_blobs.conversation_id))))));
+
+CREATE POLICY "agents change what tasks wrote in threads they see" ON langgraph.checkpoint_writes FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_writes:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_writes.agency_id) AND (parent.id = checkpoint_writes.conversation_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_writes:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_writes.agency_id) AND (parent.id = checkpoint_writes.conversation_id))))));
+
+CREATE POLICY "agents change what they remember of what they see" ON langgraph.store FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:update'::text) AS may_as_agent) AND
+CASE subject
+    WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ^@ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.'::text)))
+    WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
+    WHEN 'contact'::text THEN (EXISTS ( SELECT 1
+       FROM crm.contacts parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.contact_id))))
+    WHEN 'company'::text THEN (EXISTS ( SELECT 1
+       FROM crm.companies parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.company_id))))
+    WHEN 'deal'::text THEN (EXISTS ( SELECT 1
+       FROM crm.deals parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.deal_id))))
+    WHEN 'conversation'::text THEN (EXISTS ( SELECT 1
+       FROM crm.conversations parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.conversation_id))))
+    ELSE NULL::boolean
+END)) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:update'::text) AS may_as_agent) AND
+CASE subject
+    WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ^@ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.'::text)))
+    WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
+    WHEN 'contact'::text THEN (EXISTS ( SELECT 1
+       FROM crm.contacts parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.contact_id))))
+    WHEN 'company'::text THEN (EXISTS ( SELECT 1
+       FROM crm.companies parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.company_id))))
+    WHEN 'deal'::text THEN (EXISTS ( SELECT 1
+       FROM crm.deals parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.deal_id))))
+    WHEN 'conversation'::text THEN (EXISTS ( SELECT 1
+       FROM crm.conversations parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.conversation_id))))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "agents delete the embeddings of items they see" ON langgraph.store_vectors FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store_vectors:delete'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM langgraph.store parent
+  WHERE ((parent.prefix = store_vectors.prefix) AND (parent.key = store_vectors.key))))));
+
+CREATE POLICY "agents delete the steps of threads they see" ON langgraph.checkpoints FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoints:delete'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoints.agency_id) AND (parent.id = checkpoints.conversation_id))))));
+
+CREATE POLICY "agents delete the values of threads they see" ON langgraph.checkpoint_blobs FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_blobs:delete'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_blobs.agency_id) AND (parent.id = checkpoint_blobs.conversation_id))))));
+
+CREATE POLICY "agents delete what tasks wrote in threads they see" ON langgraph.checkpoint_writes FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_writes:delete'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_writes.agency_id) AND (parent.id = checkpoint_writes.conversation_id))))));
+
+CREATE POLICY "agents delete what they remember of what they see" ON langgraph.store FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:delete'::text) AS may_as_agent) AND
+CASE subject
+    WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ^@ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.'::text)))
+    WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
+    WHEN 'contact'::text THEN (EXISTS ( SELECT 1
+       FROM crm.contacts parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.contact_id))))
+    WHEN 'company'::text THEN (EXISTS ( SELECT 1
+       FROM crm.companies parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.company_id))))
+    WHEN 'deal'::text THEN (EXISTS ( SELECT 1
+       FROM crm.deals parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.deal_id))))
+    WHEN 'conversation'::text THEN (EXISTS ( SELECT 1
+       FROM crm.conversations parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.conversation_id))))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "agents read the embeddings of items they see" ON langgraph.store_vectors FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store_vectors:select'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM langgraph.store parent
+  WHERE ((parent.prefix = store_vectors.prefix) AND (parent.key = store_vectors.key))))));
+
+CREATE POLICY "agents read the steps of threads they see" ON langgraph.checkpoints FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoints:select'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoints.agency_id) AND (parent.id = checkpoints.conversation_id))))));
+
+CREATE POLICY "agents read the values of threads they see" ON langgraph.checkpoint_blobs FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_blobs:select'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_blobs.agency_id) AND (parent.id = checkpoint_blobs.conversation_id))))));
+
+CREATE POLICY "agents read what tasks wrote in threads they see" ON langgraph.checkpoint_writes FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_writes:select'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_writes.agency_id) AND (parent.id = checkpoint_writes.conversation_id))))));
+
+CREATE POLICY "agents read what they remember of what they see" ON langgraph.store FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:select'::text) AS may_as_agent) AND
+CASE subject
+    WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ^@ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.'::text)))
+    WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
+    WHEN 'contact'::text THEN (EXISTS ( SELECT 1
+       FROM crm.contacts parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.contact_id))))
+    WHEN 'company'::text THEN (EXISTS ( SELECT 1
+       FROM crm.companies parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.company_id))))
+    WHEN 'deal'::text THEN (EXISTS ( SELECT 1
+       FROM crm.deals parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.deal_id))))
+    WHEN 'conversation'::text THEN (EXISTS ( SELECT 1
+       FROM crm.conversations parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.conversation_id))))
+    ELSE NULL::boolean
+END));
+
+ALTER TABLE langgraph.checkpoint_blobs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoint_migrations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoint_writes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoints ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.checkpoint_blobs TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.checkpoint_writes TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.checkpoints TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.store TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.store_vectors TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "no client reaches the versions of the library" ON langgraph.checkpoint_migrations AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING (false) WITH CHECK (false);
+
+CREATE POLICY "no client reaches the versions of the library" ON langgraph.store_migrations AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING (false) WITH CHECK (false);
+
+CREATE POLICY "no client reaches the versions of the library" ON langgraph.vector_migrations AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING (false) WITH CHECK (false);
+
+ALTER TABLE langgraph.store ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.store_migrations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.store_vectors ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "tenant floor" ON langgraph.checkpoint_blobs AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON langgraph.checkpoint_writes AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON langgraph.checkpoints AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON langgraph.store AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON langgraph.store_vectors AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the auditor reads everything" ON langgraph.checkpoint_blobs FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.checkpoint_migrations FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.checkpoint_writes FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.checkpoints FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.store FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.store_migrations FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.store_vectors FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.vector_migrations FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the worker cuts threads off from what it pruned" ON langgraph.checkpoints FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker deletes the embeddings of items" ON langgraph.store_vectors FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker prunes threads" ON langgraph.checkpoint_blobs FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker prunes threads" ON langgraph.checkpoint_writes FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker prunes threads" ON langgraph.checkpoints FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads the embeddings of items" ON langgraph.store_vectors FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads threads" ON langgraph.checkpoint_blobs FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads threads" ON langgraph.checkpoint_writes FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads threads" ON langgraph.checkpoints FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads what agents remember" ON langgraph.store FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker sweeps what has expired" ON langgraph.store FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "triggers look whose a thread is" ON langgraph.checkpoint_blobs FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "triggers look whose a thread is" ON langgraph.checkpoint_writes FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "triggers look whose a thread is" ON langgraph.checkpoints FOR SELECT TO gardenos_crm_writer USING (true);
+
+ALTER TABLE langgraph.vector_migrations ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE migration.seal_keys ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY "the sealer keeps the keys" ON migration.seal_keys TO gardenos_sealer USING (true) WITH CHECK (true);
@@ -27678,6 +29466,8 @@ GRANT USAGE ON SCHEMA integration TO gardenos_eraser;
 GRANT USAGE ON SCHEMA langgraph TO authenticated;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_worker;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_auditor;
+GRANT USAGE ON SCHEMA langgraph TO gardenos_crm_writer;
+GRANT USAGE ON SCHEMA langgraph TO gardenos_eraser;
 
 GRANT USAGE ON SCHEMA migration TO gardenos_publisher;
 GRANT USAGE ON SCHEMA migration TO gardenos_sealer;
@@ -27737,6 +29527,11 @@ GRANT ALL ON FUNCTION app.agency_role() TO gardenos_worker;
 GRANT ALL ON FUNCTION app.agency_role() TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.agency_role() TO gardenos_tenancy_writer;
 
+REVOKE ALL ON FUNCTION app.agent_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.agent_id() TO authenticated;
+GRANT ALL ON FUNCTION app.agent_id() TO service_role;
+GRANT ALL ON FUNCTION app.agent_id() TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.analyze_imports() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.analyze_imports() TO gardenos_worker;
 
@@ -27789,6 +29584,8 @@ GRANT ALL ON FUNCTION app.check_last_owner() TO gardenos_owner;
 REVOKE ALL ON FUNCTION app.check_lookups() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_lookups() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.check_namespace() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.check_retention() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.check_suppression() FROM PUBLIC;
@@ -27796,6 +29593,9 @@ GRANT ALL ON FUNCTION app.check_suppression() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.check_team_tree() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_team_tree() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.check_thread() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_thread() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.check_timezone() FROM PUBLIC;
 
@@ -28075,6 +29875,11 @@ GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO 
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_publisher;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_eraser;
 
+REVOKE ALL ON FUNCTION app.may_as_agent(action text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.may_as_agent(action text) TO authenticated;
+GRANT ALL ON FUNCTION app.may_as_agent(action text) TO service_role;
+GRANT ALL ON FUNCTION app.may_as_agent(action text) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.may_as_myself(action text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.may_as_myself(action text) TO authenticated;
 GRANT ALL ON FUNCTION app.may_as_myself(action text) TO service_role;
@@ -28213,6 +30018,9 @@ GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT member
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_publisher;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_eraser;
 
+REVOKE ALL ON FUNCTION app.prune_threads(older_than interval, max_threads integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.prune_threads(older_than interval, max_threads integer) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.publish_events(events uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.publish_events(events uuid[]) TO gardenos_worker;
 
@@ -28282,6 +30090,9 @@ GRANT ALL ON FUNCTION app.run_retention(max_rows integer) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.scrub_agents(agency uuid, pattern text, loose text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.scrub_agents(agency uuid, pattern text, loose text) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.scrubbed(value jsonb, pattern text, mark text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.scrubbed(value jsonb, pattern text, mark text) TO gardenos_eraser;
@@ -29206,6 +31017,21 @@ GRANT ALL ON FUNCTION audit.record_integration_webhook_endpoints() TO gardenos_o
 REVOKE ALL ON FUNCTION audit.record_integration_webhook_secrets() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_integration_webhook_secrets() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION audit.record_langgraph_checkpoint_blobs() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_langgraph_checkpoint_blobs() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_langgraph_checkpoint_writes() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_langgraph_checkpoint_writes() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_langgraph_checkpoints() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_langgraph_checkpoints() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_langgraph_store() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_langgraph_store() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_langgraph_store_vectors() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_langgraph_store_vectors() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) TO gardenos_owner;
 
@@ -29902,6 +31728,117 @@ GRANT UPDATE(secret_ref) ON TABLE integration.webhook_secrets TO gardenos_publis
 GRANT UPDATE(previous_ref) ON TABLE integration.webhook_secrets TO gardenos_publisher;
 
 GRANT UPDATE(previous_until) ON TABLE integration.webhook_secrets TO gardenos_publisher;
+
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoint_blobs TO authenticated;
+GRANT SELECT ON TABLE langgraph.checkpoint_blobs TO gardenos_auditor;
+GRANT SELECT ON TABLE langgraph.checkpoint_blobs TO gardenos_crm_writer;
+GRANT SELECT,DELETE,UPDATE ON TABLE langgraph.checkpoint_blobs TO gardenos_eraser;
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoint_blobs TO gardenos_worker;
+
+GRANT INSERT(thread_id) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(checkpoint_ns) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(channel) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(version) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(type),UPDATE(type) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(blob),UPDATE(blob) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(agency_id) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT SELECT ON TABLE langgraph.checkpoint_migrations TO gardenos_auditor;
+
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoint_writes TO authenticated;
+GRANT SELECT ON TABLE langgraph.checkpoint_writes TO gardenos_auditor;
+GRANT SELECT ON TABLE langgraph.checkpoint_writes TO gardenos_crm_writer;
+GRANT SELECT,DELETE,UPDATE ON TABLE langgraph.checkpoint_writes TO gardenos_eraser;
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoint_writes TO gardenos_worker;
+
+GRANT INSERT(thread_id) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(checkpoint_ns) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(checkpoint_id) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(task_id) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(idx) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(channel),UPDATE(channel) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(type),UPDATE(type) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(blob),UPDATE(blob) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(task_path),UPDATE(task_path) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(agency_id) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoints TO authenticated;
+GRANT SELECT ON TABLE langgraph.checkpoints TO gardenos_auditor;
+GRANT SELECT ON TABLE langgraph.checkpoints TO gardenos_crm_writer;
+GRANT SELECT,DELETE,UPDATE ON TABLE langgraph.checkpoints TO gardenos_eraser;
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoints TO gardenos_worker;
+
+GRANT INSERT(thread_id) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(checkpoint_ns) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(checkpoint_id) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(parent_checkpoint_id),UPDATE(parent_checkpoint_id) ON TABLE langgraph.checkpoints TO authenticated;
+GRANT UPDATE(parent_checkpoint_id) ON TABLE langgraph.checkpoints TO gardenos_worker;
+
+GRANT INSERT(type),UPDATE(type) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(checkpoint),UPDATE(checkpoint) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(metadata),UPDATE(metadata) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(agency_id) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT SELECT,DELETE ON TABLE langgraph.store TO authenticated;
+GRANT SELECT ON TABLE langgraph.store TO gardenos_auditor;
+GRANT SELECT,DELETE,UPDATE ON TABLE langgraph.store TO gardenos_eraser;
+GRANT SELECT,DELETE ON TABLE langgraph.store TO gardenos_worker;
+
+GRANT INSERT(prefix) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(key) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(value),UPDATE(value) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(created_at) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(expires_at),UPDATE(expires_at) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(ttl_minutes),UPDATE(ttl_minutes) ON TABLE langgraph.store TO authenticated;
+
+GRANT SELECT ON TABLE langgraph.store_migrations TO gardenos_auditor;
+
+GRANT SELECT,DELETE ON TABLE langgraph.store_vectors TO authenticated;
+GRANT SELECT ON TABLE langgraph.store_vectors TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE langgraph.store_vectors TO gardenos_eraser;
+GRANT SELECT,DELETE ON TABLE langgraph.store_vectors TO gardenos_worker;
+
+GRANT INSERT(prefix) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT INSERT(key) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT INSERT(field_name) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT INSERT(embedding),UPDATE(embedding) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT INSERT(created_at) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT SELECT ON TABLE langgraph.vector_migrations TO gardenos_auditor;
 
 GRANT SELECT ON TABLE migration.alembic_version TO gardenos_audit_sealer;
 

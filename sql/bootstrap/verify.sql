@@ -194,6 +194,8 @@ schema_privilege (schema_name, privilege, role_name) as (
     ('app', 'usage', 'supabase_auth_admin'),
     ('app', 'usage', 'gardenos_app'),
     ('crm', 'usage', 'gardenos_search'),
+    ('langgraph', 'usage', 'gardenos_crm_writer'),
+    ('langgraph', 'usage', 'gardenos_eraser'),
     ('crm', 'usage', 'gardenos_crm_writer'),
     ('crm', 'usage', 'gardenos_tenancy_writer'),
     ('governance', 'usage', 'gardenos_tenancy_writer'),

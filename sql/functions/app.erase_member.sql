@@ -33,6 +33,9 @@ begin
        and m.id = member
        and m.display_name <> 'erased';
     get diagnostics touched = row_count;
+    delete from langgraph.store as s
+     where s.agency_id = agency
+       and s.membership_id = member;
     delete from tenancy.invitations as i
      where i.agency_id = agency
        and (i.accepted_by_id = member or i.email in (known.work_email, known.email));

@@ -32,7 +32,8 @@ begin
     (agency, 'crm.calendar_events', '30 days', 'delete'),
     (agency, 'crm.files', '30 days', 'delete'),
     (agency, 'integration.import_rows', '90 days', 'anonymise'),
-    (agency, 'integration.webhook_deliveries', '30 days', 'delete');
+    (agency, 'integration.webhook_deliveries', '30 days', 'delete'),
+    (agency, 'langgraph.checkpoints', '90 days', 'delete');
 end;
 $function$;
 
