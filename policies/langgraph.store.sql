@@ -1,6 +1,6 @@
--- An agent remembers what it can read, as itself or for a person: an item is about a subject, and who does not
--- read that does not read the item. What is about a member is for that member, what is an agent's for that
--- agent, and what is the agency's for all of its agents, but not on behalf of a client.
+-- An agent remembers what it can read, as itself or for a person: an item is about a subject, and who does
+-- not read that does not read the item. What is about a member is for that member, what is an agent's for
+-- that agent, and what is the agency's for all of its agents, but not on behalf of a client.
 alter table langgraph.store enable row level security;
 alter table langgraph.store force row level security;
 
@@ -27,7 +27,7 @@ using (
     and case subject
         when 'agency' then (select app.agency_role()) <> 'client'
         when 'agent' then
-            (prefix || '.') ^@ (select app.agency_id() || '.agent.' || app.agent_id() || '.')
+            (prefix || '.') like (select app.agency_id() || '.agent.' || app.agent_id() || '.%')
         when 'member' then membership_id = (select app.membership_id())
         when 'contact' then exists (
             select 1
@@ -67,7 +67,7 @@ with check (
     and case subject
         when 'agency' then (select app.agency_role()) <> 'client'
         when 'agent' then
-            (prefix || '.') ^@ (select app.agency_id() || '.agent.' || app.agent_id() || '.')
+            (prefix || '.') like (select app.agency_id() || '.agent.' || app.agent_id() || '.%')
         when 'member' then membership_id = (select app.membership_id())
         when 'contact' then exists (
             select 1
@@ -107,7 +107,7 @@ using (
     and case subject
         when 'agency' then (select app.agency_role()) <> 'client'
         when 'agent' then
-            (prefix || '.') ^@ (select app.agency_id() || '.agent.' || app.agent_id() || '.')
+            (prefix || '.') like (select app.agency_id() || '.agent.' || app.agent_id() || '.%')
         when 'member' then membership_id = (select app.membership_id())
         when 'contact' then exists (
             select 1
@@ -141,7 +141,7 @@ with check (
     and case subject
         when 'agency' then (select app.agency_role()) <> 'client'
         when 'agent' then
-            (prefix || '.') ^@ (select app.agency_id() || '.agent.' || app.agent_id() || '.')
+            (prefix || '.') like (select app.agency_id() || '.agent.' || app.agent_id() || '.%')
         when 'member' then membership_id = (select app.membership_id())
         when 'contact' then exists (
             select 1
@@ -181,7 +181,7 @@ using (
     and case subject
         when 'agency' then (select app.agency_role()) <> 'client'
         when 'agent' then
-            (prefix || '.') ^@ (select app.agency_id() || '.agent.' || app.agent_id() || '.')
+            (prefix || '.') like (select app.agency_id() || '.agent.' || app.agent_id() || '.%')
         when 'member' then membership_id = (select app.membership_id())
         when 'contact' then exists (
             select 1

@@ -28997,7 +28997,7 @@ CREATE POLICY "agents add what tasks wrote in threads they see" ON langgraph.che
 CREATE POLICY "agents add what they remember of what they see" ON langgraph.store FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:insert'::text) AS may_as_agent) AND
 CASE subject
     WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
-    WHEN 'agent'::text THEN ((prefix || '.'::text) ^@ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.'::text)))
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ~~ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.%'::text)))
     WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
     WHEN 'contact'::text THEN (EXISTS ( SELECT 1
        FROM crm.contacts parent
@@ -29041,7 +29041,7 @@ CREATE POLICY "agents change what tasks wrote in threads they see" ON langgraph.
 CREATE POLICY "agents change what they remember of what they see" ON langgraph.store FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:update'::text) AS may_as_agent) AND
 CASE subject
     WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
-    WHEN 'agent'::text THEN ((prefix || '.'::text) ^@ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.'::text)))
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ~~ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.%'::text)))
     WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
     WHEN 'contact'::text THEN (EXISTS ( SELECT 1
        FROM crm.contacts parent
@@ -29059,7 +29059,7 @@ CASE subject
 END)) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:update'::text) AS may_as_agent) AND
 CASE subject
     WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
-    WHEN 'agent'::text THEN ((prefix || '.'::text) ^@ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.'::text)))
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ~~ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.%'::text)))
     WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
     WHEN 'contact'::text THEN (EXISTS ( SELECT 1
        FROM crm.contacts parent
@@ -29095,7 +29095,7 @@ CREATE POLICY "agents delete what tasks wrote in threads they see" ON langgraph.
 CREATE POLICY "agents delete what they remember of what they see" ON langgraph.store FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:delete'::text) AS may_as_agent) AND
 CASE subject
     WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
-    WHEN 'agent'::text THEN ((prefix || '.'::text) ^@ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.'::text)))
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ~~ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.%'::text)))
     WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
     WHEN 'contact'::text THEN (EXISTS ( SELECT 1
        FROM crm.contacts parent
@@ -29131,7 +29131,7 @@ CREATE POLICY "agents read what tasks wrote in threads they see" ON langgraph.ch
 CREATE POLICY "agents read what they remember of what they see" ON langgraph.store FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:select'::text) AS may_as_agent) AND
 CASE subject
     WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
-    WHEN 'agent'::text THEN ((prefix || '.'::text) ^@ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.'::text)))
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ~~ ( SELECT (((app.agency_id() || '.agent.'::text) || app.agent_id()) || '.%'::text)))
     WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
     WHEN 'contact'::text THEN (EXISTS ( SELECT 1
        FROM crm.contacts parent

@@ -58,8 +58,8 @@ OPEN_WHEN = {
     },
 }
 
-# Tables of a library have its keys, not ours, and those never change. Their record is what the row is
-# about: the conversation of a thread, the subject of an item, else the agency.
+# Tables of a library have its keys, not ours, and those never change. Their record is what the row
+# is about: the conversation of a thread, the subject of an item, else the agency.
 THREAD = "{row}.conversation_id"
 SUBJECT = (
     "case\n"
@@ -291,8 +291,9 @@ def _from(op: str, shape: Shape) -> str:
     if op != "update":
         row, rows = ("n", "new_rows") if op == "insert" else ("o", "old_rows")
         return f"  from {rows} as {row}"
+    join = "join" if shape.keeps_key else "full join"
     return (
-        f"  from old_rows as o\n  {'join' if shape.keeps_key else 'full join'} new_rows as n\n    on "
+        f"  from old_rows as o\n  {join} new_rows as n\n    on "
         + "\n   and ".join(f"n.{each} = o.{each}" for each in shape.key)
         + _where(shape.columns)
     )

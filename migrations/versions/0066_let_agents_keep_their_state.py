@@ -21,8 +21,8 @@ depends_on = None
 def upgrade() -> None:
     execute(
         r"""
-        -- The agent that is asking, by its membership: as itself, or for a person. Its rights are those of app.may and
-        -- app.reach; this is for what belongs to one agent alone.
+        -- The agent that is asking, by its membership: as itself, or for a person. Its rights are those of app.may
+        -- and app.reach; this is for what belongs to one agent alone.
         create or replace function app.agent_id()
         returns uuid
         language plpgsql
@@ -50,9 +50,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- What a namespace must look like: (agency, kind of the subject, its id, …). The columns that say whose an item
-        -- is are made of it, by casts; an id that is none would fail there with a sentence about uuids. One spelling
-        -- of each id, so that nothing can be remembered twice under the same subject.
+        -- What a namespace must look like: (agency, kind of the subject, its id, …). The columns that say whose an
+        -- item is are made of it, by casts; an id that is none would fail there with a sentence about uuids. One
+        -- spelling of each id, so that nothing can be remembered twice under the same subject.
         create or replace function app.check_namespace()
         returns trigger
         language plpgsql
@@ -239,8 +239,8 @@ def upgrade() -> None:
         -- $1 and the time as $2: the one definition for counting them and for removing them. What was deleted is kept
         -- from then on; lines of imports and attempts to deliver from their end. What belongs to a person on legal
         -- hold is never due, nor is a contact that was merged: it goes with the one that is left. Of agents' threads
-        -- those without a contact are due, when the last step was that long ago; each counts once. Null for a table that
-        -- retention does not know.
+        -- those without a contact are due, when the last step was that long ago; each counts once. Null for a table
+        -- that retention does not know.
         create or replace function app.due_rows(entity text)
         returns text
         language plpgsql
@@ -747,12 +747,12 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Bounds what agents' threads take: a turn writes some hundred rows, and only the last of them are needed to go
-        -- on. Of threads that nobody has written to for so long, the longest idle first, the latest checkpoint of each
-        -- namespace stays, with its writes and the values that it names; the rest goes, and what stays has no parent
-        -- any more where that went. As the library's prune(strategy='keep_latest') does it, a checkpoint older than
-        -- version 4 keeps the parent that its pending sends stand in, and the namespace of one call of a subgraph goes
-        -- with the checkpoint of the outermost graph that it began from.
+        -- Bounds what agents' threads take: a turn writes some hundred rows, and only the last of them are needed to
+        -- go on. Of threads that nobody has written to for so long, the longest idle first, the latest checkpoint of
+        -- each namespace stays, with its writes and the values that it names; the rest goes, and what stays has no
+        -- parent any more where that went. As the library's prune(strategy='keep_latest') does it, a checkpoint older
+        -- than version 4 keeps the parent that its pending sends stand in, and the namespace of one call of a
+        -- subgraph goes with the checkpoint of the outermost graph that it began from.
         --
         -- Left alone are threads with a running or suspended run, threads that somebody is writing to, and threads
         -- with a DeltaChannel, whose latest value is made of older checkpoints. The conversation is locked: every new
@@ -950,9 +950,9 @@ def upgrade() -> None:
         r"""
         -- Removes at most so many rows that are kept for too long, of the agency that the worker is bound to.
         -- Contacts are emptied, with all that hangs on them and their trail, because consents point to them; so are
-        -- lines of imports, unless the policy says to delete them. Of an agent's thread its state goes, the conversation
-        -- stays. The policy is read here again: a caller cannot
-        -- shorten it, and nothing is touched under a legal hold.
+        -- lines of imports, unless the policy says to delete them. Of an agent's thread its state goes, and the
+        -- conversation stays. The policy is read here again: a caller cannot shorten it, and nothing is touched under
+        -- a legal hold.
         --
         -- SECURITY DEFINER: the worker itself deletes nothing.
         set local role gardenos_eraser;
@@ -1043,8 +1043,8 @@ def upgrade() -> None:
         r"""
         -- Takes a person's addresses out of what agents remember about others: items of the store, and the values of
         -- threads that stand in the checkpoint itself. Their rows have no id, so no mention of a name is listed for a
-        -- person to decide. What is serialised, as bytes, cannot be searched: it goes with its thread. The embedding of
-        -- an item that was changed was made of the old text. Answers how many rows of each column were changed.
+        -- person to decide. What is serialised, as bytes, cannot be searched: it goes with its thread. The embedding
+        -- of an item that was changed was made of the old text. Answers how many rows of each column were changed.
         create or replace function app.scrub_agents(agency uuid, pattern text, loose text)
         returns jsonb
         language plpgsql
@@ -3025,7 +3025,7 @@ def upgrade() -> None:
             and case subject
                 when 'agency' then (select app.agency_role()) <> 'client'
                 when 'agent' then
-                    (prefix || '.') ^@ (select app.agency_id() || '.agent.' || app.agent_id() || '.')
+                    (prefix || '.') like (select app.agency_id() || '.agent.' || app.agent_id() || '.%')
                 when 'member' then membership_id = (select app.membership_id())
                 when 'contact' then exists (
                     select 1
@@ -3068,7 +3068,7 @@ def upgrade() -> None:
             and case subject
                 when 'agency' then (select app.agency_role()) <> 'client'
                 when 'agent' then
-                    (prefix || '.') ^@ (select app.agency_id() || '.agent.' || app.agent_id() || '.')
+                    (prefix || '.') like (select app.agency_id() || '.agent.' || app.agent_id() || '.%')
                 when 'member' then membership_id = (select app.membership_id())
                 when 'contact' then exists (
                     select 1
@@ -3102,7 +3102,7 @@ def upgrade() -> None:
             and case subject
                 when 'agency' then (select app.agency_role()) <> 'client'
                 when 'agent' then
-                    (prefix || '.') ^@ (select app.agency_id() || '.agent.' || app.agent_id() || '.')
+                    (prefix || '.') like (select app.agency_id() || '.agent.' || app.agent_id() || '.%')
                 when 'member' then membership_id = (select app.membership_id())
                 when 'contact' then exists (
                     select 1
@@ -3145,7 +3145,7 @@ def upgrade() -> None:
             and case subject
                 when 'agency' then (select app.agency_role()) <> 'client'
                 when 'agent' then
-                    (prefix || '.') ^@ (select app.agency_id() || '.agent.' || app.agent_id() || '.')
+                    (prefix || '.') like (select app.agency_id() || '.agent.' || app.agent_id() || '.%')
                 when 'member' then membership_id = (select app.membership_id())
                 when 'contact' then exists (
                     select 1
@@ -3188,7 +3188,7 @@ def upgrade() -> None:
             and case subject
                 when 'agency' then (select app.agency_role()) <> 'client'
                 when 'agent' then
-                    (prefix || '.') ^@ (select app.agency_id() || '.agent.' || app.agent_id() || '.')
+                    (prefix || '.') like (select app.agency_id() || '.agent.' || app.agent_id() || '.%')
                 when 'member' then membership_id = (select app.membership_id())
                 when 'contact' then exists (
                     select 1

@@ -1,5 +1,5 @@
--- The agent that is asking, by its membership: as itself, or for a person. Its rights are those of app.may and
--- app.reach; this is for what belongs to one agent alone.
+-- The agent that is asking, by its membership: as itself, or for a person. Its rights are those of app.may
+-- and app.reach; this is for what belongs to one agent alone.
 create or replace function app.agent_id()
 returns uuid
 language plpgsql

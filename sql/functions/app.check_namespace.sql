@@ -1,6 +1,6 @@
--- What a namespace must look like: (agency, kind of the subject, its id, …). The columns that say whose an item
--- is are made of it, by casts; an id that is none would fail there with a sentence about uuids. One spelling
--- of each id, so that nothing can be remembered twice under the same subject.
+-- What a namespace must look like: (agency, kind of the subject, its id, …). The columns that say whose an
+-- item is are made of it, by casts; an id that is none would fail there with a sentence about uuids. One
+-- spelling of each id, so that nothing can be remembered twice under the same subject.
 create or replace function app.check_namespace()
 returns trigger
 language plpgsql

@@ -2,8 +2,8 @@
 -- $1 and the time as $2: the one definition for counting them and for removing them. What was deleted is kept
 -- from then on; lines of imports and attempts to deliver from their end. What belongs to a person on legal
 -- hold is never due, nor is a contact that was merged: it goes with the one that is left. Of agents' threads
--- those without a contact are due, when the last step was that long ago; each counts once. Null for a table that
--- retention does not know.
+-- those without a contact are due, when the last step was that long ago; each counts once. Null for a table
+-- that retention does not know.
 create or replace function app.due_rows(entity text)
 returns text
 language plpgsql

@@ -1,9 +1,9 @@
--- Bounds what agents' threads take: a turn writes some hundred rows, and only the last of them are needed to go
--- on. Of threads that nobody has written to for so long, the longest idle first, the latest checkpoint of each
--- namespace stays, with its writes and the values that it names; the rest goes, and what stays has no parent
--- any more where that went. As the library's prune(strategy='keep_latest') does it, a checkpoint older than
--- version 4 keeps the parent that its pending sends stand in, and the namespace of one call of a subgraph goes
--- with the checkpoint of the outermost graph that it began from.
+-- Bounds what agents' threads take: a turn writes some hundred rows, and only the last of them are needed to
+-- go on. Of threads that nobody has written to for so long, the longest idle first, the latest checkpoint of
+-- each namespace stays, with its writes and the values that it names; the rest goes, and what stays has no
+-- parent any more where that went. As the library's prune(strategy='keep_latest') does it, a checkpoint older
+-- than version 4 keeps the parent that its pending sends stand in, and the namespace of one call of a
+-- subgraph goes with the checkpoint of the outermost graph that it began from.
 --
 -- Left alone are threads with a running or suspended run, threads that somebody is writing to, and threads
 -- with a DeltaChannel, whose latest value is made of older checkpoints. The conversation is locked: every new

@@ -1,8 +1,8 @@
 -- Removes at most so many rows that are kept for too long, of the agency that the worker is bound to.
 -- Contacts are emptied, with all that hangs on them and their trail, because consents point to them; so are
--- lines of imports, unless the policy says to delete them. Of an agent's thread its state goes, the conversation
--- stays. The policy is read here again: a caller cannot
--- shorten it, and nothing is touched under a legal hold.
+-- lines of imports, unless the policy says to delete them. Of an agent's thread its state goes, and the
+-- conversation stays. The policy is read here again: a caller cannot shorten it, and nothing is touched under
+-- a legal hold.
 --
 -- SECURITY DEFINER: the worker itself deletes nothing.
 set local role gardenos_eraser;

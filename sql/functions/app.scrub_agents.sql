@@ -1,7 +1,7 @@
 -- Takes a person's addresses out of what agents remember about others: items of the store, and the values of
 -- threads that stand in the checkpoint itself. Their rows have no id, so no mention of a name is listed for a
--- person to decide. What is serialised, as bytes, cannot be searched: it goes with its thread. The embedding of
--- an item that was changed was made of the old text. Answers how many rows of each column were changed.
+-- person to decide. What is serialised, as bytes, cannot be searched: it goes with its thread. The embedding
+-- of an item that was changed was made of the old text. Answers how many rows of each column were changed.
 create or replace function app.scrub_agents(agency uuid, pattern text, loose text)
 returns jsonb
 language plpgsql

@@ -1,4 +1,4 @@
--- What one row of checkpoint_writes needs: a thread that is a conversation of this agency, and a key for life.
+-- What one row of checkpoint_writes needs: a thread that is a conversation of this agency, a key for life.
 create or replace trigger check_thread
 before insert on langgraph.checkpoint_writes
 for each row

@@ -7,9 +7,17 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from langgraph.checkpoint.conformance import checkpointer_test, validate
-from langgraph.checkpoint.conformance.capabilities import Capability
-from langgraph.checkpoint.conformance.report import CapabilityReport, ProgressCallbacks
+from langgraph.checkpoint.conformance import (  # type: ignore[import-untyped]
+    checkpointer_test,
+    validate,
+)
+from langgraph.checkpoint.conformance.capabilities import (  # type: ignore[import-untyped]
+    Capability,
+)
+from langgraph.checkpoint.conformance.report import (  # type: ignore[import-untyped]
+    CapabilityReport,
+    ProgressCallbacks,
+)
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
 from tests.ai.threads import Garden, Studio, studio_in
@@ -30,7 +38,9 @@ def conformance(
 ) -> CapabilityReport:
     """Run the suite; every agent's transaction begins at REPEATABLE READ, as pruning asks."""
 
-    @checkpointer_test(name="AsyncPostgresSaver as authenticated, with claims")
+    @checkpointer_test(  # type: ignore[untyped-decorator]
+        name="AsyncPostgresSaver as authenticated, with claims"
+    )
     async def saver() -> AsyncGenerator[AsyncPostgresSaver, None]:
         async with AsyncAgentPool(studio.address, studio.signer, isolation=MAINTENANCE) as pool:
             acting = pool.acting(claims)

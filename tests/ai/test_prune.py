@@ -8,7 +8,7 @@ import pytest
 from langgraph.checkpoint.postgres import PostgresSaver
 
 from tests.ai.threads import Garden, Studio, at, step, studio_in
-from tests.clients.agent_pool import AgentPool
+from tests.clients.agent_pool import MAINTENANCE, AgentPool
 from tests.database import Cluster
 from tests.policies.access import Row, acting, attempt
 
@@ -52,7 +52,7 @@ def talk(saver: PostgresSaver, thread: str, turns: int, namespace: str = "") -> 
     config, made = at(thread, namespace=namespace), []
     for number in range(1, turns + 1):
         checkpoint = step(number, *[f"turn {one}" for one in range(number)])
-        checkpoint["id"] = f"{number:08}-0000-6000-8000-{abs(hash(namespace)) % 10**12:012}"
+        checkpoint["id"] = f"{number:08}-0000-6000-8000-{len(namespace):012}"
         config = saver.put(config, checkpoint, {"step": number}, checkpoint["channel_versions"])
         saver.put_writes(config, [("messages", f"after {number}")], f"task {number}")
         made.append(checkpoint["id"])
@@ -141,8 +141,6 @@ def at_all(thread: str) -> Any:
 def test_pruning_leaves_the_same_as_the_library(
     studio: Studio, pool: AgentPool, garden: Garden
 ) -> None:
-    from tests.clients.agent_pool import MAINTENANCE
-
     saver = PostgresSaver(pool.acting(garden.for_owner()))
     ours, theirs = garden.conversation(), garden.conversation()
     for thread in (ours, theirs):
@@ -180,15 +178,11 @@ def test_what_is_in_use_is_left_alone(studio: Studio, pool: AgentPool, garden: G
         if name != "fresh":
             age(studio, threads[name], "2 days")
     for status in ("running", "suspended", "succeeded"):
+        ends = status == "succeeded" and has_finished_at(studio)
         superuser.execute(
             "insert into ai.agent_runs (agency_id, agent_key, agent_membership_id,"
-            " conversation_id, status) values (%s, 'graph', %s, %s, %s)"
-            if status != "succeeded"
-            else "insert into ai.agent_runs (agency_id, agent_key, agent_membership_id,"
-            " conversation_id, status, finished_at) values (%s, 'graph', %s, %s, %s, now())"
-            if has_finished_at(studio)
-            else "insert into ai.agent_runs (agency_id, agent_key, agent_membership_id,"
-            " conversation_id, status) values (%s, 'graph', %s, %s, %s)",
+            f" conversation_id, status{', finished_at' if ends else ''})"
+            f" values (%s, 'graph', %s, %s, %s{', now()' if ends else ''})".encode(),
             [garden.id, garden.agent.membership_id, threads[status], status],
         )
     for name, change in (

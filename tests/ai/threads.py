@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from langchain_core.embeddings import Embeddings
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import Checkpoint, empty_checkpoint
+from langgraph.store.postgres.base import PostgresIndexConfig
 from psycopg.rows import dict_row
 
 from tests.audit.trail import Office, Person, opened
@@ -141,7 +142,7 @@ class Words(Embeddings):
         return [one / length for one in counts]
 
 
-INDEX: dict[str, Any] = {"dims": DIMENSIONS, "embed": Words(), "fields": ["text"]}
+INDEX: PostgresIndexConfig = {"dims": DIMENSIONS, "embed": Words(), "fields": ["text"]}
 
 
 def namespace(garden: Garden, kind: str, *rest: object) -> tuple[str, ...]:

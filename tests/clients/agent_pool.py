@@ -2,16 +2,16 @@
 
 The library works in autocommit and takes a connection for each call; claims hold for a transaction.
 So it is given a pool whose `connection()` opens a transaction, binds it to signed claims, finds the
-library's tables by a local `search_path`, and commits when the call returns. Every call is one short
-bound transaction; nothing is set for the session and none stays open while a model answers.
+library's tables by a local `search_path`, and commits when the call returns. Every call is one
+short bound transaction; nothing is set for the session, none is open while a model answers.
 
     with AgentPool(address, signer) as pool:
         saver = PostgresSaver(pool.acting(claims))
         store = PostgresStore(pool.acting(claims), index={"dims": 1536, "embed": embed})
 
-Make them for each run: they hold its claims, and `AsyncPostgresStore` joins calls that come together,
-so one that people share would answer one of them with the claims of another. The tables are there:
-never call `setup()`. Connect to the primary: reading an item may put off when it expires.
+Make them for each run: they hold its claims, and `AsyncPostgresStore` joins calls that come
+together, so one that people share would answer one of them with the claims of another. The tables
+are there: never call `setup()`. Connect to the primary: reading an item may put off its expiry.
 """
 
 import json

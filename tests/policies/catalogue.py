@@ -32,8 +32,33 @@ GLOBAL_TABLES = {
     # a login can be in several agencies: the floor is the person
     "tenancy.users": "(id = ( SELECT app.user_id() AS user_id))",
     "tenancy.user_identities": "(user_id = ( SELECT app.user_id() AS user_id))",
+    # which versions of a library its tables are: no client's business
+    "langgraph.checkpoint_migrations": "false",
+    "langgraph.store_migrations": "false",
+    "langgraph.vector_migrations": "false",
 }
+# Tables of a library, with its primary keys (schema.md 2.2): its upserts name them.
+LIBRARY = {
+    "langgraph.checkpoints": ["thread_id", "checkpoint_ns", "checkpoint_id"],
+    "langgraph.checkpoint_blobs": ["thread_id", "checkpoint_ns", "channel", "version"],
+    "langgraph.checkpoint_writes": [
+        "thread_id",
+        "checkpoint_ns",
+        "checkpoint_id",
+        "task_id",
+        "idx",
+    ],
+    "langgraph.store": ["prefix", "key"],
+    "langgraph.store_vectors": ["prefix", "key", "field_name"],
+}
+# A namespace of the store begins with the agency, so what names it names the agency.
+NAMESPACE = "prefix"
 UNIQUE_WITHOUT_AGENCY = {
+    "langgraph.checkpoints_pkey": "the library's; a trigger keeps threads to one agency",
+    "langgraph.checkpoint_blobs_pkey": "the library's; a trigger keeps threads to one agency",
+    "langgraph.checkpoint_writes_pkey": "the library's; a trigger keeps threads to one agency",
+    "langgraph.store_pkey": "the library's; the prefix begins with the agency",
+    "langgraph.store_vectors_pkey": "the library's; the prefix begins with the agency",
     "tenancy.agencies_slug_key": "a slug stands in URLs and is never used again",
     "tenancy.users_email_key": "one login per address, whatever the agencies",
     "tenancy.user_identities_issuer_subject_key": "a token names one user, whatever the agencies",
@@ -79,6 +104,16 @@ OPTIONAL_WITHOUT_SET_NULL = {
             ),
         }.items()
         for column in columns_
+    },
+    **{
+        f"langgraph.store_{column}_fkey": "an item goes with its subject"
+        for column in (
+            "membership_id",
+            "contact_id",
+            "company_id",
+            "deal_id",
+            "conversation_id",
+        )
     },
 }
 # Columns that name a row without a foreign key (schema.md 2.2), and why.
@@ -177,6 +212,7 @@ KEEPERS = [
     "app.check_custom()",
     "app.check_lookups()",
     "app.check_suppression()",
+    "app.check_thread()",
     "app.delete_points()",
     "app.guard_stage()",
     "app.keep_amount()",
@@ -272,6 +308,11 @@ EXECUTE: dict[str, list[str]] = {
     "app.contact_id()": [*ASKING, "gardenos_search", "gardenos_merger"],
     "app.can_import()": [*ASKING, "gardenos_crm_writer"],
     "app.is_agent_acting()": ASKING,
+    # what is an agent's own
+    "app.agent_id()": ASKING,
+    "app.may_as_agent(text)": ASKING,
+    "app.prune_threads(interval,integer)": ["gardenos_worker"],
+    "app.check_namespace()": [],
     "app.default_team_id()": ASKING,
     "app.may(text,app.agency_role[])": [
         *ASKING,
@@ -517,6 +558,7 @@ EXECUTE: dict[str, list[str]] = {
             "app.without_hit(jsonb,text,text,uuid)",
             "app.perform_erasure(uuid,uuid,jsonb)",
             "app.tell_erasure(uuid,uuid)",
+            "app.scrub_agents(uuid,text,text)",
             *ERASED_TRAIL,
         )
     },
@@ -729,6 +771,7 @@ def columns(connection: Connection) -> dict[str, dict[str, Row]]:
             a.attname::text as name,
             c.relkind = 'v' as of_view,
             a.attnotnull as required,
+            a.attgenerated <> '' as generated,
             format_type(a.atttypid, a.atttypmod) as type,
             t.typtype::text as kind,
             t.typcategory::text as category,
@@ -837,8 +880,9 @@ def check_tenant_key(connection: Connection) -> list[str]:
         agency = shape[table].get("agency_id")
         if agency is None or agency["type"] != "uuid" or not agency["required"]:
             found.append(f"{table}: no agency_id uuid not null")
-        if keys.get(table) != ["agency_id", "id"]:
-            found.append(f"{table}: the primary key is {keys.get(table)}, not (agency_id, id)")
+        wanted = LIBRARY.get(table, ["agency_id", "id"])
+        if keys.get(table) != wanted:
+            found.append(f"{table}: the primary key is {keys.get(table)}, not {wanted}")
     for table in GLOBAL_TABLES.keys() - tables(connection):
         found.append(f"{table}: listed as global, but there is no such table")
     for table in GLOBAL_TABLES.keys() & tables(connection):
@@ -921,6 +965,8 @@ def check_composite_foreign_keys(connection: Connection) -> list[str]:
             found.append(f"{key['name']}: a global table points to a tenant's row")
         if key["table_name"] not in tenants or key["target"] not in tenants:
             continue
+        if key["target"] in LIBRARY and NAMESPACE == key["columns"][0] == key["target_columns"][0]:
+            continue
         if (
             key["columns"][0] != "agency_id"
             or key["target_columns"][0] != "agency_id"
@@ -940,7 +986,7 @@ def check_agency_reference(connection: Connection) -> list[str]:
     tied = set()
     for key in foreign_keys(connection):
         required = all(shape[key["table_name"]][name]["required"] for name in key["columns"])
-        if (required and key["columns"][0] == "agency_id") or (
+        if (required and key["columns"][0] in ("agency_id", NAMESPACE)) or (
             key["columns"] == ["agency_id"] and key["target"] == "tenancy.agencies"
         ):
             tied.add(key["table_name"])
@@ -1748,6 +1794,9 @@ def check_frozen_columns(connection: Connection) -> list[str]:
             found.append(f"{table}: no trigger forbid_agency_change")
             continue
         for name in frozen:
+            if shape[table][name]["generated"]:
+                # a trigger before the row cannot ask for it; it is made of the namespace
+                name = NAMESPACE
             condition = f"(old.{name} IS DISTINCT FROM new.{name})"
             if condition not in definitions[0]:
                 found.append(f"{table}: forbid_agency_change does not compare {name}")

@@ -40,6 +40,7 @@ class Me:
         agent: an agent acts for me (claim `act`).
         key: the API key that I come with.
         scopes: what the key is limited to, as `schema.table:command`; None: to nothing less.
+        agent_id: the membership of that agent.
     """
 
     user_id: UUID
@@ -55,11 +56,17 @@ class Me:
     agent: bool = False
     key: UUID | None = None
     scopes: frozenset[str] | None = None
+    agent_id: UUID | None = None
 
-    def through_agent(self, record_scope: str) -> "Me":
+    def through_agent(self, record_scope: str, agent_id: UUID | None = None) -> "Me":
         """The same person, for whom an agent acts whose membership has this record scope."""
         narrower = min(self.record_scope, record_scope, key=RECORD_SCOPES.index)
-        return replace(self, agent=True, record_scope=narrower)
+        return replace(self, agent=True, agent_id=agent_id, record_scope=narrower)
+
+    @property
+    def acting_agent(self) -> UUID | None:
+        """The agent that asks, for me or as myself."""
+        return self.membership_id if self.role is Role.AI_AGENT else self.agent_id
 
     def with_key(self, key: UUID, *scopes: str) -> "Me":
         """The same member, by an API key; no scopes: all that the membership may."""
@@ -114,6 +121,25 @@ PARENTS: dict[str, dict[str, str]] = {
     },
     "crm.consents": {"contact_id": "crm.contacts"},
     "integration.import_rows": {"job_id": "integration.import_jobs"},
+    "langgraph.checkpoints": {"conversation_id": "crm.conversations"},
+    "langgraph.checkpoint_blobs": {"conversation_id": "crm.conversations"},
+    "langgraph.checkpoint_writes": {"conversation_id": "crm.conversations"},
+    "langgraph.store": {
+        "contact_id": "crm.contacts",
+        "company_id": "crm.companies",
+        "deal_id": "crm.deals",
+        "conversation_id": "crm.conversations",
+    },
+    "langgraph.store_vectors": {"prefix": "langgraph.store"},
+}
+# An agent's own state (8.2): the person for whom it acts has no cell there, its line alone decides.
+AGENTS_OWN = ("langgraph.",)
+# the table of each kind of subject that the namespace of an item names
+SUBJECTS = {
+    "contact": "crm.contacts",
+    "company": "crm.companies",
+    "deal": "crm.deals",
+    "conversation": "crm.conversations",
 }
 SELF: dict[str, Callable[[Row, Me], bool]] = {
     "tenancy.users": lambda row, me: row["id"] == me.user_id,
@@ -242,8 +268,32 @@ class Asked:
             if self.row.get(column) is not None
         }
 
+    def subject(self) -> bool:
+        """The subject that a namespace names is one that I read, or what the table says of it."""
+        kind, *rest = self.row["prefix"].split(".")[1:]
+        if kind == "agency":
+            return self.me.role is not Role.CLIENT
+        subject = UUID(rest[0])
+        if kind == "agent":
+            return subject == self.me.acting_agent
+        if kind == "member":
+            return subject == self.me.membership_id
+        record = self.me.find(SUBJECTS[kind], subject)
+        return record is not None and sees(self.matrix, SUBJECTS[kind], record, self.me)
+
+    def state(self) -> bool:
+        """What an agent keeps: a readable parent is enough for writing too."""
+        if self.table == "langgraph.store":
+            return self.subject()
+        if self.table == "langgraph.store_vectors":
+            return sees(self.matrix, "langgraph.store", self.row, self.me)
+        place = self.me.find("crm.conversations", UUID(self.row["thread_id"]))
+        return place is not None and sees(self.matrix, "crm.conversations", place, self.me)
+
     def parent(self) -> bool:
         """I can select the parent; for writing, I can update it."""
+        if self.table.startswith(AGENTS_OWN):
+            return self.state()
         parents = self.parents()
         if self.table == "crm.files" and not parents:
             return own(self.table, self.row, self.me, self.command)
@@ -369,6 +419,8 @@ def may(matrix: Matrix, table: str, command: Command, row: Row, me: Me) -> bool:
     if narrowed(table, command, row, me):
         return False
     roles = (me.role, Role.AI_AGENT) if me.agent else (me.role,)
+    if me.agent and table.startswith(AGENTS_OWN):
+        roles = (Role.AI_AGENT,)
     return all(
         reaches(matrix, matrix.scope(table, role, command), table, row, me, command)
         for role in roles

@@ -93,6 +93,11 @@ ERASED = {
     "tenancy.invitations": TOUCHED,
     "tenancy.teams": {"select", "update"},
     "tenancy.api_keys": {"select", "update"},
+    "langgraph.checkpoints": TOUCHED,
+    "langgraph.checkpoint_blobs": TOUCHED,
+    "langgraph.checkpoint_writes": TOUCHED,
+    "langgraph.store": TOUCHED,
+    "langgraph.store_vectors": {"select", "delete"},
 }
 
 # What a role that may update some columns only sets.
@@ -159,7 +164,7 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
     "service_role": {
         table: ADD if table in ADDED_TO else READ if table in APPEND_ONLY else ALL
         for table in TABLES
-        if table not in SECRETS
+        if table not in SECRETS and not table.startswith("langgraph.")
     },
     # the triggers append and never look
     "gardenos_audit_writer": {"audit.log": {"insert"}},
@@ -200,6 +205,9 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "governance.suppressions": READ,
         "integration.import_jobs": READ,
         "integration.import_rows": {"select", "update"},
+        "langgraph.checkpoints": READ,
+        "langgraph.checkpoint_blobs": READ,
+        "langgraph.checkpoint_writes": READ,
     },
     # merges read what they move, write what points to a record, and drop doubles
     "gardenos_merger": {

@@ -139,7 +139,8 @@ class World:
 
     def through_agent(self, agency: Agency, name: str) -> Me:
         """The same for a member for whom the agent of the agency acts."""
-        return self.me(agency, name).through_agent(self.membership(agency, "agent")["record_scope"])
+        agent = self.membership(agency, "agent")
+        return self.me(agency, name).through_agent(agent["record_scope"], agent["id"])
 
     def me(self, agency: Agency, name: str) -> Me:
         """What the matrix needs to know of a member."""
