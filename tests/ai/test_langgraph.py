@@ -175,14 +175,14 @@ def test_agencies_with_the_same_thread_id_neither_see_nor_overwrite_nor_lose_any
 
 
 def test_of_two_who_begin_a_shared_thread_at_once_one_is_refused(studio: Studio) -> None:
-    """Neither sees the row of the other: the second waits, and learns that it is taken."""
+    """Neither sees the row of the other, and no key collides: the second waits, and is told."""
     gardens = studio.found(), studio.found()
     shared = uuid4()
     for garden in gardens:
         garden.conversation(shared)
     insert = (
         "insert into langgraph.checkpoint_blobs (thread_id, channel, version, type, blob)"
-        " values (%s, 'messages', '1', 'msgpack', '') on conflict do nothing"
+        " values (%s, 'messages', %s, 'msgpack', '') on conflict do nothing"
     )
     connect = studio.office.database.connect
     with connect("authenticator") as first, connect("authenticator") as second:
@@ -193,12 +193,12 @@ def test_of_two_who_begin_a_shared_thread_at_once_one_is_refused(studio: Studio)
                 "select set_config('request.jwt.claims', %s, true)",
                 [json.dumps(garden.agent.claims())],
             )
-        first.execute(insert, [str(shared)])
+        first.execute(insert, [str(shared), "1"])
         with pytest.raises(psycopg.errors.LockNotAvailable), second.transaction():
-            second.execute(insert, [str(shared)])
+            second.execute(insert, [str(shared), "2"])
         first.commit()
         with pytest.raises(psycopg.errors.UniqueViolation):
-            second.execute(insert, [str(shared)])
+            second.execute(insert, [str(shared), "2"])
 
 
 def test_the_thread_of_another_agency_is_refused_as_if_there_were_none(
@@ -258,7 +258,8 @@ def test_without_claims_and_for_people_there_is_nothing(
 def test_an_agent_reaches_the_threads_that_the_person_reads(
     pool: AgentPool, garden: Garden
 ) -> None:
-    """Private to a colleague: not for the owner's agent, nor for the agent alone."""
+    """A private thread of the agent itself is not for the owner, however many others are."""
+    garden.conversation()
     colleague = garden.agent.membership_id
     private = garden.conversation(visibility="private", owner_id=colleague)
     alone = PostgresSaver(pool.acting(garden.agent.claims()))
@@ -278,6 +279,10 @@ def test_an_item_is_for_those_who_read_its_subject(
     contact = office.do(
         garden.owner,
         "insert into crm.contacts (full_name) values ('Zoë') returning id",
+    )
+    # there is one that everybody reads, but nothing is remembered of it
+    office.superuser.execute(
+        "insert into crm.contacts (agency_id, full_name) values (%s, 'Ayşe')", [garden.id]
     )
     me, agent = garden.owner.membership_id, garden.agent.membership_id
     for_owner = PostgresStore(pool.acting(garden.for_owner()))
@@ -302,8 +307,9 @@ def test_an_item_is_for_those_who_read_its_subject(
         "other": {"agency"},
     }
     for place in (places["agent"], places["member"], places["contact"]):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            other.put(place, "k", {"text": "mine"})
+        for key in ("k", "new"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                other.put(place, key, {"text": "mine"})
     for_owner.put(places["contact"], "gone", {"text": "x"})
     office.superuser.execute(
         "delete from crm.contacts where agency_id = %s and id = %s", [garden.id, contact]
