@@ -310,6 +310,14 @@ def test_an_item_is_for_those_who_read_its_subject(
         for key in ("k", "new"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 other.put(place, key, {"text": "mine"})
+        with (
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+            pool.acting(second.claims()).connection() as connection,
+        ):
+            connection.execute(
+                "insert into store (prefix, key, value) values (%s, 'plain', '{}')",
+                [".".join(place)],
+            )
     for_owner.put(places["contact"], "gone", {"text": "x"})
     office.superuser.execute(
         "delete from crm.contacts where agency_id = %s and id = %s", [garden.id, contact]
