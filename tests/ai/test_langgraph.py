@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,9 +14,9 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.store.postgres import AsyncPostgresStore, PostgresStore
 from psycopg.pq import TransactionStatus
 
-from tests.ai.threads import INDEX, Garden, Studio, at, keys, namespace, step, studio_in
+from tests.ai.threads import INDEX, Garden, Studio, Words, at, keys, namespace, step, studio_in
 from tests.clients.agent_pool import AgentPool, AsyncAgentPool
-from tests.database import Cluster
+from tests.database import ROOT, Cluster
 from tests.policies.access import acting, attempt
 
 THREADS = ("langgraph.checkpoints", "langgraph.checkpoint_blobs", "langgraph.checkpoint_writes")
@@ -136,6 +137,29 @@ def test_nothing_stays_open_or_set_between_calls(studio: Studio, garden: Garden)
             ).fetchone() == {"who": "gardenos_app", "path": '"$user", public', "claims": ""}
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 raw.execute("select 1 from langgraph.checkpoints")
+
+
+def test_the_example_of_the_readme_runs(studio: Studio, garden: Garden) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = (
+        block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "AgentPool" in block
+    )
+    contact = studio.office.do(
+        garden.owner, "insert into crm.contacts (full_name) values ('Zoë') returning id"
+    )
+    given: dict[str, Any] = {
+        "address": studio.address,
+        "signer": studio.signer,
+        "claims": garden.for_owner(),
+        "embed": Words(),
+        "conversation": garden.conversation(),
+        "checkpoint": step(1, "hello"),
+        "agency": str(garden.id),
+        "contact": str(contact),
+    }
+    exec(example, given)  # noqa: S102
+    assert keys(given["found"]) == ["tea"]
+    assert garden.count("langgraph.checkpoints") == 1
 
 
 # --- whose a thread is ----------------------------------------------------------------------------

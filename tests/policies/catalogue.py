@@ -1794,10 +1794,9 @@ def check_frozen_columns(connection: Connection) -> list[str]:
             found.append(f"{table}: no trigger forbid_agency_change")
             continue
         for name in frozen:
-            if shape[table][name]["generated"]:
-                # a trigger before the row cannot ask for it; it is made of the namespace
-                name = NAMESPACE
-            condition = f"(old.{name} IS DISTINCT FROM new.{name})"
+            # a trigger before the row cannot ask for what is made of the namespace
+            compared = NAMESPACE if shape[table][name]["generated"] else name
+            condition = f"(old.{compared} IS DISTINCT FROM new.{compared})"
             if condition not in definitions[0]:
                 found.append(f"{table}: forbid_agency_change does not compare {name}")
         if " AND " in definitions[0].partition(" WHEN ")[2]:
