@@ -230,6 +230,18 @@ using (
     and (select app.is_agency_active())
 );
 
+create policy "merges move what agents remember"
+on langgraph.store
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on langgraph.store
 as permissive
@@ -273,5 +285,7 @@ grant update (
 grant select on table langgraph.store to gardenos_auditor;
 
 grant select, delete on table langgraph.store to gardenos_worker;
+
+grant select, insert, delete on table langgraph.store to gardenos_merger;
 
 grant select, update, delete on table langgraph.store to gardenos_eraser;

@@ -108,6 +108,18 @@ using (
     and (select app.is_agency_active())
 );
 
+create policy "merges move what agents remember"
+on langgraph.store_vectors
+as permissive
+for all
+to gardenos_merger
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on langgraph.store_vectors
 as permissive
@@ -148,5 +160,7 @@ grant update (
 grant select on table langgraph.store_vectors to gardenos_auditor;
 
 grant select, delete on table langgraph.store_vectors to gardenos_worker;
+
+grant select, insert, delete on table langgraph.store_vectors to gardenos_merger;
 
 grant select, delete on table langgraph.store_vectors to gardenos_eraser;

@@ -6196,6 +6196,7 @@ begin
         jsonb_build_object(
             'values', changes,
             'children', app.point_children(agency, 'crm.companies', loser, winner),
+            'items', app.move_items(agency, 'company', loser, winner),
             'dropped', dropped,
             'lowered', '{}'::uuid[],
             'raised', coalesce(raised_jobs, '{}'),
@@ -6460,6 +6461,7 @@ begin
         jsonb_build_object(
             'values', changes,
             'children', app.point_children(agency, 'crm.contacts', loser, winner, stay),
+            'items', app.move_items(agency, 'contact', loser, winner),
             'dropped', dropped,
             'lowered', coalesce(lowered_points, '{}') || coalesce(lowered_jobs, '{}'),
             'raised', coalesce(raised_jobs, '{}'),
@@ -6759,6 +6761,71 @@ $$;
 ALTER FUNCTION app.message_candidates(query text, page_limit integer, after uuid) OWNER TO gardenos_search;
 
 COMMENT ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) IS 'The live messages that the caller may read and that hold the words, latest first; use app.search_messages.';
+
+CREATE FUNCTION app.move_items(agency uuid, kind text, from_id uuid, to_id uuid, only_these jsonb DEFAULT NULL::jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    base constant text := agency || '.' || kind || '.';
+    item record;
+    moved jsonb := '[]';
+begin
+    for item in
+        select
+            s.prefix,
+            s.key,
+            n.rest,
+            base || to_id || n.rest as new_prefix
+          from langgraph.store as s
+         cross join lateral (
+             values (substr(s.prefix, length(base || from_id) + 1))
+         ) as n (rest)
+         where s.agency_id = agency
+           and (
+               (kind = 'contact' and s.contact_id = from_id)
+               or (kind = 'company' and s.company_id = from_id)
+           )
+           and (only_these is null or only_these @> jsonb_build_array(jsonb_build_array(n.rest, s.key)))
+         order by s.prefix, s.key
+    loop
+        insert into langgraph.store (prefix, key, value, created_at, updated_at, expires_at, ttl_minutes)
+        select
+            item.new_prefix,
+            s.key,
+            s.value,
+            s.created_at,
+            s.updated_at,
+            s.expires_at,
+            s.ttl_minutes
+          from langgraph.store as s
+         where s.prefix = item.prefix
+           and s.key = item.key
+            on conflict (prefix, key) do nothing;
+        continue when not found;
+        insert into langgraph.store_vectors (prefix, key, field_name, embedding, created_at, updated_at)
+        select
+            item.new_prefix,
+            v.key,
+            v.field_name,
+            v.embedding,
+            v.created_at,
+            v.updated_at
+          from langgraph.store_vectors as v
+         where v.prefix = item.prefix
+           and v.key = item.key;
+        delete from langgraph.store as s
+         where s.prefix = item.prefix
+           and s.key = item.key;
+        moved := moved || jsonb_build_array(jsonb_build_array(item.rest, item.key));
+    end loop;
+    return moved;
+end;
+$$;
+
+ALTER FUNCTION app.move_items(agency uuid, kind text, from_id uuid, to_id uuid, only_these jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.move_items(agency uuid, kind text, from_id uuid, to_id uuid, only_these jsonb) IS 'Moves what agents remember of one record to another; answers which items, as the rest of namespace and key.';
 
 CREATE FUNCTION app.my_agencies() RETURNS TABLE(agency_id uuid, slug app.slug, name app.label, role app.agency_role, is_current boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -11442,6 +11509,9 @@ begin
             winner_id,
             loser_id,
             ids => past.moved -> 'children'
+        );
+        perform app.move_items(
+            agency, entity::text, winner_id, loser_id, coalesce(past.moved -> 'items', '[]')
         );
     exception
         when unique_violation then
@@ -29166,6 +29236,10 @@ CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.store TO 
 
 CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.store_vectors TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
+CREATE POLICY "merges move what agents remember" ON langgraph.store TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what agents remember" ON langgraph.store_vectors TO gardenos_merger USING (true) WITH CHECK (true);
+
 CREATE POLICY "no client reaches the versions of the library" ON langgraph.checkpoint_migrations AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING (false) WITH CHECK (false);
 
 CREATE POLICY "no client reaches the versions of the library" ON langgraph.store_migrations AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING (false) WITH CHECK (false);
@@ -29467,6 +29541,7 @@ GRANT USAGE ON SCHEMA langgraph TO authenticated;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_worker;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_auditor;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_crm_writer;
+GRANT USAGE ON SCHEMA langgraph TO gardenos_merger;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_eraser;
 
 GRANT USAGE ON SCHEMA migration TO gardenos_publisher;
@@ -29923,6 +29998,9 @@ GRANT ALL ON FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb,
 
 REVOKE ALL ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.move_items(agency uuid, kind text, from_id uuid, to_id uuid, only_these jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.move_items(agency uuid, kind text, from_id uuid, to_id uuid, only_these jsonb) TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.my_agencies() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.my_agencies() TO authenticated;
@@ -31803,6 +31881,7 @@ GRANT INSERT(agency_id) ON TABLE langgraph.checkpoints TO authenticated;
 GRANT SELECT,DELETE ON TABLE langgraph.store TO authenticated;
 GRANT SELECT ON TABLE langgraph.store TO gardenos_auditor;
 GRANT SELECT,DELETE,UPDATE ON TABLE langgraph.store TO gardenos_eraser;
+GRANT SELECT,INSERT,DELETE ON TABLE langgraph.store TO gardenos_merger;
 GRANT SELECT,DELETE ON TABLE langgraph.store TO gardenos_worker;
 
 GRANT INSERT(prefix) ON TABLE langgraph.store TO authenticated;
@@ -31824,6 +31903,7 @@ GRANT SELECT ON TABLE langgraph.store_migrations TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE langgraph.store_vectors TO authenticated;
 GRANT SELECT ON TABLE langgraph.store_vectors TO gardenos_auditor;
 GRANT SELECT,DELETE ON TABLE langgraph.store_vectors TO gardenos_eraser;
+GRANT SELECT,INSERT,DELETE ON TABLE langgraph.store_vectors TO gardenos_merger;
 GRANT SELECT,DELETE ON TABLE langgraph.store_vectors TO gardenos_worker;
 
 GRANT INSERT(prefix) ON TABLE langgraph.store_vectors TO authenticated;

@@ -197,9 +197,9 @@ def upgrade() -> None:
     execute(
         r"""
         -- Everything that hangs on contacts or companies, read off the foreign keys, so that a table that comes
-        -- later is not forgotten. Three do not move: consents, which are never changed and are read through
-        -- merged_into_id, merge_records, which say what was, and items of the agents' store, whose reference is made
-        -- of their key: they wait with the record for the merge to be undone, and are erased with the person.
+        -- later is not forgotten. Two do not move: consents, which are never changed and are read through
+        -- merged_into_id, and merge_records, which say what was. Items of the agents' store are named after their
+        -- subject: app.move_items moves them.
         create or replace function app.children_of(record_table regclass)
         returns table (table_name text, column_name text)
         language plpgsql
@@ -456,6 +456,555 @@ def upgrade() -> None:
 
         comment on function app.may_as_agent(text) is
         'Is an agent asking, as itself or for a person, and may it do this (schema.table:command)?';
+        """
+    )
+    execute(
+        r"""
+        -- The same for companies as app.merge_contacts for contacts, and by the same rules: what is said there holds
+        -- here. Who works for both companies now works for the winner, and it is their primary employer if either
+        -- was.
+        set local role gardenos_merger;
+
+        create or replace function app.merge_companies(winner uuid, loser uuid, choices jsonb default '{}')
+        returns uuid
+        language plpgsql
+        volatile
+        parallel unsafe
+        security definer
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            proof record := app.proof();
+            agency uuid := proof.agency_id;
+            reach app.record_scope;
+            kept crm.companies;
+            gone crm.companies;
+            merged crm.companies;
+            changes jsonb;
+            dropped jsonb;
+            raised_jobs uuid[];
+            new_id uuid := app.uuid_v7();
+        begin
+            if winner = loser then
+                raise exception 'A company is not merged with itself.'
+                    using errcode = '22023';
+            end if;
+            if not app.can_merge() then
+                raise exception 'You may not merge: it takes a manager, or a member with the capability "merge".'
+                    using errcode = '42501';
+            end if;
+            reach := app.reach(
+                'crm.companies:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+            );
+            perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));
+            perform 1
+               from crm.companies as c
+              where c.agency_id = agency
+                and c.id in (winner, loser)
+              order by c.id
+                for update;
+            select c.* into kept
+              from crm.companies as c
+             where c.agency_id = agency
+               and c.id = winner
+               and app.is_in_reach(reach, c.owner_id, c.team_id);
+            select c.* into gone
+              from crm.companies as c
+             where c.agency_id = agency
+               and c.id = loser
+               and app.is_in_reach(reach, c.owner_id, c.team_id);
+            if kept.id is null or gone.id is null then
+                raise exception 'You may not change both companies, or one of them is not there.'
+                    using errcode = '42501';
+            end if;
+            if kept.deleted_at is not null or gone.deleted_at is not null then
+                raise exception 'Company % is deleted or was merged meanwhile.',
+                    case when kept.deleted_at is not null then winner else loser end
+                    using errcode = 'PT409',
+                    hint = 'Read both again.';
+            end if;
+
+            changes := app.merged_values(to_jsonb(kept), to_jsonb(gone), app.merge_fields('company'), choices);
+
+            with
+            tags as (
+                delete from crm.record_tags as l
+                 using crm.record_tags as w
+                 where l.agency_id = agency and l.company_id = loser
+                   and w.agency_id = agency and w.company_id = winner
+                   and w.tag_id = l.tag_id
+                returning 'crm.record_tags' as table_name, to_jsonb(l) as link
+            ),
+            jobs as (
+                delete from crm.contact_companies as l
+                 using crm.contact_companies as w
+                 where l.agency_id = agency and l.company_id = loser and l.ended_on is null
+                   and w.agency_id = agency and w.company_id = winner and w.ended_on is null
+                   and w.contact_id = l.contact_id
+                returning 'crm.contact_companies' as table_name, to_jsonb(l) as link
+            )
+            select coalesce(
+                jsonb_agg(jsonb_build_object('table', d.table_name, 'row', d.link) order by d.table_name, d.link ->> 'id'),
+                '[]'
+            )
+              into dropped
+              from (
+                  select * from tags union all
+                  select * from jobs
+              ) as d;
+            with changed as (
+                update crm.contact_companies as w
+                   set is_primary = true
+                 where w.agency_id = agency and w.company_id = winner and w.ended_on is null
+                   and exists (
+                       select 1
+                         from jsonb_array_elements(dropped) as d
+                        where d ->> 'table' = 'crm.contact_companies'
+                          and (d -> 'row' ->> 'contact_id')::uuid = w.contact_id
+                          and (d -> 'row' ->> 'is_primary')::boolean
+                   )
+                returning w.id
+            )
+            select array_agg(c.id) into raised_jobs from changed as c;
+
+            insert into crm.merge_records (
+                agency_id, id, entity, winner_company_id, loser_company_id, snapshot, moved, merged_by_id, created_by
+            )
+            values (
+                agency,
+                new_id,
+                'company',
+                winner,
+                loser,
+                jsonb_build_object('winner', to_jsonb(kept) - 'search', 'loser', to_jsonb(gone) - 'search'),
+                jsonb_build_object(
+                    'values', changes,
+                    'children', app.point_children(agency, 'crm.companies', loser, winner),
+                    'items', app.move_items(agency, 'company', loser, winner),
+                    'dropped', dropped,
+                    'lowered', '{}'::uuid[],
+                    'raised', coalesce(raised_jobs, '{}'),
+                    'earlier', array(
+                        select r.id
+                          from crm.merge_records as r
+                         where r.agency_id = agency
+                           and r.winner_company_id = winner
+                           and r.undone_at is null
+                    )
+                ),
+                proof.membership_id,
+                proof.membership_id
+            );
+
+            -- the loser first: it gives its domain up
+            update crm.companies as c
+               set deleted_at = now(),
+                   merged_into_id = winner
+             where c.agency_id = agency
+               and c.id = loser;
+            merged := jsonb_populate_record(kept, changes);
+            update crm.companies as c
+               set name = merged.name,
+                   domain = merged.domain,
+                   industry_id = merged.industry_id,
+                   employees = merged.employees,
+                   annual_revenue = merged.annual_revenue,
+                   currency = merged.currency,
+                   street = merged.street,
+                   city = merged.city,
+                   region = merged.region,
+                   postal_code = merged.postal_code,
+                   country = merged.country,
+                   owner_id = merged.owner_id,
+                   team_id = merged.team_id,
+                   custom = merged.custom
+             where c.agency_id = agency
+               and c.id = winner;
+            return new_id;
+        end;
+        $function$;
+
+        revoke all on function app.merge_companies(uuid, uuid, jsonb) from public;
+        grant execute on function app.merge_companies(uuid, uuid, jsonb) to
+            authenticated;
+
+        comment on function app.merge_companies(uuid, uuid, jsonb) is
+        'Merges the loser into the winner; answers the id with which app.undo_merge undoes it, for thirty days.';
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        -- Two contacts turn out to be one person. The winner keeps its id; the loser goes, and everything that hangs
+        -- on it moves, whether or not the caller sees every part: half a merge would be worse than none. So it is
+        -- SECURITY DEFINER, and asks for itself what RLS would: update on both records (app.is_in_reach).
+        --
+        -- 1. Fields: app.merged_values. do_not_contact holds when either had it.
+        -- 2. A link that the winner has too (tag, deal, company, conversation, event) is dropped and remembered. A
+        --    shared address that the winner has too stays with the loser. One address of a kind and one employer
+        --    are primary: those of the winner, else those of the loser.
+        -- 3. Consents stay where they are: crm.current_consents reads them through merged_into_id.
+        -- 4. row_version counts on, in every row that is touched, and updated_* say who merged and when.
+        -- 5. Merges of an agency wait for each other, then for writers of the two rows, in the order of their ids:
+        --    two that cross end with one done and one refused, and not in a deadlock.
+        set local role gardenos_merger;
+
+        create or replace function app.merge_contacts(winner uuid, loser uuid, choices jsonb default '{}')
+        returns uuid
+        language plpgsql
+        volatile
+        parallel unsafe
+        security definer
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            proof record := app.proof();
+            agency uuid := proof.agency_id;
+            reach app.record_scope;
+            kept crm.contacts;
+            gone crm.contacts;
+            merged crm.contacts;
+            changes jsonb;
+            dropped jsonb;
+            stay uuid[];
+            lowered_points uuid[];
+            lowered_jobs uuid[];
+            raised_jobs uuid[];
+            new_id uuid := app.uuid_v7();
+        begin
+            if winner = loser then
+                raise exception 'A contact is not merged with itself.'
+                    using errcode = '22023';
+            end if;
+            if not app.can_merge() then
+                raise exception 'You may not merge: it takes a manager, or a member with the capability "merge".'
+                    using errcode = '42501';
+            end if;
+            reach := app.reach(
+                'crm.contacts:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+            );
+            perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));
+            perform 1
+               from crm.contacts as c
+              where c.agency_id = agency
+                and c.id in (winner, loser)
+              order by c.id
+                for update;
+            select c.* into kept
+              from crm.contacts as c
+             where c.agency_id = agency
+               and c.id = winner
+               and app.is_in_reach(reach, c.owner_id, c.team_id);
+            select c.* into gone
+              from crm.contacts as c
+             where c.agency_id = agency
+               and c.id = loser
+               and app.is_in_reach(reach, c.owner_id, c.team_id);
+            if kept.id is null or gone.id is null then
+                raise exception 'You may not change both contacts, or one of them is not there.'
+                    using errcode = '42501';
+            end if;
+            if kept.deleted_at is not null or gone.deleted_at is not null then
+                raise exception 'Contact % is deleted or was merged meanwhile.',
+                    case when kept.deleted_at is not null then winner else loser end
+                    using errcode = 'PT409',
+                    hint = 'Read both again.';
+            end if;
+            if kept.anonymised_at is not null or gone.anonymised_at is not null then
+                raise exception 'A contact that was erased is not merged.'
+                    using errcode = 'PT403';
+            end if;
+
+            -- a login that ended stays with its contact; of two that live, neither can be dropped
+            stay := array(
+                select m.id
+                  from tenancy.memberships as m
+                 where m.agency_id = agency
+                   and m.contact_id = loser
+                   and m.status = 'removed'
+                   and exists (
+                       select 1
+                         from tenancy.memberships as o
+                        where o.agency_id = agency
+                          and o.contact_id = winner
+                   )
+            );
+            if exists (
+                select 1
+                  from tenancy.memberships as m
+                  join tenancy.memberships as o
+                    on o.agency_id = agency
+                   and o.contact_id = winner
+                 where m.agency_id = agency
+                   and m.contact_id = loser
+                   and m.status <> 'removed'
+            ) then
+                raise exception 'Both contacts have a login of their own, and only one can stay.'
+                    using errcode = 'PT409',
+                    hint = 'Let the contact win whose login is in use, and remove the membership of the other first.';
+            end if;
+            -- a switchboard that both have; it comes back with the loser
+            stay := stay || array(
+                select p.id
+                  from crm.contact_points as p
+                  join crm.contact_points as o
+                    on o.agency_id = agency
+                   and o.contact_id = winner
+                   and o.kind = p.kind
+                   and o.value_norm = p.value_norm
+                   and o.deleted_at is null
+                 where p.agency_id = agency
+                   and p.contact_id = loser
+                   and p.deleted_at is null
+            );
+
+            changes := app.merged_values(to_jsonb(kept), to_jsonb(gone), app.merge_fields('contact'), choices);
+            if gone.do_not_contact and not kept.do_not_contact then
+                changes := changes || '{"do_not_contact": true}';
+            end if;
+
+            with
+            tags as (
+                delete from crm.record_tags as l
+                 using crm.record_tags as w
+                 where l.agency_id = agency and l.contact_id = loser
+                   and w.agency_id = agency and w.contact_id = winner
+                   and w.tag_id = l.tag_id
+                returning 'crm.record_tags' as table_name, to_jsonb(l) as link
+            ),
+            deals as (
+                delete from crm.deal_contacts as l
+                 using crm.deal_contacts as w
+                 where l.agency_id = agency and l.contact_id = loser
+                   and w.agency_id = agency and w.contact_id = winner
+                   and w.deal_id = l.deal_id
+                returning 'crm.deal_contacts' as table_name, to_jsonb(l) as link
+            ),
+            jobs as (
+                delete from crm.contact_companies as l
+                 using crm.contact_companies as w
+                 where l.agency_id = agency and l.contact_id = loser and l.ended_on is null
+                   and w.agency_id = agency and w.contact_id = winner and w.ended_on is null
+                   and w.company_id = l.company_id
+                returning 'crm.contact_companies' as table_name, to_jsonb(l) as link
+            ),
+            participants as (
+                delete from crm.participants as l
+                 using crm.participants as w
+                 where l.agency_id = agency and l.contact_id = loser
+                   and w.agency_id = agency and w.contact_id = winner
+                   and (w.conversation_id = l.conversation_id or w.calendar_event_id = l.calendar_event_id)
+                returning 'crm.participants' as table_name, to_jsonb(l) as link
+            )
+            select coalesce(
+                jsonb_agg(jsonb_build_object('table', d.table_name, 'row', d.link) order by d.table_name, d.link ->> 'id'),
+                '[]'
+            )
+              into dropped
+              from (
+                  select * from tags union all
+                  select * from deals union all
+                  select * from jobs union all
+                  select * from participants
+              ) as d;
+
+            with changed as (
+                update crm.contact_companies as w
+                   set is_primary = true
+                 where w.agency_id = agency and w.contact_id = winner and w.ended_on is null
+                   and exists (
+                       select 1
+                         from jsonb_array_elements(dropped) as d
+                        where d ->> 'table' = 'crm.contact_companies'
+                          and (d -> 'row' ->> 'company_id')::uuid = w.company_id
+                          and (d -> 'row' ->> 'is_primary')::boolean
+                   )
+                   and not exists (
+                       select 1
+                         from crm.contact_companies as o
+                        where o.agency_id = agency and o.contact_id = winner and o.ended_on is null
+                          and o.is_primary
+                   )
+                returning w.id
+            )
+            select array_agg(c.id) into raised_jobs from changed as c;
+            with changed as (
+                update crm.contact_companies as l
+                   set is_primary = false
+                 where l.agency_id = agency and l.contact_id = loser and l.ended_on is null and l.is_primary
+                   and exists (
+                       select 1
+                         from crm.contact_companies as w
+                        where w.agency_id = agency and w.contact_id = winner and w.ended_on is null
+                          and w.is_primary
+                   )
+                returning l.id
+            )
+            select array_agg(c.id) into lowered_jobs from changed as c;
+            with changed as (
+                update crm.contact_points as l
+                   set is_primary = false
+                 where l.agency_id = agency and l.contact_id = loser and l.deleted_at is null and l.is_primary
+                   and l.id <> all(stay)
+                   and exists (
+                       select 1
+                         from crm.contact_points as w
+                        where w.agency_id = agency and w.contact_id = winner and w.deleted_at is null
+                          and w.is_primary
+                          and w.kind = l.kind
+                   )
+                returning l.id
+            )
+            select array_agg(c.id) into lowered_points from changed as c;
+
+            insert into crm.merge_records (
+                agency_id, id, entity, winner_contact_id, loser_contact_id, snapshot, moved, merged_by_id, created_by
+            )
+            values (
+                agency,
+                new_id,
+                'contact',
+                winner,
+                loser,
+                jsonb_build_object('winner', to_jsonb(kept) - 'search', 'loser', to_jsonb(gone) - 'search'),
+                jsonb_build_object(
+                    'values', changes,
+                    'children', app.point_children(agency, 'crm.contacts', loser, winner, stay),
+                    'items', app.move_items(agency, 'contact', loser, winner),
+                    'dropped', dropped,
+                    'lowered', coalesce(lowered_points, '{}') || coalesce(lowered_jobs, '{}'),
+                    'raised', coalesce(raised_jobs, '{}'),
+                    'earlier', array(
+                        select r.id
+                          from crm.merge_records as r
+                         where r.agency_id = agency
+                           and r.winner_contact_id = winner
+                           and r.undone_at is null
+                    )
+                ),
+                proof.membership_id,
+                proof.membership_id
+            );
+
+            update crm.contacts as c
+               set deleted_at = now(),
+                   merged_into_id = winner
+             where c.agency_id = agency
+               and c.id = loser;
+            merged := jsonb_populate_record(kept, changes);
+            update crm.contacts as c
+               set full_name = merged.full_name,
+                   first_name = merged.first_name,
+                   last_name = merged.last_name,
+                   job_title = merged.job_title,
+                   lifecycle_id = merged.lifecycle_id,
+                   source_id = merged.source_id,
+                   locale = merged.locale,
+                   timezone = merged.timezone,
+                   owner_id = merged.owner_id,
+                   team_id = merged.team_id,
+                   do_not_contact = merged.do_not_contact,
+                   custom = merged.custom
+             where c.agency_id = agency
+               and c.id = winner;
+            return new_id;
+        end;
+        $function$;
+
+        revoke all on function app.merge_contacts(uuid, uuid, jsonb) from public;
+        grant execute on function app.merge_contacts(uuid, uuid, jsonb) to
+            authenticated;
+
+        comment on function app.merge_contacts(uuid, uuid, jsonb) is
+        'Merges the loser into the winner; answers the id with which app.undo_merge undoes it, for thirty days.';
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        -- Merges move what agents remember of a record, too. An item is named after its subject, so it does not point
+        -- to another one: it is put again under the winner's name, with its embeddings. Where the winner has an item
+        -- of the same name, both stay where they are. Answers what was moved, as the rest of its namespace and its
+        -- key; on the way back only that is moved.
+        create or replace function app.move_items(
+            agency uuid,
+            kind text,
+            from_id uuid,
+            to_id uuid,
+            only_these jsonb default null
+        )
+        returns jsonb
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            base constant text := agency || '.' || kind || '.';
+            item record;
+            moved jsonb := '[]';
+        begin
+            for item in
+                select
+                    s.prefix,
+                    s.key,
+                    n.rest,
+                    base || to_id || n.rest as new_prefix
+                  from langgraph.store as s
+                 cross join lateral (
+                     values (substr(s.prefix, length(base || from_id) + 1))
+                 ) as n (rest)
+                 where s.agency_id = agency
+                   and (
+                       (kind = 'contact' and s.contact_id = from_id)
+                       or (kind = 'company' and s.company_id = from_id)
+                   )
+                   and (only_these is null or only_these @> jsonb_build_array(jsonb_build_array(n.rest, s.key)))
+                 order by s.prefix, s.key
+            loop
+                insert into langgraph.store (prefix, key, value, created_at, updated_at, expires_at, ttl_minutes)
+                select
+                    item.new_prefix,
+                    s.key,
+                    s.value,
+                    s.created_at,
+                    s.updated_at,
+                    s.expires_at,
+                    s.ttl_minutes
+                  from langgraph.store as s
+                 where s.prefix = item.prefix
+                   and s.key = item.key
+                    on conflict (prefix, key) do nothing;
+                continue when not found;
+                insert into langgraph.store_vectors (prefix, key, field_name, embedding, created_at, updated_at)
+                select
+                    item.new_prefix,
+                    v.key,
+                    v.field_name,
+                    v.embedding,
+                    v.created_at,
+                    v.updated_at
+                  from langgraph.store_vectors as v
+                 where v.prefix = item.prefix
+                   and v.key = item.key;
+                delete from langgraph.store as s
+                 where s.prefix = item.prefix
+                   and s.key = item.key;
+                moved := moved || jsonb_build_array(jsonb_build_array(item.rest, item.key));
+            end loop;
+            return moved;
+        end;
+        $function$;
+
+        revoke all on function app.move_items(uuid, text, uuid, uuid, jsonb) from public;
+        grant execute on function app.move_items(uuid, text, uuid, uuid, jsonb) to
+            gardenos_merger;
+
+        comment on function app.move_items(uuid, text, uuid, uuid, jsonb) is
+        'Moves what agents remember of one record to another; answers which items, as the rest of namespace and key.';
         """
     )
     execute(
@@ -1110,6 +1659,270 @@ def upgrade() -> None:
 
         comment on function app.scrub_agents(uuid, text, text) is
         'Takes a person''s addresses out of what agents remember about others; answers how many rows were changed.';
+        """
+    )
+    execute(
+        r"""
+        -- Undoes a merge, until its date. Everything is as it was before, but for what people did since, which
+        -- stays: a field that somebody changed, a child that somebody moved on or deleted. The answer names it:
+        --
+        --     {"changed_since": ["job_title"], "stayed": {"crm.deals.company_id": [ids]}, "lost": [links]}
+        --
+        -- row_version counts on and updated_* say who undid it, also where the merge had counted: a client that read
+        -- the row in between must not overwrite it unseen. A link that was dropped comes back as it was, stamps and
+        -- all. Whoever may merge the two records may undo it; the later merge of a winner is undone first.
+        set local role gardenos_merger;
+
+        create or replace function app.undo_merge(id uuid)
+        returns jsonb
+        language plpgsql
+        volatile
+        parallel unsafe
+        security definer
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        declare
+            proof record := app.proof();
+            agency uuid := proof.agency_id;
+            entity app.entity;
+            reach app.record_scope;
+            past crm.merge_records;
+            winner jsonb;
+            loser jsonb;
+            winner_id uuid;
+            loser_id uuid;
+            later uuid;
+            fields jsonb;
+            way record;
+            contact crm.contacts;
+            company crm.companies;
+            children jsonb;
+            link record;
+            lost jsonb := '[]';
+            violated text;
+        begin
+            if not app.can_merge() then
+                raise exception 'You may not undo a merge: it takes a manager, or a member with the capability "merge".'
+                    using errcode = '42501';
+            end if;
+            perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));
+            select m.* into past
+              from crm.merge_records as m
+             where m.agency_id = agency
+               and m.id = undo_merge.id;
+            entity := past.entity;
+            winner_id := coalesce(past.winner_contact_id, past.winner_company_id);
+            loser_id := coalesce(past.loser_contact_id, past.loser_company_id);
+            if entity = 'contact' then
+                reach := app.reach(
+                    'crm.contacts:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+                );
+                perform 1
+                   from crm.contacts as c
+                  where c.agency_id = agency and c.id in (winner_id, loser_id)
+                  order by c.id
+                    for update;
+                select to_jsonb(c) into winner
+                  from crm.contacts as c
+                 where c.agency_id = agency and c.id = winner_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+                select to_jsonb(c) into loser
+                  from crm.contacts as c
+                 where c.agency_id = agency and c.id = loser_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+            else
+                reach := app.reach(
+                    'crm.companies:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+                );
+                perform 1
+                   from crm.companies as c
+                  where c.agency_id = agency and c.id in (winner_id, loser_id)
+                  order by c.id
+                    for update;
+                select to_jsonb(c) into winner
+                  from crm.companies as c
+                 where c.agency_id = agency and c.id = winner_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+                select to_jsonb(c) into loser
+                  from crm.companies as c
+                 where c.agency_id = agency and c.id = loser_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+            end if;
+            if winner is null or loser is null then
+                raise exception 'There is no such merge, or you may not change both of its records.'
+                    using errcode = '42501';
+            end if;
+            if past.undone_at is not null then
+                raise exception 'This merge was undone at % already.', past.undone_at
+                    using errcode = 'PT409';
+            end if;
+            if past.undo_until < now() then
+                raise exception 'This merge could be undone until %.', past.undo_until
+                    using errcode = 'PT409';
+            end if;
+            select r.id into later
+              from crm.merge_records as r
+             where r.agency_id = agency
+               and r.id <> past.id
+               and r.undone_at is null
+               and winner_id in (r.winner_contact_id, r.loser_contact_id, r.winner_company_id, r.loser_company_id)
+               and not past.moved -> 'earlier' ? r.id::text
+             order by r.id desc
+             limit 1;
+            if later is not null then
+                raise exception 'The record was merged again later: undo that merge first.'
+                    using errcode = 'PT409',
+                    detail = jsonb_build_object('merge_id', later)::text;
+            end if;
+            if winner ->> 'deleted_at' is not null or winner ->> 'anonymised_at' is not null
+                or loser ->> 'anonymised_at' is not null
+                or (loser ->> 'merged_into_id')::uuid is distinct from winner_id then
+                raise exception 'The records are not as a merge leaves them: one was deleted or erased since.'
+                    using errcode = 'PT409',
+                    hint = 'Restore the winner first; what was erased does not come back.';
+            end if;
+
+            update crm.contact_companies as c
+               set is_primary = false
+             where c.agency_id = agency
+               and past.moved -> 'raised' ? c.id::text
+               and c.is_primary
+               and (c.contact_id = winner_id or c.company_id = winner_id);
+
+            -- the winner first: it gives back what is unique
+            fields := app.merge_fields(entity);
+            if entity = 'contact' then
+                fields := fields || '{"do_not_contact": ["do_not_contact"]}';
+            end if;
+            way := app.unmerged_values(winner, past.snapshot -> 'winner', past.moved -> 'values', fields);
+            begin
+                if entity = 'contact' then
+                    contact := jsonb_populate_record(null::crm.contacts, winner || way.back);
+                    update crm.contacts as c
+                       set full_name = contact.full_name,
+                           first_name = contact.first_name,
+                           last_name = contact.last_name,
+                           job_title = contact.job_title,
+                           lifecycle_id = contact.lifecycle_id,
+                           source_id = contact.source_id,
+                           locale = contact.locale,
+                           timezone = contact.timezone,
+                           owner_id = contact.owner_id,
+                           team_id = contact.team_id,
+                           do_not_contact = contact.do_not_contact,
+                           custom = contact.custom
+                     where c.agency_id = agency and c.id = winner_id;
+                    update crm.contacts as c
+                       set deleted_at = null,
+                           merged_into_id = null
+                     where c.agency_id = agency and c.id = loser_id;
+                else
+                    company := jsonb_populate_record(null::crm.companies, winner || way.back);
+                    update crm.companies as c
+                       set name = company.name,
+                           domain = company.domain,
+                           industry_id = company.industry_id,
+                           employees = company.employees,
+                           annual_revenue = company.annual_revenue,
+                           currency = company.currency,
+                           street = company.street,
+                           city = company.city,
+                           region = company.region,
+                           postal_code = company.postal_code,
+                           country = company.country,
+                           owner_id = company.owner_id,
+                           team_id = company.team_id,
+                           custom = company.custom
+                     where c.agency_id = agency and c.id = winner_id;
+                    update crm.companies as c
+                       set deleted_at = null,
+                           merged_into_id = null
+                     where c.agency_id = agency and c.id = loser_id;
+                end if;
+                -- after the loser is back: what was deleted before the merge stays deleted
+                children := app.point_children(
+                    agency,
+                    case entity when 'contact' then 'crm.contacts'::regclass else 'crm.companies'::regclass end,
+                    winner_id,
+                    loser_id,
+                    ids => past.moved -> 'children'
+                );
+                perform app.move_items(
+                    agency, entity::text, winner_id, loser_id, coalesce(past.moved -> 'items', '[]')
+                );
+            exception
+                when unique_violation then
+                    get stacked diagnostics violated = constraint_name;
+                    raise exception 'The merge is not undone: another record has taken a place of the loser (%).', violated
+                        using errcode = '23505',
+                        constraint = violated,
+                        hint = 'Change the other record, or keep the merge.';
+            end;
+            update crm.contact_points as p
+               set is_primary = true
+             where p.agency_id = agency
+               and past.moved -> 'lowered' ? p.id::text
+               and p.contact_id = loser_id
+               and p.deleted_at is null;
+            update crm.contact_companies as c
+               set is_primary = true
+             where c.agency_id = agency
+               and past.moved -> 'lowered' ? c.id::text
+               and c.contact_id = loser_id
+               and c.ended_on is null;
+
+            for link in
+                select d ->> 'table' as table_name, d -> 'row' as was
+                  from jsonb_array_elements(past.moved -> 'dropped') as d
+            loop
+                -- the tag, the deal, the company may be gone, or somebody made the same link again
+                begin
+                    case link.table_name
+                        when 'crm.record_tags' then
+                            insert into crm.record_tags
+                            select (jsonb_populate_record(null::crm.record_tags, link.was)).*;
+                        when 'crm.deal_contacts' then
+                            insert into crm.deal_contacts
+                            select (jsonb_populate_record(null::crm.deal_contacts, link.was)).*;
+                        when 'crm.contact_companies' then
+                            insert into crm.contact_companies
+                            select (jsonb_populate_record(null::crm.contact_companies, link.was)).*;
+                        when 'crm.participants' then
+                            insert into crm.participants
+                            select (jsonb_populate_record(null::crm.participants, link.was)).*;
+                    end case;
+                exception
+                    when foreign_key_violation or unique_violation then
+                        lost := lost || jsonb_build_object('table', link.table_name, 'row', link.was);
+                end;
+            end loop;
+
+            update crm.merge_records as m
+               set undone_at = now(),
+                   undone_by_id = proof.membership_id
+             where m.agency_id = agency
+               and m.id = past.id;
+            return jsonb_build_object(
+                'changed_since', way.changed_since,
+                'stayed', (
+                    select coalesce(jsonb_object_agg(s.place, s.ids), '{}')
+                      from (
+                          select c.key as place, jsonb_agg(i.id) as ids
+                            from jsonb_each(past.moved -> 'children') as c
+                           cross join lateral jsonb_array_elements_text(c.value) as i (id)
+                           where not coalesce(children -> c.key ? i.id, false)
+                           group by c.key
+                      ) as s
+                ),
+                'lost', lost
+            );
+        end;
+        $function$;
+
+        revoke all on function app.undo_merge(uuid) from public;
+        grant execute on function app.undo_merge(uuid) to
+            authenticated;
+
+        comment on function app.undo_merge(uuid) is
+        'Undoes a merge until its date; answers what stays as people have changed it since.';
+
+        set local role gardenos_owner;
         """
     )
     execute(
@@ -3009,6 +3822,8 @@ def upgrade() -> None:
 
         grant select, update, delete on table langgraph.store to gardenos_eraser;
 
+        grant select, insert, delete on table langgraph.store to gardenos_merger;
+
         grant select, delete on table langgraph.store to gardenos_worker;
         """
     )
@@ -3235,6 +4050,21 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        create policy "merges move what agents remember"
+        on langgraph.store
+        as permissive
+        for all
+        to gardenos_merger
+        using (
+            true
+        )
+        with check (
+            true
+        );
+        """
+    )
+    execute(
+        r"""
         create policy "tenant floor"
         on langgraph.store
         as restrictive
@@ -3401,6 +4231,8 @@ def upgrade() -> None:
 
         grant select, delete on table langgraph.store_vectors to gardenos_eraser;
 
+        grant select, insert, delete on table langgraph.store_vectors to gardenos_merger;
+
         grant select, delete on table langgraph.store_vectors to gardenos_worker;
         """
     )
@@ -3502,6 +4334,21 @@ def upgrade() -> None:
         )
         with check (
             agency_id = (select app.agency_id())
+        );
+        """
+    )
+    execute(
+        r"""
+        create policy "merges move what agents remember"
+        on langgraph.store_vectors
+        as permissive
+        for all
+        to gardenos_merger
+        using (
+            true
+        )
+        with check (
+            true
         );
         """
     )
@@ -3651,6 +4498,11 @@ def downgrade() -> None:
     )
     execute(
         r"""
+        drop policy "merges move what agents remember" on langgraph.store_vectors;
+        """
+    )
+    execute(
+        r"""
         drop policy "erasure reaches the agency it is bound to" on langgraph.store_vectors;
         """
     )
@@ -3685,6 +4537,8 @@ def downgrade() -> None:
         revoke select on table langgraph.store_vectors from gardenos_auditor cascade;
 
         revoke select, delete on table langgraph.store_vectors from gardenos_eraser cascade;
+
+        revoke select, insert, delete on table langgraph.store_vectors from gardenos_merger cascade;
 
         revoke select, delete on table langgraph.store_vectors from gardenos_worker cascade;
         """
@@ -3765,6 +4619,11 @@ def downgrade() -> None:
     )
     execute(
         r"""
+        drop policy "merges move what agents remember" on langgraph.store;
+        """
+    )
+    execute(
+        r"""
         drop policy "erasure reaches the agency it is bound to" on langgraph.store;
         """
     )
@@ -3799,6 +4658,8 @@ def downgrade() -> None:
         revoke select on table langgraph.store from gardenos_auditor cascade;
 
         revoke select, update, delete on table langgraph.store from gardenos_eraser cascade;
+
+        revoke select, insert, delete on table langgraph.store from gardenos_merger cascade;
 
         revoke select, delete on table langgraph.store from gardenos_worker cascade;
         """
@@ -4407,6 +5268,250 @@ def downgrade() -> None:
     )
     execute(
         r"""
+        set local role gardenos_merger;
+
+        CREATE OR REPLACE FUNCTION app.undo_merge(id uuid)
+         RETURNS jsonb
+         LANGUAGE plpgsql
+         SECURITY DEFINER
+         SET search_path TO 'pg_catalog', 'pg_temp'
+        AS $function$
+        declare
+            proof record := app.proof();
+            agency uuid := proof.agency_id;
+            entity app.entity;
+            reach app.record_scope;
+            past crm.merge_records;
+            winner jsonb;
+            loser jsonb;
+            winner_id uuid;
+            loser_id uuid;
+            later uuid;
+            fields jsonb;
+            way record;
+            contact crm.contacts;
+            company crm.companies;
+            children jsonb;
+            link record;
+            lost jsonb := '[]';
+            violated text;
+        begin
+            if not app.can_merge() then
+                raise exception 'You may not undo a merge: it takes a manager, or a member with the capability "merge".'
+                    using errcode = '42501';
+            end if;
+            perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));
+            select m.* into past
+              from crm.merge_records as m
+             where m.agency_id = agency
+               and m.id = undo_merge.id;
+            entity := past.entity;
+            winner_id := coalesce(past.winner_contact_id, past.winner_company_id);
+            loser_id := coalesce(past.loser_contact_id, past.loser_company_id);
+            if entity = 'contact' then
+                reach := app.reach(
+                    'crm.contacts:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+                );
+                perform 1
+                   from crm.contacts as c
+                  where c.agency_id = agency and c.id in (winner_id, loser_id)
+                  order by c.id
+                    for update;
+                select to_jsonb(c) into winner
+                  from crm.contacts as c
+                 where c.agency_id = agency and c.id = winner_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+                select to_jsonb(c) into loser
+                  from crm.contacts as c
+                 where c.agency_id = agency and c.id = loser_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+            else
+                reach := app.reach(
+                    'crm.companies:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+                );
+                perform 1
+                   from crm.companies as c
+                  where c.agency_id = agency and c.id in (winner_id, loser_id)
+                  order by c.id
+                    for update;
+                select to_jsonb(c) into winner
+                  from crm.companies as c
+                 where c.agency_id = agency and c.id = winner_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+                select to_jsonb(c) into loser
+                  from crm.companies as c
+                 where c.agency_id = agency and c.id = loser_id and app.is_in_reach(reach, c.owner_id, c.team_id);
+            end if;
+            if winner is null or loser is null then
+                raise exception 'There is no such merge, or you may not change both of its records.'
+                    using errcode = '42501';
+            end if;
+            if past.undone_at is not null then
+                raise exception 'This merge was undone at % already.', past.undone_at
+                    using errcode = 'PT409';
+            end if;
+            if past.undo_until < now() then
+                raise exception 'This merge could be undone until %.', past.undo_until
+                    using errcode = 'PT409';
+            end if;
+            select r.id into later
+              from crm.merge_records as r
+             where r.agency_id = agency
+               and r.id <> past.id
+               and r.undone_at is null
+               and winner_id in (r.winner_contact_id, r.loser_contact_id, r.winner_company_id, r.loser_company_id)
+               and not past.moved -> 'earlier' ? r.id::text
+             order by r.id desc
+             limit 1;
+            if later is not null then
+                raise exception 'The record was merged again later: undo that merge first.'
+                    using errcode = 'PT409',
+                    detail = jsonb_build_object('merge_id', later)::text;
+            end if;
+            if winner ->> 'deleted_at' is not null or winner ->> 'anonymised_at' is not null
+                or loser ->> 'anonymised_at' is not null
+                or (loser ->> 'merged_into_id')::uuid is distinct from winner_id then
+                raise exception 'The records are not as a merge leaves them: one was deleted or erased since.'
+                    using errcode = 'PT409',
+                    hint = 'Restore the winner first; what was erased does not come back.';
+            end if;
+
+            update crm.contact_companies as c
+               set is_primary = false
+             where c.agency_id = agency
+               and past.moved -> 'raised' ? c.id::text
+               and c.is_primary
+               and (c.contact_id = winner_id or c.company_id = winner_id);
+
+            -- the winner first: it gives back what is unique
+            fields := app.merge_fields(entity);
+            if entity = 'contact' then
+                fields := fields || '{"do_not_contact": ["do_not_contact"]}';
+            end if;
+            way := app.unmerged_values(winner, past.snapshot -> 'winner', past.moved -> 'values', fields);
+            begin
+                if entity = 'contact' then
+                    contact := jsonb_populate_record(null::crm.contacts, winner || way.back);
+                    update crm.contacts as c
+                       set full_name = contact.full_name,
+                           first_name = contact.first_name,
+                           last_name = contact.last_name,
+                           job_title = contact.job_title,
+                           lifecycle_id = contact.lifecycle_id,
+                           source_id = contact.source_id,
+                           locale = contact.locale,
+                           timezone = contact.timezone,
+                           owner_id = contact.owner_id,
+                           team_id = contact.team_id,
+                           do_not_contact = contact.do_not_contact,
+                           custom = contact.custom
+                     where c.agency_id = agency and c.id = winner_id;
+                    update crm.contacts as c
+                       set deleted_at = null,
+                           merged_into_id = null
+                     where c.agency_id = agency and c.id = loser_id;
+                else
+                    company := jsonb_populate_record(null::crm.companies, winner || way.back);
+                    update crm.companies as c
+                       set name = company.name,
+                           domain = company.domain,
+                           industry_id = company.industry_id,
+                           employees = company.employees,
+                           annual_revenue = company.annual_revenue,
+                           currency = company.currency,
+                           street = company.street,
+                           city = company.city,
+                           region = company.region,
+                           postal_code = company.postal_code,
+                           country = company.country,
+                           owner_id = company.owner_id,
+                           team_id = company.team_id,
+                           custom = company.custom
+                     where c.agency_id = agency and c.id = winner_id;
+                    update crm.companies as c
+                       set deleted_at = null,
+                           merged_into_id = null
+                     where c.agency_id = agency and c.id = loser_id;
+                end if;
+                -- after the loser is back: what was deleted before the merge stays deleted
+                children := app.point_children(
+                    agency,
+                    case entity when 'contact' then 'crm.contacts'::regclass else 'crm.companies'::regclass end,
+                    winner_id,
+                    loser_id,
+                    ids => past.moved -> 'children'
+                );
+            exception
+                when unique_violation then
+                    get stacked diagnostics violated = constraint_name;
+                    raise exception 'The merge is not undone: another record has taken a place of the loser (%).', violated
+                        using errcode = '23505',
+                        constraint = violated,
+                        hint = 'Change the other record, or keep the merge.';
+            end;
+            update crm.contact_points as p
+               set is_primary = true
+             where p.agency_id = agency
+               and past.moved -> 'lowered' ? p.id::text
+               and p.contact_id = loser_id
+               and p.deleted_at is null;
+            update crm.contact_companies as c
+               set is_primary = true
+             where c.agency_id = agency
+               and past.moved -> 'lowered' ? c.id::text
+               and c.contact_id = loser_id
+               and c.ended_on is null;
+
+            for link in
+                select d ->> 'table' as table_name, d -> 'row' as was
+                  from jsonb_array_elements(past.moved -> 'dropped') as d
+            loop
+                -- the tag, the deal, the company may be gone, or somebody made the same link again
+                begin
+                    case link.table_name
+                        when 'crm.record_tags' then
+                            insert into crm.record_tags
+                            select (jsonb_populate_record(null::crm.record_tags, link.was)).*;
+                        when 'crm.deal_contacts' then
+                            insert into crm.deal_contacts
+                            select (jsonb_populate_record(null::crm.deal_contacts, link.was)).*;
+                        when 'crm.contact_companies' then
+                            insert into crm.contact_companies
+                            select (jsonb_populate_record(null::crm.contact_companies, link.was)).*;
+                        when 'crm.participants' then
+                            insert into crm.participants
+                            select (jsonb_populate_record(null::crm.participants, link.was)).*;
+                    end case;
+                exception
+                    when foreign_key_violation or unique_violation then
+                        lost := lost || jsonb_build_object('table', link.table_name, 'row', link.was);
+                end;
+            end loop;
+
+            update crm.merge_records as m
+               set undone_at = now(),
+                   undone_by_id = proof.membership_id
+             where m.agency_id = agency
+               and m.id = past.id;
+            return jsonb_build_object(
+                'changed_since', way.changed_since,
+                'stayed', (
+                    select coalesce(jsonb_object_agg(s.place, s.ids), '{}')
+                      from (
+                          select c.key as place, jsonb_agg(i.id) as ids
+                            from jsonb_each(past.moved -> 'children') as c
+                           cross join lateral jsonb_array_elements_text(c.value) as i (id)
+                           where not coalesce(children -> c.key ? i.id, false)
+                           group by c.key
+                      ) as s
+                ),
+                'lost', lost
+            );
+        end;
+        $function$;
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
         drop function app.scrub_agents(agency uuid, pattern text, loose text);
         """
     )
@@ -4728,6 +5833,440 @@ def downgrade() -> None:
             return known - 'names';
         end;
         $function$;
+        """
+    )
+    execute(
+        r"""
+        drop function app.move_items(agency uuid, kind text, from_id uuid, to_id uuid, only_these jsonb);
+        """
+    )
+    execute(
+        r"""
+        set local role gardenos_merger;
+
+        CREATE OR REPLACE FUNCTION app.merge_contacts(winner uuid, loser uuid, choices jsonb DEFAULT '{}'::jsonb)
+         RETURNS uuid
+         LANGUAGE plpgsql
+         SECURITY DEFINER
+         SET search_path TO 'pg_catalog', 'pg_temp'
+        AS $function$
+        declare
+            proof record := app.proof();
+            agency uuid := proof.agency_id;
+            reach app.record_scope;
+            kept crm.contacts;
+            gone crm.contacts;
+            merged crm.contacts;
+            changes jsonb;
+            dropped jsonb;
+            stay uuid[];
+            lowered_points uuid[];
+            lowered_jobs uuid[];
+            raised_jobs uuid[];
+            new_id uuid := app.uuid_v7();
+        begin
+            if winner = loser then
+                raise exception 'A contact is not merged with itself.'
+                    using errcode = '22023';
+            end if;
+            if not app.can_merge() then
+                raise exception 'You may not merge: it takes a manager, or a member with the capability "merge".'
+                    using errcode = '42501';
+            end if;
+            reach := app.reach(
+                'crm.contacts:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+            );
+            perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));
+            perform 1
+               from crm.contacts as c
+              where c.agency_id = agency
+                and c.id in (winner, loser)
+              order by c.id
+                for update;
+            select c.* into kept
+              from crm.contacts as c
+             where c.agency_id = agency
+               and c.id = winner
+               and app.is_in_reach(reach, c.owner_id, c.team_id);
+            select c.* into gone
+              from crm.contacts as c
+             where c.agency_id = agency
+               and c.id = loser
+               and app.is_in_reach(reach, c.owner_id, c.team_id);
+            if kept.id is null or gone.id is null then
+                raise exception 'You may not change both contacts, or one of them is not there.'
+                    using errcode = '42501';
+            end if;
+            if kept.deleted_at is not null or gone.deleted_at is not null then
+                raise exception 'Contact % is deleted or was merged meanwhile.',
+                    case when kept.deleted_at is not null then winner else loser end
+                    using errcode = 'PT409',
+                    hint = 'Read both again.';
+            end if;
+            if kept.anonymised_at is not null or gone.anonymised_at is not null then
+                raise exception 'A contact that was erased is not merged.'
+                    using errcode = 'PT403';
+            end if;
+
+            -- a login that ended stays with its contact; of two that live, neither can be dropped
+            stay := array(
+                select m.id
+                  from tenancy.memberships as m
+                 where m.agency_id = agency
+                   and m.contact_id = loser
+                   and m.status = 'removed'
+                   and exists (
+                       select 1
+                         from tenancy.memberships as o
+                        where o.agency_id = agency
+                          and o.contact_id = winner
+                   )
+            );
+            if exists (
+                select 1
+                  from tenancy.memberships as m
+                  join tenancy.memberships as o
+                    on o.agency_id = agency
+                   and o.contact_id = winner
+                 where m.agency_id = agency
+                   and m.contact_id = loser
+                   and m.status <> 'removed'
+            ) then
+                raise exception 'Both contacts have a login of their own, and only one can stay.'
+                    using errcode = 'PT409',
+                    hint = 'Let the contact win whose login is in use, and remove the membership of the other first.';
+            end if;
+            -- a switchboard that both have; it comes back with the loser
+            stay := stay || array(
+                select p.id
+                  from crm.contact_points as p
+                  join crm.contact_points as o
+                    on o.agency_id = agency
+                   and o.contact_id = winner
+                   and o.kind = p.kind
+                   and o.value_norm = p.value_norm
+                   and o.deleted_at is null
+                 where p.agency_id = agency
+                   and p.contact_id = loser
+                   and p.deleted_at is null
+            );
+
+            changes := app.merged_values(to_jsonb(kept), to_jsonb(gone), app.merge_fields('contact'), choices);
+            if gone.do_not_contact and not kept.do_not_contact then
+                changes := changes || '{"do_not_contact": true}';
+            end if;
+
+            with
+            tags as (
+                delete from crm.record_tags as l
+                 using crm.record_tags as w
+                 where l.agency_id = agency and l.contact_id = loser
+                   and w.agency_id = agency and w.contact_id = winner
+                   and w.tag_id = l.tag_id
+                returning 'crm.record_tags' as table_name, to_jsonb(l) as link
+            ),
+            deals as (
+                delete from crm.deal_contacts as l
+                 using crm.deal_contacts as w
+                 where l.agency_id = agency and l.contact_id = loser
+                   and w.agency_id = agency and w.contact_id = winner
+                   and w.deal_id = l.deal_id
+                returning 'crm.deal_contacts' as table_name, to_jsonb(l) as link
+            ),
+            jobs as (
+                delete from crm.contact_companies as l
+                 using crm.contact_companies as w
+                 where l.agency_id = agency and l.contact_id = loser and l.ended_on is null
+                   and w.agency_id = agency and w.contact_id = winner and w.ended_on is null
+                   and w.company_id = l.company_id
+                returning 'crm.contact_companies' as table_name, to_jsonb(l) as link
+            ),
+            participants as (
+                delete from crm.participants as l
+                 using crm.participants as w
+                 where l.agency_id = agency and l.contact_id = loser
+                   and w.agency_id = agency and w.contact_id = winner
+                   and (w.conversation_id = l.conversation_id or w.calendar_event_id = l.calendar_event_id)
+                returning 'crm.participants' as table_name, to_jsonb(l) as link
+            )
+            select coalesce(
+                jsonb_agg(jsonb_build_object('table', d.table_name, 'row', d.link) order by d.table_name, d.link ->> 'id'),
+                '[]'
+            )
+              into dropped
+              from (
+                  select * from tags union all
+                  select * from deals union all
+                  select * from jobs union all
+                  select * from participants
+              ) as d;
+
+            with changed as (
+                update crm.contact_companies as w
+                   set is_primary = true
+                 where w.agency_id = agency and w.contact_id = winner and w.ended_on is null
+                   and exists (
+                       select 1
+                         from jsonb_array_elements(dropped) as d
+                        where d ->> 'table' = 'crm.contact_companies'
+                          and (d -> 'row' ->> 'company_id')::uuid = w.company_id
+                          and (d -> 'row' ->> 'is_primary')::boolean
+                   )
+                   and not exists (
+                       select 1
+                         from crm.contact_companies as o
+                        where o.agency_id = agency and o.contact_id = winner and o.ended_on is null
+                          and o.is_primary
+                   )
+                returning w.id
+            )
+            select array_agg(c.id) into raised_jobs from changed as c;
+            with changed as (
+                update crm.contact_companies as l
+                   set is_primary = false
+                 where l.agency_id = agency and l.contact_id = loser and l.ended_on is null and l.is_primary
+                   and exists (
+                       select 1
+                         from crm.contact_companies as w
+                        where w.agency_id = agency and w.contact_id = winner and w.ended_on is null
+                          and w.is_primary
+                   )
+                returning l.id
+            )
+            select array_agg(c.id) into lowered_jobs from changed as c;
+            with changed as (
+                update crm.contact_points as l
+                   set is_primary = false
+                 where l.agency_id = agency and l.contact_id = loser and l.deleted_at is null and l.is_primary
+                   and l.id <> all(stay)
+                   and exists (
+                       select 1
+                         from crm.contact_points as w
+                        where w.agency_id = agency and w.contact_id = winner and w.deleted_at is null
+                          and w.is_primary
+                          and w.kind = l.kind
+                   )
+                returning l.id
+            )
+            select array_agg(c.id) into lowered_points from changed as c;
+
+            insert into crm.merge_records (
+                agency_id, id, entity, winner_contact_id, loser_contact_id, snapshot, moved, merged_by_id, created_by
+            )
+            values (
+                agency,
+                new_id,
+                'contact',
+                winner,
+                loser,
+                jsonb_build_object('winner', to_jsonb(kept) - 'search', 'loser', to_jsonb(gone) - 'search'),
+                jsonb_build_object(
+                    'values', changes,
+                    'children', app.point_children(agency, 'crm.contacts', loser, winner, stay),
+                    'dropped', dropped,
+                    'lowered', coalesce(lowered_points, '{}') || coalesce(lowered_jobs, '{}'),
+                    'raised', coalesce(raised_jobs, '{}'),
+                    'earlier', array(
+                        select r.id
+                          from crm.merge_records as r
+                         where r.agency_id = agency
+                           and r.winner_contact_id = winner
+                           and r.undone_at is null
+                    )
+                ),
+                proof.membership_id,
+                proof.membership_id
+            );
+
+            update crm.contacts as c
+               set deleted_at = now(),
+                   merged_into_id = winner
+             where c.agency_id = agency
+               and c.id = loser;
+            merged := jsonb_populate_record(kept, changes);
+            update crm.contacts as c
+               set full_name = merged.full_name,
+                   first_name = merged.first_name,
+                   last_name = merged.last_name,
+                   job_title = merged.job_title,
+                   lifecycle_id = merged.lifecycle_id,
+                   source_id = merged.source_id,
+                   locale = merged.locale,
+                   timezone = merged.timezone,
+                   owner_id = merged.owner_id,
+                   team_id = merged.team_id,
+                   do_not_contact = merged.do_not_contact,
+                   custom = merged.custom
+             where c.agency_id = agency
+               and c.id = winner;
+            return new_id;
+        end;
+        $function$;
+
+        set local role gardenos_owner;
+        """
+    )
+    execute(
+        r"""
+        set local role gardenos_merger;
+
+        CREATE OR REPLACE FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb DEFAULT '{}'::jsonb)
+         RETURNS uuid
+         LANGUAGE plpgsql
+         SECURITY DEFINER
+         SET search_path TO 'pg_catalog', 'pg_temp'
+        AS $function$
+        declare
+            proof record := app.proof();
+            agency uuid := proof.agency_id;
+            reach app.record_scope;
+            kept crm.companies;
+            gone crm.companies;
+            merged crm.companies;
+            changes jsonb;
+            dropped jsonb;
+            raised_jobs uuid[];
+            new_id uuid := app.uuid_v7();
+        begin
+            if winner = loser then
+                raise exception 'A company is not merged with itself.'
+                    using errcode = '22023';
+            end if;
+            if not app.can_merge() then
+                raise exception 'You may not merge: it takes a manager, or a member with the capability "merge".'
+                    using errcode = '42501';
+            end if;
+            reach := app.reach(
+                'crm.companies:update', agency => '{owner,admin}', scope => '{manager}', own => '{member}'
+            );
+            perform pg_advisory_xact_lock(hashtextextended('app.merge ' || agency, 0));
+            perform 1
+               from crm.companies as c
+              where c.agency_id = agency
+                and c.id in (winner, loser)
+              order by c.id
+                for update;
+            select c.* into kept
+              from crm.companies as c
+             where c.agency_id = agency
+               and c.id = winner
+               and app.is_in_reach(reach, c.owner_id, c.team_id);
+            select c.* into gone
+              from crm.companies as c
+             where c.agency_id = agency
+               and c.id = loser
+               and app.is_in_reach(reach, c.owner_id, c.team_id);
+            if kept.id is null or gone.id is null then
+                raise exception 'You may not change both companies, or one of them is not there.'
+                    using errcode = '42501';
+            end if;
+            if kept.deleted_at is not null or gone.deleted_at is not null then
+                raise exception 'Company % is deleted or was merged meanwhile.',
+                    case when kept.deleted_at is not null then winner else loser end
+                    using errcode = 'PT409',
+                    hint = 'Read both again.';
+            end if;
+
+            changes := app.merged_values(to_jsonb(kept), to_jsonb(gone), app.merge_fields('company'), choices);
+
+            with
+            tags as (
+                delete from crm.record_tags as l
+                 using crm.record_tags as w
+                 where l.agency_id = agency and l.company_id = loser
+                   and w.agency_id = agency and w.company_id = winner
+                   and w.tag_id = l.tag_id
+                returning 'crm.record_tags' as table_name, to_jsonb(l) as link
+            ),
+            jobs as (
+                delete from crm.contact_companies as l
+                 using crm.contact_companies as w
+                 where l.agency_id = agency and l.company_id = loser and l.ended_on is null
+                   and w.agency_id = agency and w.company_id = winner and w.ended_on is null
+                   and w.contact_id = l.contact_id
+                returning 'crm.contact_companies' as table_name, to_jsonb(l) as link
+            )
+            select coalesce(
+                jsonb_agg(jsonb_build_object('table', d.table_name, 'row', d.link) order by d.table_name, d.link ->> 'id'),
+                '[]'
+            )
+              into dropped
+              from (
+                  select * from tags union all
+                  select * from jobs
+              ) as d;
+            with changed as (
+                update crm.contact_companies as w
+                   set is_primary = true
+                 where w.agency_id = agency and w.company_id = winner and w.ended_on is null
+                   and exists (
+                       select 1
+                         from jsonb_array_elements(dropped) as d
+                        where d ->> 'table' = 'crm.contact_companies'
+                          and (d -> 'row' ->> 'contact_id')::uuid = w.contact_id
+                          and (d -> 'row' ->> 'is_primary')::boolean
+                   )
+                returning w.id
+            )
+            select array_agg(c.id) into raised_jobs from changed as c;
+
+            insert into crm.merge_records (
+                agency_id, id, entity, winner_company_id, loser_company_id, snapshot, moved, merged_by_id, created_by
+            )
+            values (
+                agency,
+                new_id,
+                'company',
+                winner,
+                loser,
+                jsonb_build_object('winner', to_jsonb(kept) - 'search', 'loser', to_jsonb(gone) - 'search'),
+                jsonb_build_object(
+                    'values', changes,
+                    'children', app.point_children(agency, 'crm.companies', loser, winner),
+                    'dropped', dropped,
+                    'lowered', '{}'::uuid[],
+                    'raised', coalesce(raised_jobs, '{}'),
+                    'earlier', array(
+                        select r.id
+                          from crm.merge_records as r
+                         where r.agency_id = agency
+                           and r.winner_company_id = winner
+                           and r.undone_at is null
+                    )
+                ),
+                proof.membership_id,
+                proof.membership_id
+            );
+
+            -- the loser first: it gives its domain up
+            update crm.companies as c
+               set deleted_at = now(),
+                   merged_into_id = winner
+             where c.agency_id = agency
+               and c.id = loser;
+            merged := jsonb_populate_record(kept, changes);
+            update crm.companies as c
+               set name = merged.name,
+                   domain = merged.domain,
+                   industry_id = merged.industry_id,
+                   employees = merged.employees,
+                   annual_revenue = merged.annual_revenue,
+                   currency = merged.currency,
+                   street = merged.street,
+                   city = merged.city,
+                   region = merged.region,
+                   postal_code = merged.postal_code,
+                   country = merged.country,
+                   owner_id = merged.owner_id,
+                   team_id = merged.team_id,
+                   custom = merged.custom
+             where c.agency_id = agency
+               and c.id = winner;
+            return new_id;
+        end;
+        $function$;
+
+        set local role gardenos_owner;
         """
     )
     execute(

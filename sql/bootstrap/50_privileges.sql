@@ -42,7 +42,8 @@ begin
             (
                 array['langgraph'], 'usage',
                 array[
-                    'authenticated', 'gardenos_worker', 'gardenos_auditor', 'gardenos_crm_writer', 'gardenos_eraser'
+                    'authenticated', 'gardenos_worker', 'gardenos_auditor', 'gardenos_crm_writer',
+                    'gardenos_merger', 'gardenos_eraser'
                 ]
             ),
             (array['tenancy'], 'usage', narrow),

@@ -196,6 +196,7 @@ schema_privilege (schema_name, privilege, role_name) as (
     ('crm', 'usage', 'gardenos_search'),
     ('langgraph', 'usage', 'gardenos_crm_writer'),
     ('langgraph', 'usage', 'gardenos_eraser'),
+    ('langgraph', 'usage', 'gardenos_merger'),
     ('crm', 'usage', 'gardenos_crm_writer'),
     ('crm', 'usage', 'gardenos_tenancy_writer'),
     ('governance', 'usage', 'gardenos_tenancy_writer'),

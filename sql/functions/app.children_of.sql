@@ -1,7 +1,7 @@
 -- Everything that hangs on contacts or companies, read off the foreign keys, so that a table that comes
--- later is not forgotten. Three do not move: consents, which are never changed and are read through
--- merged_into_id, merge_records, which say what was, and items of the agents' store, whose reference is made
--- of their key: they wait with the record for the merge to be undone, and are erased with the person.
+-- later is not forgotten. Two do not move: consents, which are never changed and are read through
+-- merged_into_id, and merge_records, which say what was. Items of the agents' store are named after their
+-- subject: app.move_items moves them.
 create or replace function app.children_of(record_table regclass)
 returns table (table_name text, column_name text)
 language plpgsql

@@ -127,16 +127,35 @@ def test_erasing_a_member_erases_what_is_remembered_of_it(agency: Agency) -> Non
     assert left(agency)["store"] == left(agency)["store_vectors"] == {kept}
 
 
-def test_a_record_takes_its_items_along_and_a_merge_leaves_them(agency: Agency) -> None:
+def test_a_record_takes_its_items_along_and_a_merge_moves_them(agency: Agency) -> None:
     winner, loser = agency.contact("Zoë Müller"), agency.contact("Zoe Mueller")
-    about = item(agency, "contact", loser)
+    place = "{}.contact.{}.{}".format
+    item(agency, "contact", loser, "preferences", text="tea")
+    for both in (winner, loser):
+        item(agency, "contact", both, "taken")
+    item(agency, "contact", winner, "own")
+    before = left(agency)
     merged: UUID = agency.do(agency.owner, "select app.merge_contacts(%s, %s)", winner, loser)
-    assert left(agency)["store"] == {about}
+    ours = {place(agency.id, winner, name) for name in ("preferences", "taken", "own")}
+    kept = {place(agency.id, loser, "taken")}
+    assert left(agency)["store"] == left(agency)["store_vectors"] == ours | kept
+    item(agency, "contact", winner, "later")
     agency.do(agency.owner, "select app.undo_merge(%s)", merged)
+    later = {place(agency.id, winner, "later")}
+    assert left(agency)["store"] == before["store"] | later
+    (row,) = agency.office.superuser.execute(
+        "select value from langgraph.store where prefix = %s",
+        [place(agency.id, loser, "preferences")],
+    ).fetchall()
+    assert row["value"] == {"text": "tea"}
     agency.office.superuser.execute(
         "delete from crm.contacts where agency_id = %s and id = %s", [agency.id, loser]
     )
-    assert left(agency)["store"] == left(agency)["store_vectors"] == set()
+    assert left(agency)["store"] == {place(agency.id, winner, n) for n in ("taken", "own", "later")}
+    companies = [agency.add("crm.companies", name=name) for name in ("Gardens", "Gardeners")]
+    item(agency, "company", companies[1])
+    agency.do(agency.owner, "select app.merge_companies(%s, %s)", *companies)
+    assert f"{agency.id}.company.{companies[0]}" in left(agency)["store_vectors"]
 
 
 def test_threads_without_a_contact_are_kept_for_ninety_days(studio: Studio, agency: Agency) -> None:

@@ -63,6 +63,7 @@ SUBJECTS = agents(langgraph.test_an_item_is_for_those_who_read_its_subject)
 IN_USE = agents(prune.test_what_is_in_use_is_left_alone)
 LATEST = agents(prune.test_the_latest_checkpoint_of_each_namespace_stays_with_what_it_names)
 CONTACT = people(forgotten.test_erasing_a_contact_erases_its_threads_and_what_is_remembered_of_it)
+MERGE = people(forgotten.test_a_record_takes_its_items_along_and_a_merge_moves_them)
 NINETY = people(forgotten.test_threads_without_a_contact_are_kept_for_ninety_days)
 
 MUTANTS: dict[str, Change] = {
@@ -184,11 +185,14 @@ MUTANTS: dict[str, Change] = {
         "perform 1\n          from langgraph.checkpoint_blobs as k",
         NINETY,
     ),
-    "a merge moves what cannot move": Change(
-        "app.children_of",
-        "and a.attgenerated = ''",
-        "",
-        people(forgotten.test_a_record_takes_its_items_along_and_a_merge_leaves_them),
+    "a merge points what cannot point": Change(
+        "app.children_of", "and a.attgenerated = ''", "", MERGE
+    ),
+    "a merge forgets what agents remember": Change(
+        "app.merge_contacts", "app.move_items(agency, 'contact', loser, winner)", "'[]'", MERGE
+    ),
+    "undoing a merge takes what the winner had": Change(
+        "app.undo_merge", "coalesce(past.moved -> 'items', '[]')", "null", MERGE
     ),
 }
 

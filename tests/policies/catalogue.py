@@ -529,6 +529,7 @@ EXECUTE: dict[str, list[str]] = {
     "app.unmerged_values(jsonb,jsonb,jsonb,jsonb)": ["gardenos_merger"],
     "app.children_of(regclass)": ["gardenos_merger"],
     "app.point_children(uuid,regclass,uuid,uuid,uuid[],jsonb)": ["gardenos_merger"],
+    "app.move_items(uuid,text,uuid,uuid,jsonb)": ["gardenos_merger"],
     # erasure: what people and the worker call, and what it is made of
     "app.approve_erasure(uuid)": ["authenticated"],
     "app.execute_erasure(uuid)": ["authenticated", "gardenos_worker"],

@@ -215,6 +215,8 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         **dict.fromkeys(DROPPED, ALL),
         "crm.merge_records": KEEP,
         "crm.consents": READ,
+        "langgraph.store": {"select", "insert", "delete"},
+        "langgraph.store_vectors": {"select", "insert", "delete"},
     },
     # the triggers append events; the functions make webhooks and look for work
     "gardenos_publisher": {
