@@ -61,6 +61,23 @@ OPEN_WHEN = {
     },
 }
 
+# Tables of a library have its keys, not ours, and those never change. Their record is what the row
+# is about: the conversation of a thread, the subject of an item, else the agency.
+THREAD = "{row}.conversation_id"
+SUBJECT = (
+    "case\n"
+    "    when split_part({row}.prefix, '.', 2) = 'agency' then {row}.agency_id\n"
+    "    else split_part({row}.prefix, '.', 3)::uuid\n"
+    "end"
+)
+RECORDS = {
+    "langgraph.checkpoints": THREAD,
+    "langgraph.checkpoint_blobs": THREAD,
+    "langgraph.checkpoint_writes": THREAD,
+    "langgraph.store": SUBJECT,
+    "langgraph.store_vectors": SUBJECT,
+}
+
 AGENCIES = "tenancy.agencies"
 NO_AGENCY = "'00000000-0000-0000-0000-000000000000'"
 
@@ -135,6 +152,11 @@ class Shape:
     foreign: list[str]
     private: str | None = None
 
+    @property
+    def keeps_key(self) -> bool:
+        """Whether the key never changes, so that an update is one."""
+        return "id" in self.key or self.table in RECORDS
+
 
 def recorder(shape: Shape) -> str:
     """The file of one function."""
@@ -197,12 +219,12 @@ def _says(shape: Shape) -> str:
 
 def _statement(op: str, shape: Shape) -> str:
     """One INSERT … SELECT into the trail."""
-    table, columns, key = shape.table, shape.columns, shape.key
+    table, columns = shape.table, shape.columns
     row = "o" if op == "delete" else "n"
     agency, record = _identity(row, table, columns, both=op == "update")
     schema, _, name = table.partition(".")
     names = ["agency_id", "schema_name", "table_name", "record_id", "op"]
-    values = [agency, f"'{schema}'", f"'{name}'", record, _op(op, key)]
+    values = [agency, f"'{schema}'", f"'{name}'", record, _op(op, shape)]
     if shape.level == "full":
         kept = _values(op, shape)
         # one random number for a statement, and for each row what only who has it can tell
@@ -241,7 +263,7 @@ def _values(op: str, shape: Shape) -> dict[str, str]:
         found["old_values"] = f"to_jsonb(o){derived}"
     else:
         # what never changes is left out; where there is no id, the key may
-        fixed = untracked(shape.table) | set(shape.key if "id" in shape.key else ())
+        fixed = untracked(shape.table) | set(shape.key if shape.keeps_key else ())
         tracked = [each for each in shape.columns if each not in fixed]
         names = ",\n".join(f"case when {_differs(each)} then '{each}' end" for each in tracked)
         found["changed"] = "array_remove(array[\n" + indent(names, "    ") + "\n], null)"
@@ -252,6 +274,8 @@ def _values(op: str, shape: Shape) -> dict[str, str]:
 
 def _identity(row: str, table: str, columns: list[str], *, both: bool) -> tuple[str, str]:
     """The agency and the record of a row, as expressions."""
+    if table in RECORDS:
+        return f"{row}.agency_id", RECORDS[table].format(row=row)
     if "id" not in columns:
         name = f"coalesce(n.{columns[0]}, o.{columns[0]})" if both else f"{row}.{columns[0]}"
         digest = f"sha256(convert_to({name}, 'UTF8'))"
@@ -261,9 +285,10 @@ def _identity(row: str, table: str, columns: list[str], *, both: bool) -> tuple[
     return f"{row}.agency_id" if "agency_id" in columns else NO_AGENCY, f"{row}.id"
 
 
-def _op(op: str, key: list[str]) -> str:
+def _op(op: str, shape: Shape) -> str:
     """The operation; where the key may change, an update of it is a delete and an insert."""
-    if op != "update" or "id" in key:
+    key = shape.key
+    if op != "update" or shape.keeps_key:
         return f"'{op}'"
     return (
         "case\n"
@@ -275,13 +300,13 @@ def _op(op: str, key: list[str]) -> str:
 
 
 def _from(op: str, shape: Shape) -> str:
-    key = shape.key
     if op != "update":
         row, rows = ("n", "new_rows") if op == "insert" else ("o", "old_rows")
         return f"  from {rows} as {row}"
+    join = "join" if shape.keeps_key else "full join"
     return (
-        f"  from old_rows as o\n  {'join' if 'id' in key else 'full join'} new_rows as n\n    on "
-        + "\n   and ".join(f"n.{each} = o.{each}" for each in key)
+        f"  from old_rows as o\n  {join} new_rows as n\n    on "
+        + "\n   and ".join(f"n.{each} = o.{each}" for each in shape.key)
         + _where(shape)
     )
 

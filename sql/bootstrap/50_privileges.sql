@@ -39,7 +39,13 @@ begin
                 array['tenancy', 'crm', 'ai', 'integration', 'governance', 'audit'], 'usage',
                 array['authenticated', 'service_role', 'gardenos_worker', 'gardenos_auditor']
             ),
-            (array['langgraph'], 'usage', array['authenticated', 'gardenos_worker', 'gardenos_auditor']),
+            (
+                array['langgraph'], 'usage',
+                array[
+                    'authenticated', 'gardenos_worker', 'gardenos_auditor', 'gardenos_crm_writer',
+                    'gardenos_merger', 'gardenos_eraser'
+                ]
+            ),
             (array['tenancy'], 'usage', narrow),
             (array['crm'], 'usage', array['gardenos_search']),
             (array['crm', 'governance', 'integration'], 'usage', array['gardenos_crm_writer']),

@@ -12,7 +12,7 @@ begin
     if app.due_rows(new.entity) is null then
         raise exception 'Nothing is known about keeping %.', new.entity
             using errcode = '23514',
-            hint = 'Name a table of records, imports, deliveries or runs, as schema.table.';
+            hint = 'Name a table of records, imports, deliveries, runs or threads, as schema.table.';
     end if;
     if new.entity <> 'integration.import_rows'
         and (new.action = 'anonymise') <> (new.entity = 'crm.contacts') then

@@ -1,6 +1,7 @@
 -- Everything that hangs on contacts or companies, read off the foreign keys, so that a table that comes
 -- later is not forgotten. Two do not move: consents, which are never changed and are read through
--- merged_into_id, and merge_records, which say what was.
+-- merged_into_id, and merge_records, which say what was. Items of the agents' store are named after their
+-- subject: app.move_items moves them.
 create or replace function app.children_of(record_table regclass)
 returns table (table_name text, column_name text)
 language plpgsql
@@ -17,6 +18,7 @@ begin
         on a.attrelid = c.conrelid
        and a.attnum = any(c.conkey)
        and a.attname <> 'agency_id'
+       and a.attgenerated = ''
      where c.contype = 'f'
        and c.confrelid = record_table
        and c.conparentid = 0

@@ -2,7 +2,8 @@
 -- $1 and the time as $2: the one definition for counting them and for removing them. What was deleted is kept
 -- from then on; a memory also from when it expired or was superseded; lines of imports, attempts to deliver and
 -- runs of agents from their end, and a run that never ended from its last change. What belongs to a person on
--- legal hold is never due, nor is a contact that was merged: it goes with the one that is left. Null for a
+-- legal hold is never due, nor is a contact that was merged: it goes with the one that is left. Of agents'
+-- threads those without a contact are due, when the last step was that long ago; each counts once. Null for a
 -- table that retention does not know.
 create or replace function app.due_rows(entity text)
 returns text
@@ -30,7 +31,10 @@ declare
             || ' where r.agency_id = t.agency_id and r.id = t.run_id)'
     end;
 begin
-    return 'from ' || entity || ' as t where t.agency_id = $1 and ' || case
+    return 'from ' || case entity
+        when 'langgraph.checkpoints' then 'crm.conversations'
+        else entity
+    end || ' as t where t.agency_id = $1 and ' || case
         when entity = 'crm.contacts'
             then 't.deleted_at < now() - $2 and t.anonymised_at is null and t.merged_into_id is null'
         when entity = 'crm.companies'
@@ -49,6 +53,9 @@ begin
             then 'num_nonnulls(t.raw, t.before, t.error_message) > 0 and exists (select 1'
                 || ' from integration.import_jobs as j where j.agency_id = t.agency_id and j.id = t.job_id'
                 || ' and j.finished_at < now() - $2 and (j.revert_until is null or j.revert_until < now()))'
+        when entity = 'langgraph.checkpoints'
+            then 't.contact_id is null and (select max(k.created_at) from langgraph.checkpoints as k'
+                || ' where k.agency_id = t.agency_id and k.conversation_id = t.id) < now() - $2'
         when entity = 'integration.import_jobs'
             then 't.finished_at < now() - $2 and (t.revert_until is null or t.revert_until < now())'
         when entity = 'integration.webhook_deliveries'

@@ -39,6 +39,9 @@ begin
      where m.agency_id = agency
        and m.membership_id = member;
     get diagnostics remembered = row_count;
+    delete from langgraph.store as s
+     where s.agency_id = agency
+       and s.membership_id = member;
     delete from tenancy.invitations as i
      where i.agency_id = agency
        and (i.accepted_by_id = member or i.email in (known.work_email, known.email));

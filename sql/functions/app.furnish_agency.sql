@@ -34,7 +34,8 @@ begin
     (agency, 'ai.memories', '30 days', 'delete'),
     (agency, 'integration.import_rows', '90 days', 'anonymise'),
     (agency, 'integration.webhook_deliveries', '30 days', 'delete'),
-    (agency, 'ai.agent_runs', '90 days', 'delete');
+    (agency, 'ai.agent_runs', '90 days', 'delete'),
+    (agency, 'langgraph.checkpoints', '90 days', 'delete');
 end;
 $function$;
 

@@ -118,6 +118,7 @@ begin
         jsonb_build_object(
             'values', changes,
             'children', app.point_children(agency, 'crm.companies', loser, winner),
+            'items', app.move_items(agency, 'company', loser, winner),
             'dropped', dropped,
             'lowered', '{}'::uuid[],
             'raised', coalesce(raised_jobs, '{}'),

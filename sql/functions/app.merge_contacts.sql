@@ -233,6 +233,7 @@ begin
         jsonb_build_object(
             'values', changes,
             'children', app.point_children(agency, 'crm.contacts', loser, winner, stay),
+            'items', app.move_items(agency, 'contact', loser, winner),
             'dropped', dropped,
             'lowered', coalesce(lowered_points, '{}') || coalesce(lowered_jobs, '{}'),
             'raised', coalesce(raised_jobs, '{}'),

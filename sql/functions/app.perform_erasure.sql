@@ -85,6 +85,8 @@ begin
         replaced := replaced || jsonb_build_object(found.place || '.' || found.field, cardinality(found.ids));
     end loop;
 
+    replaced := replaced || app.scrub_agents(agency, pattern, loose);
+
     for found in
         select m.place, m.field, m.ids
           from app.find_mentions(agency, named, named_loose) as m

@@ -1,6 +1,7 @@
 -- Where data about people lies: the columns whose comment begins with "personal:" or "free text:", in tables
 -- of agencies. A column that comes later is found by its comment; tests refuse one without a mark. What the
--- database makes of other columns follows them.
+-- database makes of other columns follows them. A row without an id cannot be named in a report: what agents
+-- remember is reached by its thread or subject, and by app.scrub_agents.
 create or replace function app.personal_columns()
 returns table (table_name text, column_name text, mark text, is_json boolean, is_unique boolean)
 language plpgsql
@@ -49,6 +50,13 @@ begin
              from pg_attribute as k
             where k.attrelid = c.oid
               and k.attname = 'agency_id'
+              and not k.attisdropped
+       )
+       and exists (
+           select 1
+             from pg_attribute as k
+            where k.attrelid = c.oid
+              and k.attname = 'id'
               and not k.attisdropped
        )
      order by 1, a.attnum;

@@ -1,7 +1,8 @@
 -- Removes at most so many rows that are kept for too long, of the agency that the worker is bound to.
 -- Contacts are emptied, with all that hangs on them and their trail, because consents point to them; so are
--- lines of imports, unless the policy says to delete them. The policy is read here again: a caller cannot
--- shorten it, and nothing is touched under a legal hold.
+-- lines of imports, unless the policy says to delete them. Of an agent's thread its state goes, and the
+-- conversation stays. The policy is read here again: a caller cannot shorten it, and nothing is touched under
+-- a legal hold.
 --
 -- SECURITY DEFINER: the worker itself deletes nothing.
 set local role gardenos_eraser;
@@ -60,6 +61,16 @@ begin
                error_message = null
          where r.agency_id = agency
            and r.id = any(due);
+    elsif policy.entity = 'langgraph.checkpoints' then
+        delete from langgraph.checkpoints as k
+         where k.agency_id = agency
+           and k.conversation_id = any(due);
+        delete from langgraph.checkpoint_writes as k
+         where k.agency_id = agency
+           and k.conversation_id = any(due);
+        delete from langgraph.checkpoint_blobs as k
+         where k.agency_id = agency
+           and k.conversation_id = any(due);
     else
         execute format('delete from %s as t where t.agency_id = $1 and t.id = any($2)', policy.entity)
             using agency, due;

@@ -178,6 +178,9 @@ begin
             loser_id,
             ids => past.moved -> 'children'
         );
+        perform app.move_items(
+            agency, entity::text, winner_id, loser_id, coalesce(past.moved -> 'items', '[]')
+        );
     exception
         when unique_violation then
             get stacked diagnostics violated = constraint_name;

@@ -51,7 +51,7 @@ def children(desk: Desk, table: str) -> list[tuple[str, str]]:
         "select c.conrelid::regclass::text as name, a.attname::text as reference"
         "  from pg_constraint as c"
         "  join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = any(c.conkey)"
-        "   and a.attname <> 'agency_id'"
+        "   and a.attname <> 'agency_id' and a.attgenerated = ''"
         " where c.contype = 'f' and c.confrelid = %s::regclass",
         [table],
     ).fetchall()

@@ -53,6 +53,14 @@ class Agency:
         self.ids.setdefault(table, []).append(row["id"])
         return UUID(str(row["id"]))
 
+    def put(self, table: str, **values: Any) -> None:
+        """Insert a row into a table that has no id."""
+        self.office.superuser.execute(
+            f"insert into {table} ({', '.join(values)})"
+            f" values ({', '.join(['%s'] * len(values))})".encode(),
+            [Jsonb(value) if isinstance(value, dict) else value for value in values.values()],
+        )
+
     def contact(self, name: str = NAME, *addresses: tuple[str, str], **values: Any) -> UUID:
         """A contact with addresses, each a kind and a value."""
         contact = self.add("crm.contacts", full_name=name, **values)
@@ -197,6 +205,7 @@ def write_everywhere(agency: Agency) -> UUID:
     add("crm.products", sku="g", name="Garden", unit_price=5, currency="EUR")
     add("crm.deal_line_items", deal_id=deal, description="Line", unit_price=5)
     _write_engagement(agency, contact, other, deal)
+    _write_agents_state(agency, contact)
     add("crm.consents", contact_id=contact, purpose="news", lawful_basis="consent",
         status="granted", source="form")  # fmt: skip
     job = add("integration.import_jobs", entity="contact", owner_id=me)
@@ -353,6 +362,45 @@ def _write_engagement(agency: Agency, contact: UUID, other: UUID, deal: UUID) ->
                 byte_size=1,
                 **{column: target},
             )
+
+
+def _write_agents_state(agency: Agency, contact: UUID) -> None:
+    """What agents keep: threads about another person and about this one, and what they remember.
+
+    In what is about others only addresses are found again.
+    """
+    said = {"note": f"Write to {EMAIL} or call {PHONE}."}
+    for place, value in zip(agency.ids["crm.conversations"], (said, {"note": PROSE}), strict=True):
+        thread = {"agency_id": agency.id, "thread_id": str(place)}
+        agency.put(
+            "langgraph.checkpoints",
+            **thread,
+            checkpoint_id="1",
+            checkpoint={"v": 4, "channel_values": value, "channel_versions": {"note": "1.0"}},
+            metadata=value,
+        )
+    content = PROSE.encode()
+    agency.put(
+        "langgraph.checkpoint_blobs",
+        **thread,
+        channel="notes",
+        version="1.0",
+        type="bytes",
+        blob=content,
+    )
+    agency.put(
+        "langgraph.checkpoint_writes",
+        **thread,
+        checkpoint_id="1",
+        task_id="task",
+        idx=0,
+        channel="notes",
+        blob=content,
+    )
+    for subject, value in (("agency.notes", said), (f"contact.{contact}", {"note": PROSE})):
+        item = {"prefix": f"{agency.id}.{subject}", "key": "k"}
+        agency.put("langgraph.store", **item, value=value)
+        agency.put("langgraph.store_vectors", **item, field_name="note")
 
 
 def marked_columns(agency: Agency) -> list[Row]:

@@ -34,13 +34,38 @@ GLOBAL_TABLES = {
     "tenancy.user_identities": "(user_id = ( SELECT app.user_id() AS user_id))",
     # the same models for all agencies: whoever is in one
     "ai.embedding_models": "(( SELECT app.agency_id() AS agency_id) IS NOT NULL)",
+    # which versions of a library its tables are: no client's business
+    "langgraph.checkpoint_migrations": "false",
+    "langgraph.store_migrations": "false",
+    "langgraph.vector_migrations": "false",
 }
 # What a key has behind (agency_id, id): columns that choose the partition.
 PARTITION_KEYS = {
     "ai.embeddings_vector_1536": ["tier"],
     "ai.embeddings_halfvec_3072": ["tier"],
 }
+# Tables of a library, with its primary keys (schema.md 2.2): its upserts name them.
+LIBRARY = {
+    "langgraph.checkpoints": ["thread_id", "checkpoint_ns", "checkpoint_id"],
+    "langgraph.checkpoint_blobs": ["thread_id", "checkpoint_ns", "channel", "version"],
+    "langgraph.checkpoint_writes": [
+        "thread_id",
+        "checkpoint_ns",
+        "checkpoint_id",
+        "task_id",
+        "idx",
+    ],
+    "langgraph.store": ["prefix", "key"],
+    "langgraph.store_vectors": ["prefix", "key", "field_name"],
+}
+# A namespace of the store begins with the agency, so what names it names the agency.
+NAMESPACE = "prefix"
 UNIQUE_WITHOUT_AGENCY = {
+    "langgraph.checkpoints_pkey": "the library's; a trigger keeps threads to one agency",
+    "langgraph.checkpoint_blobs_pkey": "the library's; a trigger keeps threads to one agency",
+    "langgraph.checkpoint_writes_pkey": "the library's; a trigger keeps threads to one agency",
+    "langgraph.store_pkey": "the library's; the prefix begins with the agency",
+    "langgraph.store_vectors_pkey": "the library's; the prefix begins with the agency",
     "tenancy.agencies_slug_key": "a slug stands in URLs and is never used again",
     "tenancy.users_email_key": "one login per address, whatever the agencies",
     "tenancy.user_identities_issuer_subject_key": "a token names one user, whatever the agencies",
@@ -112,6 +137,16 @@ OPTIONAL_WITHOUT_SET_NULL = {
         for column in columns_
     },
     "tenancy.agencies_embedding_model_id_fkey": "a model that an agency uses is not deleted",
+    **{
+        f"langgraph.store_{column}_fkey": "an item goes with its subject"
+        for column in (
+            "membership_id",
+            "contact_id",
+            "company_id",
+            "deal_id",
+            "conversation_id",
+        )
+    },
 }
 # Columns that name a row without a foreign key (schema.md 2.2), and why.
 STAMPED = ("created_by", "updated_by", "deleted_by")
@@ -220,6 +255,7 @@ KEEPERS = [
     "app.check_custom()",
     "app.check_lookups()",
     "app.check_suppression()",
+    "app.check_thread()",
     "app.delete_points()",
     "app.guard_stage()",
     "app.keep_amount()",
@@ -333,6 +369,10 @@ EXECUTE: dict[str, list[str]] = {
     "app.contact_id()": [*ASKING, "gardenos_search", "gardenos_merger"],
     "app.can_import()": [*ASKING, "gardenos_crm_writer"],
     "app.is_agent_acting()": ASKING,
+    # what is an agent's own
+    "app.may_as_agent(text)": ASKING,
+    "app.prune_threads(interval,integer)": ["gardenos_worker"],
+    "app.check_namespace()": [],
     "app.default_team_id()": ASKING,
     "app.may(text,app.agency_role[])": [
         *ASKING,
@@ -568,6 +608,7 @@ EXECUTE: dict[str, list[str]] = {
     "app.unmerged_values(jsonb,jsonb,jsonb,jsonb)": ["gardenos_merger"],
     "app.children_of(regclass)": ["gardenos_merger"],
     "app.point_children(uuid,regclass,uuid,uuid,uuid[],jsonb)": ["gardenos_merger"],
+    "app.move_items(uuid,text,uuid,uuid,jsonb)": ["gardenos_merger"],
     # erasure: what people and the worker call, and what it is made of
     "app.approve_erasure(uuid)": ["authenticated"],
     "app.execute_erasure(uuid)": ["authenticated", "gardenos_worker"],
@@ -597,6 +638,7 @@ EXECUTE: dict[str, list[str]] = {
             "app.without_hit(jsonb,text,text,uuid)",
             "app.perform_erasure(uuid,uuid,jsonb)",
             "app.tell_erasure(uuid,uuid)",
+            "app.scrub_agents(uuid,text,text)",
             *ERASED_TRAIL,
         )
     },
@@ -815,6 +857,7 @@ def columns(connection: Connection) -> dict[str, dict[str, Row]]:
             a.attname::text as name,
             c.relkind = 'v' as of_view,
             a.attnotnull as required,
+            a.attgenerated <> '' as generated,
             format_type(a.atttypid, a.atttypmod) as type,
             t.typtype::text as kind,
             t.typcategory::text as category,
@@ -923,7 +966,7 @@ def check_tenant_key(connection: Connection) -> list[str]:
         agency = shape[table].get("agency_id")
         if agency is None or agency["type"] != "uuid" or not agency["required"]:
             found.append(f"{table}: no agency_id uuid not null")
-        wanted = ["agency_id", "id", *PARTITION_KEYS.get(table, [])]
+        wanted = LIBRARY.get(table, ["agency_id", "id", *PARTITION_KEYS.get(table, [])])
         if keys.get(table) != wanted:
             found.append(f"{table}: the primary key is {keys.get(table)}, not {wanted}")
     for table in GLOBAL_TABLES.keys() - tables(connection):
@@ -1008,6 +1051,8 @@ def check_composite_foreign_keys(connection: Connection) -> list[str]:
             found.append(f"{key['name']}: a global table points to a tenant's row")
         if key["table_name"] not in tenants or key["target"] not in tenants:
             continue
+        if key["target"] in LIBRARY and NAMESPACE == key["columns"][0] == key["target_columns"][0]:
+            continue
         if (
             key["columns"][0] != "agency_id"
             or key["target_columns"][0] != "agency_id"
@@ -1027,7 +1072,7 @@ def check_agency_reference(connection: Connection) -> list[str]:
     tied = set()
     for key in foreign_keys(connection):
         required = all(shape[key["table_name"]][name]["required"] for name in key["columns"])
-        if (required and key["columns"][0] == "agency_id") or (
+        if (required and key["columns"][0] in ("agency_id", NAMESPACE)) or (
             key["columns"] == ["agency_id"] and key["target"] == "tenancy.agencies"
         ):
             tied.add(key["table_name"])
@@ -1846,7 +1891,9 @@ def check_frozen_columns(connection: Connection) -> list[str]:
             found.append(f"{table}: no trigger forbid_agency_change")
             continue
         for name in frozen:
-            condition = f"(old.{name} IS DISTINCT FROM new.{name})"
+            # a trigger before the row cannot ask for what is made of the namespace
+            compared = NAMESPACE if shape[table][name]["generated"] else name
+            condition = f"(old.{compared} IS DISTINCT FROM new.{compared})"
             if condition not in definitions[0]:
                 found.append(f"{table}: forbid_agency_change does not compare {name}")
         if " AND " in definitions[0].partition(" WHEN ")[2]:

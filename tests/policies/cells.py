@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from tests.policies import new_records
 from tests.policies.access import Connection, Outcome, Row, attempt
+from tests.policies.catalogue import LIBRARY
 from tests.policies.matrix import Command, Matrix, Role
 from tests.policies.meaning import Me, completed, in_agency, may, points_to_hidden, sees
 from tests.policies.world import Agency, World
@@ -26,8 +27,22 @@ KEYS: dict[str, tuple[str, ...]] = {
     "tenancy.users": ("id",),
     "tenancy.user_identities": ("id",),
     "ai.embedding_models": ("id",),
+    "langgraph.checkpoint_migrations": ("v",),
+    "langgraph.store_migrations": ("v",),
+    "langgraph.vector_migrations": ("v",),
+    **{table: tuple(key) for table, key in LIBRARY.items()},
 }
 TENANT_KEY = ("agency_id", "id")
+# what a row of the agents' store has of its namespace
+GENERATED = {
+    "agency_id",
+    "subject",
+    "membership_id",
+    "contact_id",
+    "company_id",
+    "deal_id",
+    "conversation_id",
+}
 # columns of jsonb that hold lists; other lists are arrays
 JSON_LISTS = {"options", "columns"}
 
@@ -93,6 +108,19 @@ CHANGES: dict[str, tuple[str, str]] = {
             "governance.retention_policies": "keep = '99 days'",
         }.items()
     },
+    **{
+        table: (change, change)
+        for table, change in {
+            "langgraph.checkpoints": "metadata = '{}'",
+            "langgraph.checkpoint_blobs": "type = 'changed'",
+            "langgraph.checkpoint_writes": "type = 'changed'",
+            "langgraph.store": "value = '{}'",
+            "langgraph.store_vectors": "embedding = null",
+        }.items()
+    },
+    "langgraph.checkpoint_migrations": ("v = v", ""),
+    "langgraph.store_migrations": ("v = v", ""),
+    "langgraph.vector_migrations": ("v = v", ""),
     "crm.record_tags": ("tag_id = tag_id", ""),
     "crm.merge_records": ("undo_until = undo_until", ""),
     "crm.deal_stage_history": ("left_at = left_at", ""),
@@ -130,9 +158,8 @@ def where_keys(table: str, keys: Iterable[Key], *, but: bool = False) -> tuple[s
     chosen = list(keys)
     if not chosen:
         return ("true" if but else "false"), []
-    arrays = ", ".join(
-        "%s::text[]" if isinstance(value, str) else "%s::uuid[]" for value in chosen[0]
-    )
+    kinds = {str: "text", int: "integer"}
+    arrays = ", ".join(f"%s::{kinds.get(type(value), 'uuid')}[]" for value in chosen[0])
     return (
         f"({', '.join(columns)}) {'not in' if but else 'in'} (select * from unnest({arrays}))",
         [list(values) for values in zip(*chosen, strict=True)],
@@ -226,6 +253,9 @@ def candidates(world: World, table: str) -> list[Candidate]:
         "tenancy.users": ("email", "new@a.test"),
         "tenancy.user_identities": ("subject", "new"),
         "ai.embedding_models": ("key", "new"),
+        "langgraph.checkpoint_migrations": ("v", 99),
+        "langgraph.store_migrations": ("v", 99),
+        "langgraph.vector_migrations": ("v", 99),
     }.get(table, ("agency_id", a.id))
     return [Candidate({column: value})]
 
@@ -381,7 +411,7 @@ class Cells:
             table, (row for row in allowed if kept_by_guard(self.world, table, row, self.me))
         )
         # a key that revokes itself can do no more, from the next row on
-        alone = keys_of(table, (row for row in allowed if row["id"] == self.me.key)) - guarded
+        alone = keys_of(table, (row for row in allowed if row.get("id") == self.me.key)) - guarded
         rest, parameters = where_keys(table, guarded | alone, but=True)
         outcome = self._attempt(
             f"update {table} set {change} where {rest} returning {key_list(table)}", parameters
@@ -478,6 +508,8 @@ class Cells:
 
 def insert(table: str, row: Row) -> tuple[str, list[Any]]:
     """An INSERT of one row, and its parameters. No RETURNING: that would ask for SELECT, too."""
+    if table in ("langgraph.store", "langgraph.store_vectors"):
+        row = {name: value for name, value in row.items() if name not in GENERATED}
     return (
         f"insert into {table} ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
         [

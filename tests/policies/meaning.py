@@ -67,6 +67,11 @@ class Me:
         """The agent that is at work, and for whom: what a run says of who acts."""
         return (self.agent_id, self.membership_id) if self.agent else (self.membership_id, None)
 
+    @property
+    def acting_agent(self) -> UUID | None:
+        """The agent that asks, for me or as myself."""
+        return self.membership_id if self.role is Role.AI_AGENT else self.agent_id
+
     def with_key(self, key: UUID, *scopes: str) -> "Me":
         """The same member, by an API key; no scopes: all that the membership may."""
         return replace(self, key=key, scopes=frozenset(scopes) or None)
@@ -132,6 +137,25 @@ PARENTS: dict[str, dict[str, str]] = {
         "deal_id": "crm.deals",
     },
     "ai.agent_steps": {"run_id": "ai.agent_runs"},
+    "langgraph.checkpoints": {"conversation_id": "crm.conversations"},
+    "langgraph.checkpoint_blobs": {"conversation_id": "crm.conversations"},
+    "langgraph.checkpoint_writes": {"conversation_id": "crm.conversations"},
+    "langgraph.store": {
+        "contact_id": "crm.contacts",
+        "company_id": "crm.companies",
+        "deal_id": "crm.deals",
+        "conversation_id": "crm.conversations",
+    },
+    "langgraph.store_vectors": {"prefix": "langgraph.store"},
+}
+# where the conversation or the subject is the parent, and readable is enough for writing (8.2)
+AGENTS_OWN = ("langgraph.",)
+# the table of each kind of subject that the namespace of an item names
+SUBJECTS = {
+    "contact": "crm.contacts",
+    "company": "crm.companies",
+    "deal": "crm.deals",
+    "conversation": "crm.conversations",
 }
 # what agents keep for themselves: through an agent its line alone decides (8.2)
 AGENT_STATE = {"ai.agent_runs", "ai.agent_steps"}
@@ -311,8 +335,32 @@ class Asked:
             if self.row.get(column) is not None
         }
 
+    def subject(self) -> bool:
+        """The subject that a namespace names is one that I read, or what the table says of it."""
+        kind, *rest = self.row["prefix"].split(".")[1:]
+        if kind == "agency":
+            return self.me.role is not Role.CLIENT
+        subject = UUID(rest[0])
+        if kind == "agent":
+            return subject == self.me.acting_agent
+        if kind == "member":
+            return subject == self.me.membership_id
+        record = self.me.find(SUBJECTS[kind], subject)
+        return record is not None and sees(self.matrix, SUBJECTS[kind], record, self.me)
+
+    def state(self) -> bool:
+        """What an agent keeps: a readable parent is enough for writing too."""
+        if self.table == "langgraph.store":
+            return self.subject()
+        if self.table == "langgraph.store_vectors":
+            return sees(self.matrix, "langgraph.store", self.row, self.me)
+        place = self.me.find("crm.conversations", UUID(self.row["thread_id"]))
+        return place is not None and sees(self.matrix, "crm.conversations", place, self.me)
+
     def parent(self) -> bool:
         """I can select the parent; for writing, I can update it."""
+        if self.table.startswith(AGENTS_OWN):
+            return self.state()
         parents = self.parents()
         if self.table == "ai.memories":
             return self.shared() and all(
@@ -446,7 +494,7 @@ def may(matrix: Matrix, table: str, command: Command, row: Row, me: Me) -> bool:
     if table == "ai.agent_runs" and not sees_thread(matrix, row, me):
         return False
     roles = (me.role, Role.AI_AGENT) if me.agent else (me.role,)
-    if table in AGENT_STATE:
+    if table in AGENT_STATE or table.startswith(AGENTS_OWN):
         roles = roles[-1:]
     return all(
         reaches(matrix, matrix.scope(table, role, command), table, row, me, command)

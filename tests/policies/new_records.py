@@ -336,7 +336,38 @@ def runs(
     return [{"agent_key": "new", "conversation_id": thread} for thread in threads]
 
 
+def threads(**values: object) -> Builder:
+    """A new row of a thread for some conversations, with and without one."""
+    return lambda rows, agency_id, members, teams: [
+        {"thread_id": str(place), **values}
+        for place in ids(rows, "crm.conversations", agency_id)[::2]
+    ]
+
+
+def items(
+    rows: Mapping[str, list[Row]],
+    agency_id: UUID,
+    members: Mapping[str, UUID],
+    teams: Mapping[str, UUID],
+) -> list[Row]:
+    """One more item about whatever there is an item about."""
+    return [
+        {"prefix": row["prefix"], "key": "new", "value": {}}
+        for row in rows_of(rows, "langgraph.store", agency_id)
+    ]
+
+
 BUILDERS: dict[str, Builder] = {
+    "langgraph.checkpoints": threads(checkpoint_id="new", checkpoint={}),
+    "langgraph.checkpoint_blobs": threads(channel="new", version="1", type="empty"),
+    "langgraph.checkpoint_writes": threads(
+        checkpoint_id="new", task_id="task", idx=0, channel="new", blob=b""
+    ),
+    "langgraph.store": items,
+    "langgraph.store_vectors": lambda rows, agency_id, members, teams: [
+        {"prefix": row["prefix"], "key": row["key"], "field_name": "new", "embedding": None}
+        for row in rows_of(rows, "langgraph.store", agency_id)
+    ],
     "crm.companies": owned(name="New"),
     "crm.contacts": owned(full_name="New"),
     "crm.deals": deals,

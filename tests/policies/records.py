@@ -59,6 +59,14 @@ TABLES = (
     "governance.erasure_requests",
     "governance.retention_policies",
     "governance.suppressions",
+    "langgraph.checkpoints",
+    "langgraph.checkpoint_blobs",
+    "langgraph.checkpoint_writes",
+    "langgraph.store",
+    "langgraph.store_vectors",
+    "langgraph.checkpoint_migrations",
+    "langgraph.store_migrations",
+    "langgraph.vector_migrations",
 )
 # owner, assignee, team: what the words own, team and unassigned tell apart
 WHOSE: tuple[tuple[str | None, str | None, str | None], ...] = (
@@ -107,6 +115,7 @@ RUNS: tuple[tuple[str, str | None, str | None], ...] = (
 VISIBILITIES = ("private", "team", "agency", "client")
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=9)
+VECTOR = f"[{','.join(['0.1'] * 1536)}]"
 
 
 class Records:
@@ -147,6 +156,7 @@ class Records:
             self._knowledge()
             self._runs()
             self._machinery()
+            self._agents_state()
 
     def add(self, table: str, **values: Any) -> UUID:
         """Insert one row and answer its id."""
@@ -533,4 +543,58 @@ class Records:
             erasure_id=erasure,
             kind="email",
             value_hash=bytes(32),
+        )
+
+    def _agents_state(self) -> None:
+        """Threads of some conversations, and what is remembered of everything."""
+        for place in self.ids["crm.conversations"][::3]:
+            for number in range(2):
+                self._put(
+                    "langgraph.checkpoints",
+                    agency_id=self.agency_id,
+                    thread_id=str(place),
+                    checkpoint_id=f"{number}",
+                    checkpoint=Jsonb({"v": 4}),
+                )
+            self._put(
+                "langgraph.checkpoint_blobs",
+                agency_id=self.agency_id,
+                thread_id=str(place),
+                channel="messages",
+                version="1",
+                type="msgpack",
+                blob=b"x",
+            )
+            self._put(
+                "langgraph.checkpoint_writes",
+                agency_id=self.agency_id,
+                thread_id=str(place),
+                checkpoint_id="1",
+                task_id="task",
+                idx=0,
+                channel="messages",
+                blob=b"x",
+            )
+        subjects: list[tuple[str, UUID | str]] = [("agency", "notes")]
+        for name in ("agent", "agent2"):
+            subjects.append(("agent", self.members[name]))
+        for name in ("owner", "admin", "manager", "member", "viewer", "client", "agent"):
+            subjects.append(("member", self.members[name]))
+        for kind, table in (
+            ("contact", "crm.contacts"),
+            ("company", "crm.companies"),
+            ("deal", "crm.deals"),
+            ("conversation", "crm.conversations"),
+        ):
+            subjects += [(kind, target) for target in self.ids[table][::3]]
+        for kind, subject in subjects:
+            item = {"prefix": f"{self.agency_id}.{kind}.{subject}", "key": "k"}
+            self._put("langgraph.store", **item, value=Jsonb({"text": "x"}))
+            self._put("langgraph.store_vectors", **item, field_name="text", embedding=VECTOR)
+
+    def _put(self, table: str, **row: Any) -> None:
+        """Insert one row of the library's tables, which have no id."""
+        self.connection.execute(
+            f"insert into {table} ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
+            list(row.values()),
         )

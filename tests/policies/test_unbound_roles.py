@@ -98,6 +98,11 @@ ERASED = {
     "tenancy.invitations": TOUCHED,
     "tenancy.teams": {"select", "update"},
     "tenancy.api_keys": {"select", "update"},
+    "langgraph.checkpoints": TOUCHED,
+    "langgraph.checkpoint_blobs": TOUCHED,
+    "langgraph.checkpoint_writes": TOUCHED,
+    "langgraph.store": TOUCHED,
+    "langgraph.store_vectors": {"select", "delete"},
 }
 
 # What documents and memories are made of: read, and locked by whoever copies who may read it.
@@ -185,7 +190,7 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
     "service_role": {
         table: ADD if table in ADDED_TO else READ if table in APPEND_ONLY else ALL
         for table in TABLES
-        if table not in SECRETS
+        if table not in SECRETS and not table.startswith("langgraph.")
     },
     # the triggers append and never look
     "gardenos_audit_writer": {"audit.log": {"insert"}},
@@ -228,6 +233,9 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "integration.import_rows": {"select", "update"},
         "ai.agent_runs": {"select", "update"},
         "ai.agent_steps": {"select", "update"},
+        "langgraph.checkpoints": READ,
+        "langgraph.checkpoint_blobs": READ,
+        "langgraph.checkpoint_writes": READ,
     },
     # triggers copy who may read a record to what agents know of it
     "gardenos_ai_writer": {
@@ -244,6 +252,8 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         **dict.fromkeys(DROPPED, ALL),
         "crm.merge_records": KEEP,
         "crm.consents": READ,
+        "langgraph.store": {"select", "insert", "delete"},
+        "langgraph.store_vectors": {"select", "insert", "delete"},
     },
     # the triggers append events; the functions make webhooks and look for work
     "gardenos_publisher": {

@@ -214,8 +214,11 @@ def _samples(
     for table in tables:
         where = sql.SQL("where agency_id = %s") if table.name not in GLOBAL else sql.SQL("")
         row = superuser.execute(
-            sql.SQL("select to_jsonb(t) from {} as t {} order by id limit 1").format(
-                table.identifier, where
+            sql.SQL("select to_jsonb(t) from {} as t {} order by {} limit 1").format(
+                table.identifier,
+                where,
+                # a library's tables have no id
+                sql.Identifier("agency_id" if table.name.startswith("langgraph.") else "id"),
             ),
             [agency] if table.name not in GLOBAL else None,
         ).fetchone()

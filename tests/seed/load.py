@@ -29,8 +29,15 @@ FOUNDED = (
     "tenancy.api_keys",
     "tenancy.api_key_secrets",
 )
-# No role may write these.
-FORBIDDEN = ("integration.webhook_secrets",)
+# No role of the back office may write these.
+FORBIDDEN = (
+    "integration.webhook_secrets",
+    "langgraph.checkpoints",
+    "langgraph.checkpoint_blobs",
+    "langgraph.checkpoint_writes",
+    "langgraph.store",
+    "langgraph.store_vectors",
+)
 
 
 def writer(table: str) -> str | None:

@@ -19,6 +19,7 @@ def write(draft: Draft, contacts: int) -> None:
     add_events(draft, max(6, contacts * 3 // 10))
     add_runs(draft, max(6, contacts // 10))
     add_governance(draft)
+    add_threads(draft, max(4, contacts // 50))
 
 
 def add_file(draft: Draft, number: int, purpose: str, **target: str) -> str:
@@ -289,4 +290,60 @@ def add_governance(draft: Draft) -> None:
             id=draft.new_id(),
             legal_hold=entity == "crm.messages",
             **row,
+        )
+
+
+def add_threads(draft: Draft, count: int) -> None:
+    """Agents' threads in some conversations, and what they remember of the agency and contacts."""
+    threads = [conversation for conversation, _ in draft.conversations[:count]]
+    for thread in threads:
+        for step in range(2):
+            draft.load.add(
+                "langgraph.checkpoints",
+                agency_id=draft.id,
+                thread_id=thread,
+                checkpoint_id=f"{step:08}",
+                parent_checkpoint_id=f"{step - 1:08}" if step else None,
+                checkpoint={"v": 4, "channel_versions": {"messages": f"{step:032}.0"}},
+                metadata={"step": step, "source": "loop"},
+            )
+    for thread in threads:
+        for step in range(2):
+            draft.load.add(
+                "langgraph.checkpoint_blobs",
+                agency_id=draft.id,
+                thread_id=thread,
+                channel="messages",
+                version=f"{step:032}.0",
+                type="bytes",
+                blob=draft.rng.randbytes(64),
+            )
+    for thread in threads:
+        draft.load.add(
+            "langgraph.checkpoint_writes",
+            agency_id=draft.id,
+            thread_id=thread,
+            checkpoint_id=f"{1:08}",
+            task_id="answer",
+            idx=0,
+            channel="messages",
+            type="bytes",
+            blob=draft.rng.randbytes(64),
+        )
+    subjects = [("agency", "tone")]
+    subjects += [("contact", contact) for contact in draft.some(draft.contacts, count)]
+    items = [(f"{draft.id}.{kind}.{subject}", "notes") for kind, subject in subjects]
+    for prefix, key in items:
+        said = draft.words()
+        draft.load.add(
+            "langgraph.store", prefix=prefix, key=key, value={"text": said.text(draft.rng, 1)}
+        )
+    for prefix, key in items:
+        vector = [round(draft.rng.uniform(-1, 1), 3) for _ in range(1536)]
+        draft.load.add(
+            "langgraph.store_vectors",
+            prefix=prefix,
+            key=key,
+            field_name="text",
+            embedding=f"[{','.join(map(str, vector))}]",
         )
