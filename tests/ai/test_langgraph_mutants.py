@@ -18,6 +18,9 @@ from tests.erasure.person import found_agency
 from tests.policies.broken import broken_function, policy
 
 THREADS = "agents read the steps of threads they see"
+AN_AGENTS = (
+    "(prefix || '.') like (select app.agency_id() || '.agent.' || app.acting_agent_id() || '.%')"
+)
 ITEMS = "agents read what they remember of what they see"
 ITEMS_ADDED = "agents add what they remember of what they see"
 Test = Callable[[Studio, AgentPool], None]
@@ -102,7 +105,7 @@ MUTANTS: dict[str, Change] = {
     ),
     "what is an agent's is for every agent": Change(
         f"langgraph.store: {ITEMS}",
-        "(prefix || '.') like (select app.agency_id() || '.agent.' || app.acting_agent_id() || '.%')",
+        AN_AGENTS,
         "true",
         SUBJECTS,
     ),
@@ -114,7 +117,7 @@ MUTANTS: dict[str, Change] = {
     ),
     "anybody adds to what is an agent's": Change(
         f"langgraph.store: {ITEMS_ADDED}",
-        "(prefix || '.') like (select app.agency_id() || '.agent.' || app.acting_agent_id() || '.%')",
+        AN_AGENTS,
         "true",
         SUBJECTS,
     ),
