@@ -47,6 +47,15 @@ with check (
     true
 );
 
+create policy "search reads the tiers of an agency"
+on ai.agency_tiers
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.agency_tiers
 as permissive
@@ -68,3 +77,5 @@ grant update (
 ) on table ai.agency_tiers to gardenos_worker;
 
 grant insert on table ai.agency_tiers to gardenos_tenancy_writer;
+
+grant select on table ai.agency_tiers to gardenos_search;
