@@ -3,15 +3,16 @@
     DATABASE_URL=postgresql://gardenos_worker@… python -m migrations.tiers promote AGENCY
     DATABASE_URL=postgresql://gardenos_worker@… python -m migrations.tiers demote AGENCY
 
-AGENCY is its id. `promote` makes the agency's partition and HNSW index while it is empty, then moves
-its vectors there, a batch in a transaction; `demote` moves them back among those of small agencies,
-and leaves the empty partition for another time. Searches find every vector at any moment. Nothing is
-kept but the rows themselves and `ai.agency_tiers`: a run that was killed is simply started again, one
-whose server fails over goes on with the next leader, and the other command turns it round.
+AGENCY is its id. `promote` makes the agency's partition and HNSW index while it is empty, then
+moves its vectors there, a batch in a transaction; `demote` moves them back among those of small
+agencies, and leaves the empty partition for another time. Searches find every vector at any moment.
+How far it is stands in the rows and in `ai.agency_tiers` alone: a run that was killed is simply
+started again, one whose server fails over goes on with the next leader, and the other command turns
+it round.
 
-Nobody reads or waits longer for it, but for one thing: while the partition is attached, for some
-milliseconds, nobody may write a row that vectors point to. For that lock it asks a few milliseconds
-at a time, and gives way to who writes.
+Nobody waits for it, but for one thing: while the partition is attached, for some milliseconds,
+nobody writes a row that vectors point to. It asks for that lock a few milliseconds at a time, and
+gives way to who writes.
 
 | exit code | meaning |
 |---|---|
@@ -146,7 +147,7 @@ class Move:
         with session.transaction():
             session.execute("select app.bind_worker(%s)", [self.agency])
             session.execute("select set_config('lock_timeout', %s, true)", [f"{milliseconds}ms"])
-            row = session.execute(statement.encode(), arguments).fetchone()
+            row: tuple[Any, ...] | None = session.execute(statement.encode(), arguments).fetchone()
         assert row is not None
         return row
 

@@ -1,7 +1,7 @@
 """Partitions of large agencies in a catalogue snapshot: they are made as agencies grow (tiers.py).
 
-One that is as it must be stands in no snapshot: its table's revisions do not know it. One that is not
-is an object of kind `partition`, named with what is wrong, and so it is drift for a person to look at.
+One that is as it must be stands in no snapshot: no revision knows it. One that is not is an object
+of kind `partition`, named with what is wrong, and so it is drift for a person to look at.
 """
 
 import re
@@ -22,7 +22,7 @@ SHARED = {
 
 
 def fold_leaves(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries (kind, name, properties) of a snapshot, without the partitions that are in order."""
+    """The entries (kind, name, properties) of a snapshot without partitions that are in order."""
     found: list[Entry] = []
     leaves: dict[str, list[Entry]] = {}
     tables: dict[str, list[Entry]] = {}

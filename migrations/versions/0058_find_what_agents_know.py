@@ -27,8 +27,8 @@ def upgrade() -> None:
         -- SECURITY INVOKER: each row is read under the policies of the caller. It writes nothing, so it works on a
         -- replica; app.touch_memories notes which memories were used.
         --
-        -- Two lists, of the nearest vectors and of the best hits of the words, become one by reciprocal rank. A memory
-        -- fades with the time since it was last used, which changes its place and never hides it.
+        -- Two lists, of the nearest vectors and of the best hits of the words, become one by reciprocal rank. A
+        -- memory fades with the time since it was last used, which changes its place and never hides it.
         create or replace function ai.search(
             query text default null,
             query_embedding real[] default null,
@@ -173,9 +173,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Begins to move the vectors of the agency bound to another tier: from now on new ones go there, and a search
-        -- reads both. Waits for who writes a vector of this agency (app.embedding_tier). Again is no error, and a move
-        -- may be turned round before it is done. app.move_embeddings does the rest.
+        -- Begins to move the vectors of the agency bound to another tier: from now on new ones go there, and a
+        -- search reads both. Waits for who writes a vector of this agency (app.embedding_tier). Again is no error,
+        -- and a move may be turned round before it is done. app.move_embeddings does the rest.
         create or replace function app.change_tier(storage text, tier text)
         returns void
         language plpgsql
@@ -229,10 +229,10 @@ def upgrade() -> None:
         -- True when it made one, false when it is there. It is the first step of a promotion (migrations/tiers.py).
         --
         -- All of it is one transaction: a run that is killed leaves nothing behind. Attaching it clones the foreign
-        -- keys, and for that no row of the tables they point to may be written. So these locks are asked for last and
-        -- together, everything else being done: once they are there, they are held for milliseconds. How long they are
-        -- asked for, with other writers behind, the caller says by lock_timeout, and tries again. Who reads never
-        -- waits.
+        -- keys, and for that no row of the tables they point to may be written. So these locks are asked for last
+        -- and together, everything else being done: once they are there, they are held for milliseconds. How long
+        -- they are asked for, with other writers behind, the caller says by lock_timeout, and tries again. Who reads
+        -- never waits.
         --
         -- SECURITY DEFINER, as the owner: only the owner of a table attaches partitions to it.
         create or replace function app.make_tier_partition(storage text, distance text default 'cosine')
@@ -1010,9 +1010,9 @@ def upgrade() -> None:
         set search_path = pg_catalog, pg_temp
         set jit = off
         set enable_sort = off
-        set hnsw.ef_search = 200
-        set hnsw.iterative_scan = relaxed_order
-        set hnsw.max_scan_tuples = 5000
+        set "hnsw.ef_search" = 200
+        set "hnsw.iterative_scan" = relaxed_order
+        set "hnsw.max_scan_tuples" = 5000
         as $function$
         #variable_conflict use_column
         declare
@@ -1025,7 +1025,7 @@ def upgrade() -> None:
             memories uuid[];
             distances double precision[];
         begin
-            if query_embedding is null then
+            if query_embedding is null or agency is null then
                 return;
             end if;
             model := app.search_model();

@@ -5,8 +5,8 @@
 -- SECURITY INVOKER: each row is read under the policies of the caller. It writes nothing, so it works on a
 -- replica; app.touch_memories notes which memories were used.
 --
--- Two lists, of the nearest vectors and of the best hits of the words, become one by reciprocal rank. A memory
--- fades with the time since it was last used, which changes its place and never hides it.
+-- Two lists, of the nearest vectors and of the best hits of the words, become one by reciprocal rank. A
+-- memory fades with the time since it was last used, which changes its place and never hides it.
 create or replace function ai.search(
     query text default null,
     query_embedding real[] default null,

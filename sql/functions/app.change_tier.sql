@@ -1,6 +1,6 @@
--- Begins to move the vectors of the agency bound to another tier: from now on new ones go there, and a search
--- reads both. Waits for who writes a vector of this agency (app.embedding_tier). Again is no error, and a move
--- may be turned round before it is done. app.move_embeddings does the rest.
+-- Begins to move the vectors of the agency bound to another tier: from now on new ones go there, and a
+-- search reads both. Waits for who writes a vector of this agency (app.embedding_tier). Again is no error,
+-- and a move may be turned round before it is done. app.move_embeddings does the rest.
 create or replace function app.change_tier(storage text, tier text)
 returns void
 language plpgsql

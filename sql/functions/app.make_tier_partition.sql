@@ -2,10 +2,10 @@
 -- True when it made one, false when it is there. It is the first step of a promotion (migrations/tiers.py).
 --
 -- All of it is one transaction: a run that is killed leaves nothing behind. Attaching it clones the foreign
--- keys, and for that no row of the tables they point to may be written. So these locks are asked for last and
--- together, everything else being done: once they are there, they are held for milliseconds. How long they are
--- asked for, with other writers behind, the caller says by lock_timeout, and tries again. Who reads never
--- waits.
+-- keys, and for that no row of the tables they point to may be written. So these locks are asked for last
+-- and together, everything else being done: once they are there, they are held for milliseconds. How long
+-- they are asked for, with other writers behind, the caller says by lock_timeout, and tries again. Who reads
+-- never waits.
 --
 -- SECURITY DEFINER, as the owner: only the owner of a table attaches partitions to it.
 create or replace function app.make_tier_partition(storage text, distance text default 'cosine')

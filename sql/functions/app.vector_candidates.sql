@@ -32,9 +32,9 @@ security invoker
 set search_path = pg_catalog, pg_temp
 set jit = off
 set enable_sort = off
-set hnsw.ef_search = 200
-set hnsw.iterative_scan = relaxed_order
-set hnsw.max_scan_tuples = 5000
+set "hnsw.ef_search" = 200
+set "hnsw.iterative_scan" = relaxed_order
+set "hnsw.max_scan_tuples" = 5000
 as $function$
 #variable_conflict use_column
 declare
@@ -47,7 +47,7 @@ declare
     memories uuid[];
     distances double precision[];
 begin
-    if query_embedding is null then
+    if query_embedding is null or agency is null then
         return;
     end if;
     model := app.search_model();
