@@ -471,13 +471,16 @@ def upgrade() -> None:
         r"""
         -- A vector goes to the tier of its agency and to no other. The tier cannot be set here: a trigger that runs
         -- before a row may not send it to another partition. The tier stays locked until the end of the transaction:
-        -- an agency is not moved while vectors are written for the tier it is in.
+        -- an agency is not moved while vectors are written for the tier it is in. SECURITY DEFINER: of another agency
+        -- than the writer's it is a policy that refuses the vector.
+        set local role gardenos_ai_writer;
+
         create or replace function app.guard_tier()
         returns trigger
         language plpgsql
         volatile
         parallel unsafe
-        security invoker
+        security definer
         set search_path = pg_catalog, pg_temp
         as $function$
         declare
@@ -502,9 +505,13 @@ def upgrade() -> None:
         $function$;
 
         revoke all on function app.guard_tier() from public;
+        grant execute on function app.guard_tier() to
+            gardenos_owner;
 
         comment on function app.guard_tier() is
         'Refuses a vector in another tier than that of its agency.';
+
+        set local role gardenos_owner;
         """
     )
     execute(
@@ -552,12 +559,10 @@ def upgrade() -> None:
         --
         -- Each row that is read is locked (FOR SHARE) until the end of the transaction: a change of it waits, and
         -- then sees the copy that was made. For triggers that run as the same role.
-        set local role gardenos_ai_writer;
-
         create or replace function app.source_access(
             agency uuid,
             kind text,
-            source_id uuid,
+            record_id uuid,
             out owner_id uuid,
             out team_id uuid,
             out visibility app.visibility,
@@ -583,49 +588,49 @@ def upgrade() -> None:
                       into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
                       from crm.contacts as r
                      where r.agency_id = agency
-                       and r.id = source_id
+                       and r.id = record_id
                        for share;
                 when 'company' then
                     select r.owner_id, r.team_id, 'agency', null, true, r.deleted_at
                       into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
                       from crm.companies as r
                      where r.agency_id = agency
-                       and r.id = source_id
+                       and r.id = record_id
                        for share;
                 when 'deal' then
                     select r.owner_id, r.team_id, 'agency', null, true, r.deleted_at
                       into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
                       from crm.deals as r
                      where r.agency_id = agency
-                       and r.id = source_id
+                       and r.id = record_id
                        for share;
                 when 'activity' then
                     select coalesce(r.assignee_id, r.owner_id), r.team_id, r.visibility, null, false, r.deleted_at
                       into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
                       from crm.activities as r
                      where r.agency_id = agency
-                       and r.id = source_id
+                       and r.id = record_id
                        for share;
                 when 'conversation' then
                     select coalesce(r.assignee_id, r.owner_id), r.team_id, r.visibility, r.participant_ids, false, r.deleted_at
                       into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
                       from crm.conversations as r
                      where r.agency_id = agency
-                       and r.id = source_id
+                       and r.id = record_id
                        for share;
                 when 'calendar_event' then
                     select r.owner_id, r.team_id, r.visibility, null, false, r.deleted_at
                       into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
                       from crm.calendar_events as r
                      where r.agency_id = agency
-                       and r.id = source_id
+                       and r.id = record_id
                        for share;
                 when 'message' then
                     select r.conversation_id, r.deleted_at
                       into place, removed
                       from crm.messages as r
                      where r.agency_id = agency
-                       and r.id = source_id
+                       and r.id = record_id
                        for share;
                     select a.*
                       into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
@@ -636,7 +641,7 @@ def upgrade() -> None:
                       into file
                       from crm.files as r
                      where r.agency_id = agency
-                       and r.id = source_id
+                       and r.id = record_id
                        for share;
                     if num_nonnulls(
                         file.contact_id, file.company_id, file.deal_id, file.activity_id, file.calendar_event_id,
@@ -681,11 +686,11 @@ def upgrade() -> None:
         $function$;
 
         revoke all on function app.source_access(uuid, text, uuid) from public;
+        grant execute on function app.source_access(uuid, text, uuid) to
+            gardenos_ai_writer;
 
         comment on function app.source_access(uuid, text, uuid) is
         'Who may read a record, and since when it is deleted; the record stays locked.';
-
-        set local role gardenos_owner;
         """
     )
     execute(
@@ -2185,7 +2190,7 @@ def upgrade() -> None:
                 or (o.model_id is distinct from n.model_id)
                 or (o.storage is distinct from n.storage)
                 or (o.content_sha256 is distinct from n.content_sha256)
-                or (o.embedding is distinct from n.embedding)
+                or (o.embedding operator(extensions.<>) n.embedding)
                 or (o.embedded_at is distinct from n.embedded_at)
                 or (o.owner_id is distinct from n.owner_id)
                 or (o.team_id is distinct from n.team_id)
@@ -2362,7 +2367,7 @@ def upgrade() -> None:
                 or (o.model_id is distinct from n.model_id)
                 or (o.storage is distinct from n.storage)
                 or (o.content_sha256 is distinct from n.content_sha256)
-                or (o.embedding is distinct from n.embedding)
+                or (o.embedding operator(extensions.<>) n.embedding)
                 or (o.embedded_at is distinct from n.embedded_at)
                 or (o.owner_id is distinct from n.owner_id)
                 or (o.team_id is distinct from n.team_id)
@@ -4946,6 +4951,7 @@ def upgrade() -> None:
             expires_at,
             source_run_id,
             superseded_by_id,
+            search,
             owner_id,
             team_id,
             visibility,
@@ -7097,11 +7103,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        set local role gardenos_ai_writer;
-
         drop function app.source_access(agency uuid, kind text, source_id uuid);
-
-        set local role gardenos_owner;
         """
     )
     execute(
