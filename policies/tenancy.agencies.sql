@@ -99,11 +99,6 @@ grant update (
 
 grant select, insert, update, delete on table tenancy.agencies to service_role;
 
-grant select on table tenancy.agencies to gardenos_membership_reader, gardenos_auditor;
+grant select on table tenancy.agencies to gardenos_membership_reader, gardenos_auditor, gardenos_search;
 
 grant select, insert, update on table tenancy.agencies to gardenos_tenancy_writer;
-
-grant select (
-    id,
-    embedding_model_id
-) on table tenancy.agencies to gardenos_search;

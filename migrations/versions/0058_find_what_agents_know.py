@@ -1134,16 +1134,6 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        grant select (embedding_model_id) on table tenancy.agencies to gardenos_search;
-        """
-    )
-    execute(
-        r"""
-        grant select (id) on table tenancy.agencies to gardenos_search;
-        """
-    )
-    execute(
-        r"""
         grant select on table ai.agency_tiers to gardenos_search;
         """
     )
@@ -1278,16 +1268,6 @@ def downgrade() -> None:
     execute(
         r"""
         revoke select on table ai.agency_tiers from gardenos_search cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (id) on table tenancy.agencies from gardenos_search cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (embedding_model_id) on table tenancy.agencies from gardenos_search cascade;
         """
     )
     execute(

@@ -18,6 +18,11 @@ depends_on = None
 def upgrade() -> None:
     execute(
         r"""
+        grant select on table tenancy.agencies to gardenos_search;
+        """
+    )
+    execute(
+        r"""
         create policy "search reads the model of an agency"
         on tenancy.agencies
         as permissive
@@ -34,5 +39,10 @@ def downgrade() -> None:
     execute(
         r"""
         drop policy "search reads the model of an agency" on tenancy.agencies;
+        """
+    )
+    execute(
+        r"""
+        revoke select on table tenancy.agencies from gardenos_search cascade;
         """
     )
