@@ -109,7 +109,7 @@ using (
     and (select app.is_agency_active())
 );
 
-create policy "access follows the document"
+create policy "triggers copy who may read"
 on ai.chunks
 as permissive
 for all

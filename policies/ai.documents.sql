@@ -148,7 +148,7 @@ using (
     and (select app.is_agency_active())
 );
 
-create policy "access follows the source"
+create policy "triggers copy who may read"
 on ai.documents
 as permissive
 for all
