@@ -81,6 +81,7 @@ def upgrade() -> None:
                     v.distance,
                     row_number() over (order by v.distance, v.chunk_id, v.memory_id) as place
                   from app.vector_candidates(query_embedding, page_limit, filters, chunk_ids, memory_ids) as v
+                 where query_embedding is not null
                  order by place
                  limit page_limit
             ),
@@ -90,6 +91,7 @@ def upgrade() -> None:
                     t.memory_id is not null as is_memory,
                     t.place
                   from app.text_candidates(search.query, page_limit, filters, chunk_ids, memory_ids) as t
+                 where search.query is not null
             ),
             -- materialized, for the look-ups below: a coalesce might tell of a row, and waits for the policies
             fused as materialized (
@@ -1202,6 +1204,42 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        create or replace trigger stamp
+        before insert or update of
+            agency_id,
+            id,
+            subject,
+            membership_id,
+            contact_id,
+            company_id,
+            deal_id,
+            kind,
+            content,
+            content_sha256,
+            importance,
+            confidence,
+            half_life,
+            expires_at,
+            source_run_id,
+            superseded_by_id,
+            owner_id,
+            team_id,
+            visibility,
+            by_record,
+            created_at,
+            created_by,
+            updated_at,
+            updated_by,
+            row_version,
+            deleted_at,
+            deleted_by
+        on ai.memories
+        for each row
+        execute function app.stamp_row();
+        """
+    )
+    execute(
+        r"""
         grant select on table ai.memories to gardenos_search;
         """
     )
@@ -1228,6 +1266,11 @@ def downgrade() -> None:
     execute(
         r"""
         revoke select on table ai.memories from gardenos_search cascade;
+        """
+    )
+    execute(
+        r"""
+        create or replace trigger stamp BEFORE INSERT OR UPDATE OF agency_id, id, subject, membership_id, contact_id, company_id, deal_id, kind, content, content_sha256, importance, confidence, half_life, expires_at, source_run_id, superseded_by_id, search, owner_id, team_id, visibility, by_record, created_at, created_by, updated_at, updated_by, row_version, deleted_at, deleted_by ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
         """
     )
     execute(

@@ -59,6 +59,7 @@ begin
             v.distance,
             row_number() over (order by v.distance, v.chunk_id, v.memory_id) as place
           from app.vector_candidates(query_embedding, page_limit, filters, chunk_ids, memory_ids) as v
+         where query_embedding is not null
          order by place
          limit page_limit
     ),
@@ -68,6 +69,7 @@ begin
             t.memory_id is not null as is_memory,
             t.place
           from app.text_candidates(search.query, page_limit, filters, chunk_ids, memory_ids) as t
+         where search.query is not null
     ),
     -- materialized, for the look-ups below: a coalesce might tell of a row, and waits for the policies
     fused as materialized (
