@@ -153,7 +153,7 @@ def play(
     fail_over: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Kill a promotion at so many random points, fail over, and let it end.
+    """Kill a promotion at so many random points, and fail over under a last one, which ends.
 
     After each, every vector is there once, unchanged, and a search finds as many as ever.
 
@@ -183,7 +183,13 @@ def play(
             assert places.keys() == {"large"}
             promote(url, ALPHA, "small")
     assert halfway, "it was never killed in the middle"
+    promote(url, ALPHA, "small")
+    process = fork.Process(target=promote, args=(url, ALPHA))
+    process.start()
+    while process.is_alive() and len(shelf.places()) == 1:
+        time.sleep(0.05)
     fail_over()
-    promote(url, ALPHA)
+    process.join(300)
+    assert process.exitcode == 0, "it did not go on by itself"
     shelf.prove_moved()
     say(f"after all that: {shelf.places()}, {shelf.state()}")

@@ -12,6 +12,7 @@ import secrets
 import sys
 from pathlib import Path
 
+from tests.ai.searching import DIMS
 from tests.ai.shelves import fill, play
 from tests.cluster import Cluster, ClusterError, deploy
 from tests.cluster.configuration import DATABASE, PROFILES
@@ -47,9 +48,13 @@ def main() -> int:
         say(f"{leader} led, and is dead")
 
     def standby_answers() -> bool:
-        with cluster.connect("authenticator_ro", through="ro", autocommit=True) as standby:
-            stage = Stage(standby).become("ann")
-            return len(stage.rows("select id from ai.search('rose', null, 100)")) == 100
+        with cluster.connect("authenticator_ro", through="ro") as standby:
+            found = (
+                Stage(standby)
+                .become("ann")
+                .rows("select id from ai.search('rose', array_fill(1::real, array[%s]), 100)", DIMS)
+            )
+        return len(found) == 100
 
     try:
         deploy.upgrade(cluster)
