@@ -66,13 +66,12 @@ class Shelf:
             "ai.memories",
             subject=subject,
             kind="semantic",
-            content="Fact",
-            **{"visibility": "agency", **values},
+            **{"visibility": "agency", "content": "Fact", **values},
         )
         self.vector(memory_id=memory)
         return memory
 
-    def vector(self, tier: str = "small", **text: UUID) -> UUID:
+    def vector(self, *, tier: str = "small", **text: UUID) -> UUID:
         """A vector of a chunk or of a memory."""
         return self.add(
             "ai.embeddings_vector_1536",

@@ -11,13 +11,11 @@ from tests.policies.access import Outcome, acting, attempt
 FACT = {"kind": "semantic", "content": "Fact", "visibility": "agency"}
 
 
-def written(
-    shelf: Shelf, who: Person, claims: dict[str, object] | None = None, **values: object
-) -> Outcome:
+def written(shelf: Shelf, who: Person, **values: object) -> Outcome:
     """How it goes when somebody writes a memory; it is not kept."""
     row = {**FACT, **values}
     office = shelf.desk.office
-    with acting(office.client, {**who.claims(), **(claims or {})}):
+    with acting(office.client, who.claims()):
         return attempt(
             office.client,
             f"insert into ai.memories ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
@@ -38,7 +36,7 @@ def test_a_memory_about_a_record_is_the_owners_of_the_record(shelf: Shelf) -> No
     assert written(shelf, shelf.colleague, subject="contact", contact_id=contact).count == 1
 
 
-def test_nobody_writes_about_a_record_that_they_cannot_read(shelf: Shelf, mutant: object) -> None:
+def test_nobody_writes_about_a_record_that_they_cannot_read(shelf: Shelf) -> None:
     """An agent that reaches its team only; the link is refused, not the row."""
     agent = shelf.desk.office.hire(shelf.desk.owner)
     other = shelf.sources["contact"]
