@@ -12,7 +12,7 @@ Way back:  drops the functions and the policies. Agencies that were promoted sta
 from migrations.runner.execute import execute
 
 revision = "0058"
-down_revision = "0057"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 
