@@ -8,7 +8,7 @@ EMBEDDED := $(PYTHON) -m migrations.embedded
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv upgrade bootstrap demo test chaos people import programs test-rules test-failover test-policies lint mutants record drift seed check-seed url psql stop clean
+.PHONY: help venv upgrade bootstrap demo test chaos people import promotion programs test-rules test-failover test-policies lint mutants record drift seed check-seed url psql stop clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -66,6 +66,9 @@ people: $(READY) ## people act at random, model against database: make people ST
 
 import: $(READY) ## a dirty import on a cluster, client, worker and leader killed: make import ROWS=100000 SEED=7
 	@$(PYTHON) -m tests.failover.imports --rows $(or $(ROWS),100000) $(if $(SEED),--seed $(SEED))
+
+promotion: $(READY) ## an agency moves to an index of its own on a cluster, killed, leader too: make promotion VECTORS=400 SEED=7
+	@$(PYTHON) -m tests.failover.tiers --vectors $(or $(VECTORS),400) $(if $(SEED),--seed $(SEED))
 
 programs: $(READY) ## etcd, HAProxy and iptables from Debian, when they are missing
 	@$(PYTHON) -m tests.cluster programs

@@ -68,6 +68,15 @@ with check (
     true
 );
 
+create policy "search reads the tiers of an agency"
+on ai.agency_tiers
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.agency_tiers
 as permissive
@@ -95,3 +104,5 @@ grant select on table ai.agency_tiers to gardenos_ai_writer;
 grant update (
     id
 ) on table ai.agency_tiers to gardenos_ai_writer;
+
+grant select on table ai.agency_tiers to gardenos_search;

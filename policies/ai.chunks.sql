@@ -121,6 +121,15 @@ with check (
     true
 );
 
+create policy "search finds by words"
+on ai.chunks
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.chunks
 as permissive
@@ -161,3 +170,5 @@ grant update (
 ) on table ai.chunks to gardenos_ai_writer;
 
 grant select, update, delete on table ai.chunks to gardenos_eraser;
+
+grant select on table ai.chunks to gardenos_search;

@@ -172,6 +172,15 @@ with check (
     true
 );
 
+create policy "search finds by words"
+on ai.documents
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.documents
 as permissive
@@ -236,3 +245,5 @@ grant update (
 ) on table ai.documents to gardenos_merger;
 
 grant select, update, delete on table ai.documents to gardenos_eraser;
+
+grant select on table ai.documents to gardenos_search;

@@ -262,6 +262,15 @@ with check (
     true
 );
 
+create policy "search finds by words"
+on ai.memories
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.memories
 as permissive
@@ -361,3 +370,5 @@ grant update (
 ) on table ai.memories to gardenos_merger;
 
 grant select, update, delete on table ai.memories to gardenos_eraser;
+
+grant select on table ai.memories to gardenos_search;

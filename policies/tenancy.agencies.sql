@@ -65,6 +65,15 @@ with check (
     true
 );
 
+create policy "search reads the model of an agency"
+on tenancy.agencies
+as permissive
+for select
+to gardenos_search
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on tenancy.agencies
 as permissive
@@ -90,6 +99,6 @@ grant update (
 
 grant select, insert, update, delete on table tenancy.agencies to service_role;
 
-grant select on table tenancy.agencies to gardenos_membership_reader, gardenos_auditor;
+grant select on table tenancy.agencies to gardenos_membership_reader, gardenos_auditor, gardenos_search;
 
 grant select, insert, update on table tenancy.agencies to gardenos_tenancy_writer;

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from migrations.desired_state.leaves import fold_leaves
 from migrations.desired_state.months import fold_months
 
 # A name that became a keyword with a later major is quoted from then on: json_object, with 16.
@@ -43,7 +44,8 @@ def snapshot(connection: psycopg.Connection[Any], kinds: Collection[str] | None 
 
     Returns:
         kind to name to properties, ordered and free of oids, ready for `json.dumps`. Rows in tables
-        are not part of it; monthly partitions are folded into one.
+        are not part of it; monthly partitions are folded into one, and those of large agencies
+        left out.
     """
     with connection.transaction(), connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
         before = {}
@@ -61,9 +63,8 @@ def snapshot(connection: psycopg.Connection[Any], kinds: Collection[str] | None 
         for name, value in before.items():
             cursor.execute("select set_config(%s, %s, true)", [name, value])
     found: Snapshot = {}
-    for kind, name, detail in fold_months(
-        (kind, name, json.loads(text)) for kind, name, text in rows
-    ):
+    entries = fold_leaves((kind, name, json.loads(text)) for kind, name, text in rows)
+    for kind, name, detail in fold_months(entries):
         objects = found.setdefault(kind, {})
         assert name not in objects, f"{kind} {name} is there twice"
         objects[name] = detail

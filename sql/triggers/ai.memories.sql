@@ -123,7 +123,6 @@ before insert or update of
     expires_at,
     source_run_id,
     superseded_by_id,
-    search,
     owner_id,
     team_id,
     visibility,

@@ -203,18 +203,26 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
     "gardenos_audit_redactor": {"audit.log": KEEP},
     "gardenos_sealer": {},
     "gardenos_search": {
-        f"crm.{table}": READ
-        for table in (
-            "activities",
-            "calendar_events",
-            "companies",
-            "contact_points",
-            "contacts",
-            "conversations",
-            "deals",
-            "messages",
-            "participants",
-        )
+        **{
+            f"crm.{table}": READ
+            for table in (
+                "activities",
+                "calendar_events",
+                "companies",
+                "contact_points",
+                "contacts",
+                "conversations",
+                "deals",
+                "messages",
+                "participants",
+            )
+        },
+        "ai.chunks": READ,
+        "ai.documents": READ,
+        "ai.memories": READ,
+        "ai.agency_tiers": READ,
+        "ai.embedding_models": READ,
+        "tenancy.agencies": READ,
     },
     # triggers look up what the writer may not see, and keep what no client writes
     "gardenos_crm_writer": {
