@@ -190,6 +190,27 @@ using (
     true
 );
 
+create policy "documents and memories copy who may read"
+on crm.activities
+as permissive
+for select
+to gardenos_ai_writer
+using (
+    true
+);
+
+create policy "a lock keeps access from changing meanwhile"
+on crm.activities
+as permissive
+for update
+to gardenos_ai_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.activities
 as permissive
@@ -274,3 +295,9 @@ grant update (
 grant select on table crm.activities to gardenos_search;
 
 grant select, update, delete on table crm.activities to gardenos_eraser;
+
+grant select on table crm.activities to gardenos_ai_writer;
+
+grant update (
+    id
+) on table crm.activities to gardenos_ai_writer;

@@ -223,6 +223,27 @@ using (
     true
 );
 
+create policy "documents and memories copy who may read"
+on crm.calendar_events
+as permissive
+for select
+to gardenos_ai_writer
+using (
+    true
+);
+
+create policy "a lock keeps access from changing meanwhile"
+on crm.calendar_events
+as permissive
+for update
+to gardenos_ai_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.calendar_events
 as permissive
@@ -316,3 +337,9 @@ grant update (
 ) on table crm.calendar_events to gardenos_merger;
 
 grant select, update, delete on table crm.calendar_events to gardenos_eraser;
+
+grant select on table crm.calendar_events to gardenos_ai_writer;
+
+grant update (
+    id
+) on table crm.calendar_events to gardenos_ai_writer;

@@ -169,6 +169,27 @@ using (
     true
 );
 
+create policy "documents and memories copy who may read"
+on crm.companies
+as permissive
+for select
+to gardenos_ai_writer
+using (
+    true
+);
+
+create policy "a lock keeps access from changing meanwhile"
+on crm.companies
+as permissive
+for update
+to gardenos_ai_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.companies
 as permissive
@@ -267,3 +288,9 @@ grant update (
 grant select on table crm.companies to gardenos_search;
 
 grant select, update, delete on table crm.companies to gardenos_eraser;
+
+grant select on table crm.companies to gardenos_ai_writer;
+
+grant update (
+    id
+) on table crm.companies to gardenos_ai_writer;

@@ -169,6 +169,27 @@ using (
     true
 );
 
+create policy "documents and memories copy who may read"
+on crm.contacts
+as permissive
+for select
+to gardenos_ai_writer
+using (
+    true
+);
+
+create policy "a lock keeps access from changing meanwhile"
+on crm.contacts
+as permissive
+for update
+to gardenos_ai_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.contacts
 as permissive
@@ -261,3 +282,9 @@ grant update (
 grant select on table crm.contacts to gardenos_search;
 
 grant select, update, delete on table crm.contacts to gardenos_eraser;
+
+grant select on table crm.contacts to gardenos_ai_writer;
+
+grant update (
+    id
+) on table crm.contacts to gardenos_ai_writer;

@@ -292,6 +292,27 @@ using (
     true
 );
 
+create policy "documents and memories copy who may read"
+on crm.conversations
+as permissive
+for select
+to gardenos_ai_writer
+using (
+    true
+);
+
+create policy "a lock keeps access from changing meanwhile"
+on crm.conversations
+as permissive
+for update
+to gardenos_ai_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.conversations
 as permissive
@@ -404,3 +425,9 @@ grant update (
 ) on table crm.conversations to gardenos_merger;
 
 grant select, update, delete on table crm.conversations to gardenos_eraser;
+
+grant select on table crm.conversations to gardenos_ai_writer;
+
+grant update (
+    id
+) on table crm.conversations to gardenos_ai_writer;

@@ -181,6 +181,27 @@ using (
     true
 );
 
+create policy "documents and memories copy who may read"
+on crm.deals
+as permissive
+for select
+to gardenos_ai_writer
+using (
+    true
+);
+
+create policy "a lock keeps access from changing meanwhile"
+on crm.deals
+as permissive
+for update
+to gardenos_ai_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.deals
 as permissive
@@ -269,3 +290,9 @@ grant update (
 ) on table crm.deals to gardenos_merger;
 
 grant select, update, delete on table crm.deals to gardenos_eraser;
+
+grant select on table crm.deals to gardenos_ai_writer;
+
+grant update (
+    id
+) on table crm.deals to gardenos_ai_writer;

@@ -527,6 +527,27 @@ with check (
     true
 );
 
+create policy "documents and memories copy who may read"
+on crm.files
+as permissive
+for select
+to gardenos_ai_writer
+using (
+    true
+);
+
+create policy "a lock keeps access from changing meanwhile"
+on crm.files
+as permissive
+for update
+to gardenos_ai_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.files
 as permissive
@@ -617,3 +638,9 @@ grant update (
 ) on table crm.files to gardenos_merger;
 
 grant select, update, delete on table crm.files to gardenos_eraser;
+
+grant select on table crm.files to gardenos_ai_writer;
+
+grant update (
+    id
+) on table crm.files to gardenos_ai_writer;

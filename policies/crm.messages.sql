@@ -189,6 +189,27 @@ using (
     true
 );
 
+create policy "documents and memories copy who may read"
+on crm.messages
+as permissive
+for select
+to gardenos_ai_writer
+using (
+    true
+);
+
+create policy "a lock keeps access from changing meanwhile"
+on crm.messages
+as permissive
+for update
+to gardenos_ai_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on crm.messages
 as permissive
@@ -269,3 +290,9 @@ grant update (
 grant select on table crm.messages to gardenos_search;
 
 grant select, update, delete on table crm.messages to gardenos_eraser;
+
+grant select on table crm.messages to gardenos_ai_writer;
+
+grant update (
+    id
+) on table crm.messages to gardenos_ai_writer;

@@ -611,7 +611,7 @@ def upgrade() -> None:
         comment on column ai.embeddings_vector_1536.storage is 'not personal: Constant; half of the key to the model.';
         comment on column ai.embeddings_vector_1536.tier is 'not personal: The partition, as ai.agency_tiers says.';
         comment on column ai.embeddings_vector_1536.content_sha256 is 'not personal: The hash of the text it was made of; different from that of the text: stale.';
-        comment on column ai.embeddings_vector_1536.embedding is 'personal: The vector; the text can be guessed from it.';
+        comment on column ai.embeddings_vector_1536.embedding is 'not personal: The vector, which follows the text: an erasure that changes the text deletes it.';
         comment on column ai.embeddings_vector_1536.embedded_at is 'not personal: When it was made.';
         comment on column ai.embeddings_vector_1536.owner_id is 'not personal: Whose it is, copied from the chunk or the memory.';
         comment on column ai.embeddings_vector_1536.team_id is 'not personal: Whose team it is, copied from the chunk or the memory.';
@@ -628,7 +628,7 @@ def upgrade() -> None:
         comment on column ai.embeddings_halfvec_3072.storage is 'not personal: Constant; half of the key to the model.';
         comment on column ai.embeddings_halfvec_3072.tier is 'not personal: The partition, as ai.agency_tiers says.';
         comment on column ai.embeddings_halfvec_3072.content_sha256 is 'not personal: The hash of the text it was made of; different from that of the text: stale.';
-        comment on column ai.embeddings_halfvec_3072.embedding is 'personal: The vector; the text can be guessed from it.';
+        comment on column ai.embeddings_halfvec_3072.embedding is 'not personal: The vector, which follows the text: an erasure that changes the text deletes it.';
         comment on column ai.embeddings_halfvec_3072.embedded_at is 'not personal: When it was made.';
         comment on column ai.embeddings_halfvec_3072.owner_id is 'not personal: Whose it is, copied from the chunk or the memory.';
         comment on column ai.embeddings_halfvec_3072.team_id is 'not personal: Whose team it is, copied from the chunk or the memory.';

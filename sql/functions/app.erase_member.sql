@@ -1,5 +1,6 @@
 -- Takes a former member out of the tables of an agency: the row stays, because history points to it, without
--- a name. Records that it wrote are the agency's. Answers as app.erase_contact does.
+-- a name. Records that it wrote are the agency's; what agents remember about it goes. Answers as
+-- app.erase_contact does.
 create or replace function app.erase_member(agency uuid, member uuid)
 returns jsonb
 language plpgsql
@@ -11,6 +12,7 @@ as $function$
 declare
     known record;
     touched bigint;
+    remembered bigint;
 begin
     select m.user_id, m.status, m.display_name, m.work_email, u.email, u.full_name, u.status as user_status
       into known
@@ -33,6 +35,10 @@ begin
        and m.id = member
        and m.display_name <> 'erased';
     get diagnostics touched = row_count;
+    delete from ai.memories as m
+     where m.agency_id = agency
+       and m.membership_id = member;
+    get diagnostics remembered = row_count;
     delete from tenancy.invitations as i
      where i.agency_id = agency
        and (i.accepted_by_id = member or i.email in (known.work_email, known.email));
@@ -48,7 +54,8 @@ begin
         ),
         'logins', array_remove(array[known.user_id], null),
         'records', jsonb_build_array(jsonb_build_object('table', 'tenancy.memberships', 'id', member)),
-        'rows', jsonb_build_object('tenancy.memberships', touched) || app.erase_logins(array[known.user_id])
+        'rows', jsonb_build_object('tenancy.memberships', touched, 'ai.memories', remembered)
+            || app.erase_logins(array[known.user_id])
     );
 end;
 $function$;

@@ -41,6 +41,15 @@ begin
             when 'crm.deals' then exists (
                 select 1 from crm.deals as t where t.agency_id = place and t.id = target
             )
+            when 'crm.activities' then exists (
+                select 1 from crm.activities as t where t.agency_id = place and t.id = target
+            )
+            when 'crm.conversations' then exists (
+                select 1 from crm.conversations as t where t.agency_id = place and t.id = target
+            )
+            when 'ai.memories' then exists (
+                select 1 from ai.memories as t where t.agency_id = place and t.id = target
+            )
             when 'crm.files' then exists (
                 select 1 from crm.files as t where t.agency_id = place and t.id = target
             )

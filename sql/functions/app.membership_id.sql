@@ -22,6 +22,7 @@ grant execute on function app.membership_id() to
     gardenos_membership_reader,
     gardenos_tenancy_writer,
     gardenos_crm_writer,
+    gardenos_ai_writer,
     gardenos_merger,
     gardenos_publisher,
     gardenos_eraser;

@@ -156,6 +156,7 @@ grant execute on function app.proof() to
     gardenos_membership_reader,
     gardenos_tenancy_writer,
     gardenos_crm_writer,
+    gardenos_ai_writer,
     gardenos_merger,
     gardenos_publisher,
     gardenos_eraser;

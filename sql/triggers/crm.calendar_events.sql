@@ -134,3 +134,9 @@ after update on crm.calendar_events
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function app.note_event();
+
+create or replace trigger spread_access
+after update on crm.calendar_events
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function app.spread_source();

@@ -170,3 +170,9 @@ after update on crm.deals
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function app.note_event();
+
+create or replace trigger spread_access
+after update on crm.deals
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function app.spread_source();
