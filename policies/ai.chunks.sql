@@ -121,6 +121,15 @@ with check (
     true
 );
 
+create policy "the queue looks for texts without vectors"
+on ai.chunks
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.chunks
 as permissive
@@ -161,3 +170,9 @@ grant update (
 ) on table ai.chunks to gardenos_ai_writer;
 
 grant select, update, delete on table ai.chunks to gardenos_eraser;
+
+grant select (
+    agency_id,
+    id,
+    content_sha256
+) on table ai.chunks to gardenos_publisher;

@@ -172,6 +172,15 @@ with check (
     true
 );
 
+create policy "the queue looks for documents to cut"
+on ai.documents
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.documents
 as permissive
@@ -236,3 +245,9 @@ grant update (
 ) on table ai.documents to gardenos_merger;
 
 grant select, update, delete on table ai.documents to gardenos_eraser;
+
+grant select (
+    agency_id,
+    status,
+    deleted_at
+) on table ai.documents to gardenos_publisher;

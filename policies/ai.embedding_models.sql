@@ -39,6 +39,15 @@ using (
     and (select app.is_agency_active())
 );
 
+create policy "the queue looks for models"
+on ai.embedding_models
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.embedding_models
 as permissive
@@ -55,3 +64,5 @@ grant select, insert, update, delete on table ai.embedding_models to service_rol
 grant select on table ai.embedding_models to gardenos_auditor;
 
 grant select on table ai.embedding_models to gardenos_worker;
+
+grant select on table ai.embedding_models to gardenos_publisher;

@@ -262,6 +262,15 @@ with check (
     true
 );
 
+create policy "the queue looks for texts without vectors"
+on ai.memories
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.memories
 as permissive
@@ -361,3 +370,10 @@ grant update (
 ) on table ai.memories to gardenos_merger;
 
 grant select, update, delete on table ai.memories to gardenos_eraser;
+
+grant select (
+    agency_id,
+    id,
+    content_sha256,
+    deleted_at
+) on table ai.memories to gardenos_publisher;

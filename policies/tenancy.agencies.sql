@@ -65,6 +65,15 @@ with check (
     true
 );
 
+create policy "the queue looks for agencies and their models"
+on tenancy.agencies
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on tenancy.agencies
 as permissive
@@ -93,3 +102,10 @@ grant select, insert, update, delete on table tenancy.agencies to service_role;
 grant select on table tenancy.agencies to gardenos_membership_reader, gardenos_auditor;
 
 grant select, insert, update on table tenancy.agencies to gardenos_tenancy_writer;
+
+grant select (
+    id,
+    embedding_model_id,
+    status,
+    deleted_at
+) on table tenancy.agencies to gardenos_publisher;

@@ -58,6 +58,9 @@ OPEN_WHEN = {
     },
 }
 
+# Never null, and compared by an operator that is not on the search path of the function.
+OF_AN_EXTENSION = {"embedding"}
+
 AGENCIES = "tenancy.agencies"
 NO_AGENCY = "'00000000-0000-0000-0000-000000000000'"
 
@@ -284,6 +287,8 @@ def _where(columns: list[str]) -> str:
 
 
 def _differs(column: str) -> str:
+    if column in OF_AN_EXTENSION:
+        return f"(o.{column} operator(extensions.<>) n.{column})"
     return f"(o.{column} is distinct from n.{column})"
 
 

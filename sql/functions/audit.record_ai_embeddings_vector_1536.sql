@@ -114,7 +114,7 @@ begin
         or (o.model_id is distinct from n.model_id)
         or (o.storage is distinct from n.storage)
         or (o.content_sha256 is distinct from n.content_sha256)
-        or (o.embedding is distinct from n.embedding)
+        or (o.embedding operator(extensions.<>) n.embedding)
         or (o.embedded_at is distinct from n.embedded_at)
         or (o.owner_id is distinct from n.owner_id)
         or (o.team_id is distinct from n.team_id)

@@ -103,7 +103,7 @@ class MiniLM:
 
 
 def gelu(x: Array) -> Array:
-    """x times the normal distribution at x; the error function to 2e-7 (Abramowitz, Stegun 7.1.26)."""
+    """X times the normal distribution at x; erf to 2e-7 (Abramowitz, Stegun 7.1.26)."""
     z = np.abs(x) / np.float32(2**0.5)
     t = 1 / (1 + 0.3275911 * z)
     series = 1.061405429

@@ -31,7 +31,7 @@ def office(cluster: Cluster) -> Iterator[Office]:
 def hand(office: Office) -> Iterator[Connection]:
     """A login of gardenos_worker."""
     with office.database.connect(
-        "gardenos_worker", autocommit=True, row_factory=dict_row
+        "gardenos_worker", autocommit=True, row_factory=dict_row, options="-c lock_timeout=2s"
     ) as connection:
         yield connection
 
@@ -79,11 +79,12 @@ def test_edits_become_one_job_that_waits_for_the_last_of_them(library: Library) 
     assert job["content_sha256"] == _hash(library, "d")
     # a text that is edited all the time is embedded all the same
     library.due_now()
-    library.do(
-        "update ai.embedding_jobs set id = app.uuid_v7_floor(now() - interval '6 minutes')"
-        " where id = %s",
-        job["id"],
-    )
+    with library.office.tampering() as superuser:
+        superuser.execute(
+            "update ai.embedding_jobs set id = app.uuid_v7_floor(now() - interval '6 minutes')"
+            " where id = %s",
+            [job["id"]],
+        )
     library.edit(memory, "e")
     assert library.jobs()[0]["pause"] <= timedelta(0)
 
@@ -312,7 +313,8 @@ def test_a_failure_is_tried_again_later_and_after_eight_it_is_dead(
     assert health["jobs_dead"] >= 1
     assert health["agencies_dead"] >= 1
     assert library.call("app.requeue_embeddings() as n") == [{"n": 1}]
-    assert library.work() == 1
+    library.work()
+    assert library.vectors() == library.expected()
     library.edit(memory, "oaks")
     library.do("update ai.embedding_jobs set dead_at = now() where agency_id = %s", library.agency)
     library.edit(memory, "elms")
@@ -467,3 +469,14 @@ BROKEN = [
         test_a_text_that_kills_its_workers_dies_alone,
     ),
 ]
+
+
+def test_what_is_broken_is_noticed(office: Office, hand: Connection, model: Model) -> None:
+    for name, old, new, test in BROKEN:
+        library = Library.of_new_agency(office, hand, model)
+        with broken_function(office.database, name, old, new):
+            try:
+                test(library)
+            except (AssertionError, ValueError, psycopg.Error):
+                continue
+        pytest.fail(f"{name} without {old!r} passes {test.__name__}")
