@@ -60,6 +60,15 @@ TEXTS = {
     " where c.agency_id = app.agency_id() and c.document_id = %s",
 }
 
+# Which column of a document names a record of this table.
+COLUMNS = {
+    "crm.activities": "activity_id",
+    "crm.companies": "company_id",
+    "crm.contacts": "contact_id",
+    "crm.deals": "deal_id",
+    "crm.files": "file_id",
+}
+
 READABLE_FILE = """
 select f.id, f.provider::text, f.bucket::text, f.object_path::text, f.mime::text, f.sha256
 from crm.files as f
@@ -69,12 +78,19 @@ where f.agency_id = app.agency_id()
     and f.scan_status in ('clean', 'skipped')
 """
 
+# One that is being cut is waited for: what it is cut from may be older than the change.
+HELD = """
+select d.id
+from ai.documents as d
+where d.agency_id = app.agency_id()
+    and d.deleted_at is null
+"""
 STALE = """
 update ai.documents as d
 set status = 'stale'
 where d.agency_id = app.agency_id()
+    and d.id = any (%s)
     and d.status in ('ready', 'failed')
-    and d.deleted_at is null
 """
 
 
@@ -89,18 +105,20 @@ def mark_stale(connection: Connection, event: Row) -> None:
         connection: in the transaction that publishes the event.
         event: a row of `integration.outbox_events`.
     """
-    kind = str(event["aggregate"])
+    kind, source = str(event["aggregate"]), event["aggregate_id"]
     if kind == "crm.messages":
-        connection.execute(
-            f"{STALE} and d.conversation_id = (select m.conversation_id from crm.messages as m"
-            " where m.agency_id = app.agency_id() and m.id = %s)".encode(),
-            [event["aggregate_id"]],
+        named = (
+            "d.conversation_id = (select m.conversation_id from crm.messages as m"
+            " where m.agency_id = app.agency_id() and m.id = %s)"
         )
-    elif kind in ("crm.activities", "crm.files", "crm.contacts", "crm.companies", "crm.deals"):
-        column = {"crm.activities": "activity_id", "crm.companies": "company_id"}.get(
-            kind, f"{kind[4:-1]}_id"
-        )
-        connection.execute(f"{STALE} and d.{column} = %s".encode(), [event["aggregate_id"]])
+    elif kind in COLUMNS:
+        named = f"d.{COLUMNS[kind]} = %s"
+    else:
+        return
+    cursor = connection.cursor(row_factory=dict_row)
+    held = cursor.execute(f"{HELD} and {named} for no key update".encode(), [source]).fetchall()
+    if held:
+        connection.execute(STALE, [[one["id"] for one in held]])
 
 
 def cut(
@@ -123,7 +141,13 @@ def cut(
         if not isinstance(found, dict):
             return found
         if read_file is not None:
-            return client.once(partial(_write_file, agency, found, read_file(found), size))
+            try:
+                text = read_file(found)
+            except OSError:
+                # the storage is away: the next round tries again
+                left.append(found["document_id"])
+                continue
+            return client.once(partial(_write_file, agency, found, text, size))
         left.append(found["document_id"])
 
 
@@ -136,9 +160,7 @@ def _cut(agency: UUID, left: Sequence[UUID], size: int, connection: Connection) 
     if document["source_kind"] == "file":
         file = _one(connection, READABLE_FILE, [document["file_id"]])
         if file is None:
-            return _fail(
-                connection, document["id"], "The file is not there, or not known to be clean."
-            )
+            return _fail(connection, document["id"], "The file is not there or not clean.")
         return {**file, "document_id": document["id"]}
     source = document["source_id"] or document["id"]
     found = _one(connection, TEXTS[document["source_kind"]], [source])
