@@ -200,6 +200,7 @@ def upgrade() -> None:
             constraint embedding_models_key_key unique (key),
             constraint embedding_models_id_storage_key unique (id, storage),
             constraint embedding_models_known_type check (vector_type in ('vector', 'halfvec')),
+            constraint embedding_models_storage_length check (length(storage) <= 20),
             constraint embedding_models_known_distance check (distance in ('cosine', 'l2', 'inner_product')),
             constraint embedding_models_dims_in_bounds
                 check (dims between 1 and case vector_type when 'vector' then 2000 else 4000 end)
@@ -314,6 +315,7 @@ def upgrade() -> None:
             constraint agency_tiers_storage_key unique (agency_id, storage),
             constraint agency_tiers_agency_id_fkey foreign key (agency_id)
                 references tenancy.agencies (id) on delete cascade,
+            constraint agency_tiers_storage_length check (length(storage) <= 20),
             constraint agency_tiers_of_a_tier check (tier in ('small', 'large')),
             constraint agency_tiers_in_a_state check (state in ('ready', 'moving'))
         );

@@ -4,12 +4,10 @@
 --
 -- Each row that is read is locked (FOR SHARE) until the end of the transaction: a change of it waits, and
 -- then sees the copy that was made. For triggers that run as the same role.
-set local role gardenos_ai_writer;
-
 create or replace function app.source_access(
     agency uuid,
     kind text,
-    source_id uuid,
+    record_id uuid,
     out owner_id uuid,
     out team_id uuid,
     out visibility app.visibility,
@@ -35,49 +33,49 @@ begin
               into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
               from crm.contacts as r
              where r.agency_id = agency
-               and r.id = source_id
+               and r.id = record_id
                for share;
         when 'company' then
             select r.owner_id, r.team_id, 'agency', null, true, r.deleted_at
               into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
               from crm.companies as r
              where r.agency_id = agency
-               and r.id = source_id
+               and r.id = record_id
                for share;
         when 'deal' then
             select r.owner_id, r.team_id, 'agency', null, true, r.deleted_at
               into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
               from crm.deals as r
              where r.agency_id = agency
-               and r.id = source_id
+               and r.id = record_id
                for share;
         when 'activity' then
             select coalesce(r.assignee_id, r.owner_id), r.team_id, r.visibility, null, false, r.deleted_at
               into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
               from crm.activities as r
              where r.agency_id = agency
-               and r.id = source_id
+               and r.id = record_id
                for share;
         when 'conversation' then
             select coalesce(r.assignee_id, r.owner_id), r.team_id, r.visibility, r.participant_ids, false, r.deleted_at
               into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
               from crm.conversations as r
              where r.agency_id = agency
-               and r.id = source_id
+               and r.id = record_id
                for share;
         when 'calendar_event' then
             select r.owner_id, r.team_id, r.visibility, null, false, r.deleted_at
               into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
               from crm.calendar_events as r
              where r.agency_id = agency
-               and r.id = source_id
+               and r.id = record_id
                for share;
         when 'message' then
             select r.conversation_id, r.deleted_at
               into place, removed
               from crm.messages as r
              where r.agency_id = agency
-               and r.id = source_id
+               and r.id = record_id
                for share;
             select a.*
               into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
@@ -88,7 +86,7 @@ begin
               into file
               from crm.files as r
              where r.agency_id = agency
-               and r.id = source_id
+               and r.id = record_id
                for share;
             if num_nonnulls(
                 file.contact_id, file.company_id, file.deal_id, file.activity_id, file.calendar_event_id,
@@ -133,8 +131,8 @@ end;
 $function$;
 
 revoke all on function app.source_access(uuid, text, uuid) from public;
+grant execute on function app.source_access(uuid, text, uuid) to
+    gardenos_ai_writer;
 
 comment on function app.source_access(uuid, text, uuid) is
 'Who may read a record, and since when it is deleted; the record stays locked.';
-
-set local role gardenos_owner;

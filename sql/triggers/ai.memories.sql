@@ -123,6 +123,7 @@ before insert or update of
     expires_at,
     source_run_id,
     superseded_by_id,
+    search,
     owner_id,
     team_id,
     visibility,

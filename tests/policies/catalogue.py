@@ -32,11 +32,20 @@ GLOBAL_TABLES = {
     # a login can be in several agencies: the floor is the person
     "tenancy.users": "(id = ( SELECT app.user_id() AS user_id))",
     "tenancy.user_identities": "(user_id = ( SELECT app.user_id() AS user_id))",
+    # the same models for all agencies: whoever is in one
+    "ai.embedding_models": "(( SELECT app.agency_id() AS agency_id) IS NOT NULL)",
+}
+# What a key has behind (agency_id, id): columns that choose the partition.
+PARTITION_KEYS = {
+    "ai.embeddings_vector_1536": ["tier"],
+    "ai.embeddings_halfvec_3072": ["tier"],
 }
 UNIQUE_WITHOUT_AGENCY = {
     "tenancy.agencies_slug_key": "a slug stands in URLs and is never used again",
     "tenancy.users_email_key": "one login per address, whatever the agencies",
     "tenancy.user_identities_issuer_subject_key": "a token names one user, whatever the agencies",
+    "ai.embedding_models_key_key": "a model has one name, whatever the agencies",
+    "ai.embedding_models_id_storage_key": "vectors name a model and its storage",
 }
 # Of two or more references one is set: the row is nothing without the record that it names.
 OF_ONE_RECORD = "the row goes with the one record that it is about"
@@ -80,11 +89,31 @@ OPTIONAL_WITHOUT_SET_NULL = {
         }.items()
         for column in columns_
     },
+    **{
+        f"ai.{table}_{column}_fkey": OF_ONE_RECORD
+        for table, columns_ in {
+            "documents": (
+                "file_id",
+                "conversation_id",
+                "activity_id",
+                "contact_id",
+                "company_id",
+                "deal_id",
+            ),
+            "memories": ("membership_id", "contact_id", "company_id", "deal_id"),
+            "embeddings_vector_1536": ("chunk_id", "memory_id"),
+            "embeddings_halfvec_3072": ("chunk_id", "memory_id"),
+            "embedding_jobs": ("chunk_id", "memory_id"),
+        }.items()
+        for column in columns_
+    },
+    "tenancy.agencies_embedding_model_id_fkey": "a model that an agency uses is not deleted",
 }
 # Columns that name a row without a foreign key (schema.md 2.2), and why.
 STAMPED = ("created_by", "updated_by", "deleted_by")
 OUTLIVES = "any table; it must outlive the row"
-AI_COMES_LATER = "the table comes with schema ai"
+RUNS_COME_LATER = "the table comes with the runs of agents"
+A_COPY = "a copy that a trigger keeps; the source has the foreign key"
 UNREFERENCED = {
     "audit.log.record_id": OUTLIVES,
     "audit.log.actor_user_id": OUTLIVES,
@@ -96,8 +125,15 @@ UNREFERENCED = {
     "governance.erasure_requests.subject_id": "must outlive the subject",
     "crm.conversations.participant_ids": "a copy that a trigger keeps of crm.participants",
     "crm.calendar_events.participant_ids": "a copy that a trigger keeps of crm.participants",
-    "crm.messages.agent_run_id": AI_COMES_LATER,
-    "tenancy.agencies.embedding_model_id": AI_COMES_LATER,
+    "crm.messages.agent_run_id": RUNS_COME_LATER,
+    "ai.memories.source_run_id": RUNS_COME_LATER,
+    "ai.documents.participant_ids": A_COPY,
+    "ai.memories.participant_ids": A_COPY,
+    **{
+        f"ai.{table}.{column}": A_COPY
+        for table in ("chunks", "embeddings_vector_1536", "embeddings_halfvec_3072")
+        for column in ("owner_id", "team_id", "participant_ids")
+    },
 }
 # Foreign keys of three columns, and why.
 TRIPLE_FOREIGN_KEYS = {
@@ -132,11 +168,12 @@ UNBOUND_ROLES = {
     "gardenos_auditor": "reads everything, read-only",
     "gardenos_search": "owns the searches, and look-ups that policies cannot make of each other",
     "gardenos_crm_writer": "owns the triggers that keep what no client writes",
+    "gardenos_ai_writer": "owns the triggers that copy who may read what agents know",
     "gardenos_merger": "owns merging: moves every child, looks for duplicates and merged consents",
     "gardenos_eraser": "owns erasure and retention: the agency bound, and logins without an agency",
     "gardenos_audit_writer": "owns the triggers that append to the trail; reads nothing",
     "gardenos_audit_sealer": "owns sealing: reads the trail, appends seals",
-    "gardenos_publisher": "owns the triggers of the outbox, webhooks, what is safe to publish",
+    "gardenos_publisher": "owns the triggers of outbox and queue, webhooks, what is safe to publish",
     "gardenos_audit_redactor": "owns redaction: empties values of the trail, recorded",
     "gardenos_owner": "owns the tables; FORCE RLS and no policy: it sees no row",
 }
@@ -148,6 +185,7 @@ CLOSED_ROLES = {
     "gardenos_sealer",
     "gardenos_search",
     "gardenos_crm_writer",
+    "gardenos_ai_writer",
     "gardenos_merger",
     "gardenos_eraser",
     "gardenos_audit_writer",
@@ -185,6 +223,25 @@ KEEPERS = [
     "app.note_stage()",
     "app.place_deal()",
     "app.total_deals()",
+]
+# The trigger functions that copy who may read a record to what agents know of it.
+COPIERS = [
+    "app.copy_document()",
+    "app.copy_source()",
+    "app.copy_subject()",
+    "app.copy_text()",
+    "app.forget_vectors()",
+    "app.spread_chunk()",
+    "app.spread_document()",
+    "app.spread_memory()",
+    "app.spread_source()",
+]
+# What feeds the queue of embeddings, counts it, and keeps agencies from losing vectors.
+QUEUEING = [
+    "app.note_text()",
+    "app.guard_agency_model()",
+    "app.agencies_of_model(uuid)",
+    "app.embedding_health()",
 ]
 # What an erasure asks of the trail, which it does not read itself.
 ERASED_TRAIL = [
@@ -243,6 +300,7 @@ EXECUTE: dict[str, list[str]] = {
         *ASKING,
         *NARROW_ASKING,
         "gardenos_crm_writer",
+        "gardenos_ai_writer",
         "gardenos_merger",
         "gardenos_publisher",
         ERASER,
@@ -256,6 +314,7 @@ EXECUTE: dict[str, list[str]] = {
         "gardenos_tenancy_writer",
         "gardenos_search",
         "gardenos_crm_writer",
+        "gardenos_ai_writer",
         "gardenos_merger",
         "gardenos_publisher",
         ERASER,
@@ -287,6 +346,12 @@ EXECUTE: dict[str, list[str]] = {
     "app.teams_i_lead()": ["authenticated", "gardenos_tenancy_writer"],
     "app.claimed_user(jsonb)": ["gardenos_membership_reader"],
     "app.claimed_uuid(jsonb,text)": ["gardenos_membership_reader"],
+    # vectors go to the tier of their agency
+    "app.embedding_tier(text)": ["service_role", "gardenos_worker"],
+    "app.source_access(uuid,text,uuid)": ["gardenos_ai_writer"],
+    "app.guard_tier()": [],
+    "app.hash_content()": [],
+    "app.forbid_subject_change()": [],
     # service logins
     "app.bind_session(text,bigint,text)": ["gardenos_app"],
     "app.issue_seal(text,bigint,text)": ["gardenos_app"],
@@ -373,6 +438,7 @@ EXECUTE: dict[str, list[str]] = {
     ],
     "app.uuid_v7_floor(timestamp with time zone)": [
         *ASKING,
+        "gardenos_publisher",
         "gardenos_auditor",
         "gardenos_audit_sealer",
         "gardenos_audit_redactor",
@@ -383,8 +449,23 @@ EXECUTE: dict[str, list[str]] = {
     "audit.request()": CONTEXT,
     "audit.make_partitions(integer)": ["gardenos_worker"],
     "integration.make_partitions(integer)": ["gardenos_worker"],
+    # the queue of embeddings: its triggers, what a worker calls, and changing to another model
+    "app.note_text()": ["gardenos_owner"],
+    "app.claim_embedding_jobs(text,text[],integer,interval)": ["gardenos_worker"],
+    "app.finish_embedding_jobs(text,uuid[],bytea[],extensions.vector[])": ["gardenos_worker"],
+    "app.fail_embedding_job(text,uuid,text)": ["gardenos_worker"],
+    "app.release_embedding_jobs(text,interval)": ["gardenos_worker"],
+    "app.requeue_embeddings(integer)": ["gardenos_worker"],
+    "app.queue_embeddings(text,integer)": ["gardenos_worker"],
+    "app.delete_embeddings(text,integer)": ["gardenos_worker"],
+    "app.embedding_progress(text)": ["gardenos_worker"],
+    "app.lacking_vectors(uuid,uuid)": ["gardenos_worker", "gardenos_publisher"],
+    "app.embedding_health()": ["gardenos_monitor"],
+    "app.guard_agency_model()": ["gardenos_owner"],
+    "app.guard_model_status()": [],
+    "app.agencies_of_model(uuid)": ["service_role", "gardenos_owner"],
     # the outbox and its webhooks: a worker publishes and delivers, people make webhooks
-    "app.agencies_with_work()": ["gardenos_worker"],
+    "app.agencies_with_work(text)": ["gardenos_worker"],
     "app.safe_horizon(interval)": ["gardenos_worker"],
     "app.claim_outbox_stream(integer,interval)": ["gardenos_worker"],
     "app.publish_events(uuid[])": ["gardenos_worker"],
@@ -474,7 +555,8 @@ EXECUTE: dict[str, list[str]] = {
     "app.guard_consent()": [],
     "app.guard_message()": [],
     "app.keep_participants()": [],
-    **{name: ["gardenos_owner"] for name in (*KEEPERS, *RECORDERS)},
+    **{name: ["gardenos_owner"] for name in (*KEEPERS, *COPIERS, *RECORDERS)},
+    "app.make_tiers()": ["gardenos_owner"],
     # merging, and what it is made of
     "app.merge_contacts(uuid,uuid,jsonb)": ["authenticated"],
     "app.merge_companies(uuid,uuid,jsonb)": ["authenticated"],
@@ -591,7 +673,8 @@ DEFINERS = {
     "app.is_drained(uuid,uuid)": "gardenos_publisher",
     "app.note_event()": "gardenos_publisher",
     "app.safe_horizon(interval)": "gardenos_publisher",
-    "app.agencies_with_work()": "gardenos_publisher",
+    "app.agencies_with_work(text)": "gardenos_publisher",
+    **dict.fromkeys(QUEUEING, "gardenos_publisher"),
     "app.create_webhook(text,text,text[])": "gardenos_publisher",
     "app.rotate_webhook_secret(uuid,interval)": "gardenos_publisher",
     "app.new_webhook_ref()": "gardenos_sealer",
@@ -618,6 +701,8 @@ DEFINERS = {
     "app.merged_consents(uuid)": "gardenos_merger",
     **dict.fromkeys(CANDIDATES, "gardenos_search"),
     **dict.fromkeys(KEEPERS, "gardenos_crm_writer"),
+    **dict.fromkeys(COPIERS, "gardenos_ai_writer"),
+    "app.make_tiers()": "gardenos_tenancy_writer",
     **dict.fromkeys(RECORDERS, "gardenos_audit_writer"),
 }
 # Never changed and never deleted: nothing to freeze, a trigger refuses it all.
@@ -663,6 +748,11 @@ RUNS_TEXT = {
     "app.find_mentions(uuid,text,text)": "reads the columns that the catalogue marks",
     "app.settle_mention(uuid,text,text,uuid,text)": "writes a column that the catalogue marks",
     "app.confirm_erasure_hits(uuid,jsonb)": "reads a column that the report names",
+    "app.finish_embedding_jobs(text,uuid[],bytea[],extensions.vector[])": (
+        "writes the table that the model names"
+    ),
+    "app.lacking_vectors(uuid,uuid)": "reads the table that the model names",
+    "app.delete_embeddings(text,integer)": "deletes from the table that the model names",
     "app.count_due(text,interval)": "runs the text of app.due_rows",
     "app.remove_due(text,integer)": "runs the text of app.due_rows",
 }
@@ -837,8 +927,9 @@ def check_tenant_key(connection: Connection) -> list[str]:
         agency = shape[table].get("agency_id")
         if agency is None or agency["type"] != "uuid" or not agency["required"]:
             found.append(f"{table}: no agency_id uuid not null")
-        if keys.get(table) != ["agency_id", "id"]:
-            found.append(f"{table}: the primary key is {keys.get(table)}, not (agency_id, id)")
+        wanted = ["agency_id", "id", *PARTITION_KEYS.get(table, [])]
+        if keys.get(table) != wanted:
+            found.append(f"{table}: the primary key is {keys.get(table)}, not {wanted}")
     for table in GLOBAL_TABLES.keys() - tables(connection):
         found.append(f"{table}: listed as global, but there is no such table")
     for table in GLOBAL_TABLES.keys() & tables(connection):
@@ -1143,10 +1234,20 @@ def check_personal_marks(connection: Connection) -> list[str]:
 
 
 def check_comments(connection: Connection) -> list[str]:
-    """Every table, column, function, type says what it is; the ledger of alembic is not asked."""
+    """Every table, column, function, type says what it is; the ledger of alembic is not asked.
+
+    Columns of a partition are those of its table.
+    """
+    partitions = {
+        row["name"]
+        for row in rows(
+            connection, "select oid::regclass::text as name from pg_class where relispartition"
+        )
+    }
 
     def in_scope(name: str) -> bool:
-        return not name.startswith("migration.") or name.startswith("migration.seal_keys")
+        ledger = name.startswith("migration.") and not name.startswith("migration.seal_keys")
+        return name not in partitions and not ledger
 
     found = [
         f"{table}.{name}: no comment"
@@ -1480,7 +1581,8 @@ def check_worker(connection: Connection) -> list[str]:
     ]
     found += [f"{table}: a policy to {command}" for table, command in sorted(set(present) - wanted)]
     for key in sorted(wanted & set(present)):
-        text = FLOOR if promised[key[0]].in_any_agency else f"({FLOOR} AND {ACTIVE})"
+        floor = GLOBAL_TABLES.get(key[0], FLOOR)
+        text = floor if promised[key[0]].in_any_agency else f"({floor} AND {ACTIVE})"
         for part in ("qual", "with_check"):
             if present[key][part] not in (None, text):
                 found.append(f"{key[0]}: {part} of {present[key]['name']!r} is not {text}")

@@ -25,6 +25,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "tenancy.issuers": ("issuer",),
     "tenancy.users": ("id",),
     "tenancy.user_identities": ("id",),
+    "ai.embedding_models": ("id",),
 }
 TENANT_KEY = ("agency_id", "id")
 # columns of jsonb that hold lists; other lists are arrays
@@ -73,6 +74,14 @@ CHANGES: dict[str, tuple[str, str]] = {
             "crm.calendar_events": "location = 'Changed'",
             "crm.files": "file_name = 'Changed'",
             "crm.consents": "source = 'Changed'",
+            "ai.documents": "status = 'stale'",
+            "ai.chunks": "token_count = 7",
+            "ai.embedding_models": "max_tokens = 7",
+            "ai.embeddings_vector_1536": "embedded_at = now()",
+            "ai.embeddings_halfvec_3072": "embedded_at = now()",
+            "ai.agency_tiers": "state = 'ready'",
+            "ai.memories": "kind = 'episodic'",
+            "ai.embedding_jobs": "priority = 7",
             "integration.outbox_events": "published_at = null",
             "integration.webhook_endpoints": "name = 'Changed'",
             "integration.webhook_secrets": "secret_ref = 'Changed'",
@@ -214,6 +223,7 @@ def candidates(world: World, table: str) -> list[Candidate]:
         "tenancy.issuers": ("issuer", "https://evil.test"),
         "tenancy.users": ("email", "new@a.test"),
         "tenancy.user_identities": ("subject", "new"),
+        "ai.embedding_models": ("key", "new"),
     }.get(table, ("agency_id", a.id))
     return [Candidate({column: value})]
 

@@ -77,7 +77,9 @@ class Me:
 
 
 def in_agency(table: str, row: Row, me: Me) -> bool:
-    """The row is my agency's; of `agencies`, it is my agency."""
+    """The row is my agency's; of `agencies`, it is my agency. A model is of all of them."""
+    if table == "ai.embedding_models":
+        return True
     return bool(row["id" if table == "tenancy.agencies" else "agency_id"] == me.agency_id)
 
 
@@ -114,6 +116,15 @@ PARENTS: dict[str, dict[str, str]] = {
     },
     "crm.consents": {"contact_id": "crm.contacts"},
     "integration.import_rows": {"job_id": "integration.import_jobs"},
+    "ai.chunks": {"document_id": "ai.documents"},
+    "ai.embeddings_vector_1536": {"chunk_id": "ai.chunks", "memory_id": "ai.memories"},
+    "ai.embeddings_halfvec_3072": {"chunk_id": "ai.chunks", "memory_id": "ai.memories"},
+    # none for the subjects agency and member
+    "ai.memories": {
+        "contact_id": "crm.contacts",
+        "company_id": "crm.companies",
+        "deal_id": "crm.deals",
+    },
 }
 SELF: dict[str, Callable[[Row, Me], bool]] = {
     "tenancy.users": lambda row, me: row["id"] == me.user_id,
@@ -143,6 +154,8 @@ OWN: dict[str, Callable[[Row, Me], bool]] = {
     "crm.calendar_events": lambda row, me: row["owner_id"] == me.membership_id,
     "crm.files": lambda row, me: row["owner_id"] == me.membership_id,
     "integration.import_jobs": lambda row, me: row["owner_id"] == me.membership_id,
+    "ai.documents": lambda row, me: row["owner_id"] == me.membership_id,
+    "ai.memories": lambda row, me: row["owner_id"] == me.membership_id,
 }
 
 
@@ -160,6 +173,13 @@ LINKS: dict[str, dict[str, str]] = {
     "crm.calendar_events": {"team_id": "tenancy.teams"},
     "crm.pipeline_stages": {"pipeline_id": "crm.pipelines"},
     "crm.saved_views": {"team_id": "tenancy.teams"},
+    "ai.documents": {"contact_id": "crm.contacts", "activity_id": "crm.activities"},
+    "ai.memories": {
+        "contact_id": "crm.contacts",
+        "company_id": "crm.companies",
+        "deal_id": "crm.deals",
+        "team_id": "tenancy.teams",
+    },
 }
 # without an owner a new record is its writer's, unless a client writes it
 OWNED_BY_DEFAULT = {
@@ -172,11 +192,35 @@ OWNED_BY_DEFAULT = {
     "crm.files",
     "crm.saved_views",
     "integration.import_jobs",
+    "ai.documents",
+    "ai.memories",
 }
 
 
+def copied(table: str, row: Row, me: Me) -> Row | None:
+    """What a new row copies of the row that it is about: who may read it (5.2)."""
+    if table not in ("ai.documents", "ai.memories"):
+        return None
+    if row.get("activity_id") is not None:
+        note = me.find("crm.activities", row["activity_id"]) or {}
+        return {
+            "owner_id": note.get("assignee_id") or note.get("owner_id"),
+            "team_id": note.get("team_id"),
+            "visibility": note.get("visibility", "private"),
+        }
+    for column, place in PARENTS["ai.memories"].items():
+        if row.get(column) is not None:
+            about = me.find(place, row[column]) or {}
+            found = {"owner_id": about.get("owner_id"), "team_id": about.get("team_id")}
+            return found if table == "ai.memories" else {**found, "visibility": "agency"}
+    return None
+
+
 def completed(table: str, row: Row, me: Me) -> Row:
-    """A new row, with the owner that it gets when it names none."""
+    """A new row, with the owner that it gets when it names none, and what it copies."""
+    copy = copied(table, row, me)
+    if copy is not None:
+        return {**row, **copy}
     if table in OWNED_BY_DEFAULT and me.role is not Role.CLIENT and not row.get("owner_id"):
         return {**row, "owner_id": me.membership_id}
     return row
@@ -186,7 +230,7 @@ def own(table: str, row: Row, me: Me, command: Command) -> bool:
     """Mine, as section 4 says for the table; of a new row, `owner_id` must be me (8.1, 5)."""
     if not in_agency(table, row, me):
         return False
-    if command is Command.INSERT and table.startswith(("crm.", "integration.")):
+    if command is Command.INSERT and table.startswith(("crm.", "integration.", "ai.")):
         return bool(row.get("owner_id") == me.membership_id)
     return OWN[table](row, me)
 
@@ -195,7 +239,7 @@ def participates(table: str, row: Row, me: Me, command: Command) -> bool:
     """Own, or I am among those who take part; a client: open to clients, and about me."""
     if me.role is Role.CLIENT and table == "crm.conversations":
         return row["visibility"] == "client" and about_me(row, me)
-    return own(table, row, me, command) or me.membership_id in row.get("participant_ids", ())
+    return own(table, row, me, command) or me.membership_id in (row.get("participant_ids") or ())
 
 
 def about_me(row: Row, me: Me) -> bool:
@@ -217,7 +261,7 @@ def hidden_as_private(table: str, row: Row, me: Me, command: Command) -> bool:
     return (
         row.get("visibility") == "private"
         and not own(table, row, me, command)
-        and me.membership_id not in row.get("participant_ids", ())
+        and me.membership_id not in (row.get("participant_ids") or ())
     )
 
 
@@ -245,6 +289,11 @@ class Asked:
     def parent(self) -> bool:
         """I can select the parent; for writing, I can update it."""
         parents = self.parents()
+        if self.table == "ai.memories":
+            return self.shared() and all(
+                row is not None and sees(self.matrix, table, row, self.me)
+                for table, row in parents.items()
+            )
         if self.table == "crm.files" and not parents:
             return own(self.table, self.row, self.me, self.command)
         return any(
@@ -411,6 +460,12 @@ def narrowed(table: str, command: Command, row: Row, me: Me) -> bool:
             return (row["status"], row["source"]) != ("withdrawn", "portal")
         case "integration.import_jobs" if command is not Command.SELECT:
             return me.role is Role.MEMBER and "import" not in me.capabilities
+        # what was said in a conversation is for who takes part, and for managers and above
+        case "ai.documents" if command is Command.SELECT and row["participant_ids"] is not None:
+            if me.role in (Role.OWNER, Role.ADMIN, Role.MANAGER) and not me.agent:
+                return False
+            # a viewer sees no conversation
+            return me.role is Role.VIEWER or not participates(table, row, me, command)
     return False
 
 
@@ -426,5 +481,6 @@ def with_rows(rows: Mapping[str, list[dict[str, Any]]]) -> Rows:
     return {
         table: {(row["agency_id"], row["id"]): row for row in found if "agency_id" in row}
         for table, found in rows.items()
-        if table == "tenancy.teams" or table.startswith(("crm.", "integration.", "governance."))
+        if table == "tenancy.teams"
+        or table.startswith(("crm.", "ai.", "integration.", "governance."))
     }

@@ -266,6 +266,65 @@ def saved_views(
     ]
 
 
+def documents(
+    rows: Mapping[str, list[Row]],
+    agency_id: UUID,
+    members: Mapping[str, UUID],
+    teams: Mapping[str, UUID],
+) -> list[Row]:
+    """Notes of everybody, and documents of contacts and of activities that have none yet."""
+    new: Row = {"title": "New", "content_sha256": bytes(32), "visibility": "agency"}
+    return [
+        *(
+            {**new, "source_kind": "note", "visibility": visibility, **row}
+            for row in whose(members, teams, assigned=False)
+            for visibility in ("private", "agency")
+        ),
+        *(
+            {**new, "source_kind": kind, f"{kind}_id": target}
+            for kind, table in (("contact", "crm.contacts"), ("activity", "crm.activities"))
+            for target in ids(rows, table, agency_id)[1::4]
+        ),
+    ]
+
+
+def memories(
+    rows: Mapping[str, list[Row]],
+    agency_id: UUID,
+    members: Mapping[str, UUID],
+    teams: Mapping[str, UUID],
+) -> list[Row]:
+    """About the agency and members, by everybody, and about records of everybody."""
+    new: Row = {"kind": "semantic", "content": "New", "visibility": "agency"}
+    return [
+        *(
+            {**new, "subject": "agency", "visibility": visibility, **row}
+            for row in whose(members, teams, assigned=False)
+            for visibility in ("private", "team")
+        ),
+        *(
+            {
+                **new,
+                "subject": "member",
+                "visibility": "private",
+                "membership_id": member,
+                "owner_id": member,
+            }
+            for member in members.values()
+        ),
+        *(
+            {**new, "subject": kind, "visibility": visibility, f"{kind}_id": target}
+            for kind, table in (
+                ("contact", "crm.contacts"),
+                ("company", "crm.companies"),
+                ("deal", "crm.deals"),
+            )
+            for target in ids(rows, table, agency_id)[::3]
+            for visibility in ("private", "agency")
+        ),
+    ]
+
+
 BUILDERS: dict[str, Builder] = {
     "crm.companies": owned(name="New"),
     "crm.contacts": owned(full_name="New"),
@@ -293,6 +352,8 @@ BUILDERS: dict[str, Builder] = {
     ),
     "crm.files": files,
     "crm.consents": consents,
+    "ai.documents": documents,
+    "ai.memories": memories,
     "integration.import_jobs": lambda rows, agency_id, members, teams: [
         {"entity": "deal", **row}
         for row in whose(members, teams, assigned=False)

@@ -40,6 +40,14 @@ TABLES = (
     "crm.messages",
     "crm.files",
     "crm.consents",
+    "ai.embedding_models",
+    "ai.documents",
+    "ai.chunks",
+    "ai.memories",
+    "ai.agency_tiers",
+    "ai.embeddings_vector_1536",
+    "ai.embeddings_halfvec_3072",
+    "ai.embedding_jobs",
     "integration.outbox_events",
     "integration.webhook_endpoints",
     "integration.webhook_secrets",
@@ -118,6 +126,7 @@ class Records:
             self._children()
             self._engagement()
             self._files()
+            self._knowledge()
             self._machinery()
 
     def add(self, table: str, **values: Any) -> UUID:
@@ -342,6 +351,86 @@ class Records:
                 lawful_basis="consent",
                 status="granted",
                 source="form",
+            )
+
+    def _knowledge(self) -> None:
+        """Documents of every kind of source, memories of every subject; vectors of some."""
+        for kind, table, step in (
+            ("activity", "crm.activities", 2),
+            ("conversation", "crm.conversations", 2),
+            ("contact", "crm.contacts", 2),
+            ("company", "crm.companies", 4),
+            ("deal", "crm.deals", 4),
+            ("file", "crm.files", 11),
+        ):
+            for source in self.ids[table][::step]:
+                self._document(source_kind=kind, **{f"{kind}_id": source})
+        for visibility, whose in product(VISIBILITIES[:3], self._whose(assigned=False)):
+            self._document(source_kind="note", visibility=visibility, **whose)
+        for whose, visibility, deleted_at in product(
+            list(self._whose(assigned=False)), VISIBILITIES[:3], (None, LONG_AGO)
+        ):
+            self._memory(subject="agency", visibility=visibility, deleted_at=deleted_at, **whose)
+        for member in self.members.values():
+            self._memory(
+                subject="member", membership_id=member, owner_id=member, visibility="private"
+            )
+        for kind, table in (
+            ("contact", "crm.contacts"),
+            ("company", "crm.companies"),
+            ("deal", "crm.deals"),
+        ):
+            for source, visibility in product(self.ids[table][::2], VISIBILITIES[:3]):
+                self._memory(subject=kind, visibility=visibility, **{f"{kind}_id": source})
+        for kind, dims in (("vector", 1536), ("halfvec", 3072)):
+            self._vectors(kind, dims)
+        self.connection.execute(
+            "insert into ai.embedding_jobs (agency_id, memory_id, model_id, content_sha256)"
+            " select m.agency_id, m.id, e.id, m.content_sha256"
+            " from ai.memories as m cross join ai.embedding_models as e"
+            " where m.agency_id = %s and m.deleted_at is null limit 2",
+            [self.agency_id],
+        )
+
+    def _document(self, **values: Any) -> None:
+        document = self.add(
+            "ai.documents",
+            **{"visibility": "agency", **values},
+            title="Document",
+            content_sha256=bytes(32),
+        )
+        self.connection.execute(
+            "insert into ai.chunks"
+            " (agency_id, document_id, seq, content, token_count, content_sha256, visibility)"
+            " select d.agency_id, d.id, 0, 'Text', 1, %s, 'private' from ai.documents as d"
+            " where d.agency_id = %s and d.id = %s and d.deleted_at is null",
+            [bytes(32), self.agency_id, document],
+        )
+
+    def _memory(self, **values: Any) -> None:
+        self.add("ai.memories", kind="semantic", content="Fact", content_sha256=bytes(32), **values)
+
+    def _vectors(self, kind: str, dims: int) -> None:
+        """One for every second text; most rows of the smaller table are enough."""
+        self.connection.execute(
+            "insert into ai.embedding_models (key, provider, model, vector_type, dims, status)"
+            " values (%s, 'test', 'test', %s, %s, 'active') on conflict (key) do nothing",
+            [f"test/{kind}@{dims}", kind, dims],
+        )
+        storage = f"{kind}_{dims}"
+        for column, table, live in (
+            ("chunk_id", "ai.chunks", "true"),
+            ("memory_id", "ai.memories", "deleted_at is null"),
+        ):
+            self.connection.execute(
+                f"insert into ai.embeddings_{storage}"
+                f" (agency_id, {column}, model_id, tier, content_sha256, embedding, visibility)"
+                " select t.agency_id, t.id, m.id, 'small', t.content_sha256,"
+                f" array_fill(0.5, array[{dims}])::extensions.{kind}, 'private'"
+                f" from (select *, row_number() over (order by id) as place from {table}) as t"
+                " join ai.embedding_models as m on m.storage = %s"
+                f" where t.agency_id = %s and {live} and t.place %% 2 = 0",
+                [storage, self.agency_id],
             )
 
     def _machinery(self) -> None:

@@ -42,6 +42,8 @@ MOVED = {
     "crm.calendar_events": "company_id",
     "crm.files": "contact_id",
     "integration.import_rows": "contact_id",
+    "ai.documents": "contact_id",
+    "ai.memories": "contact_id",
     "tenancy.memberships": "contact_id",
     "tenancy.invitations": "contact_id",
 }
@@ -80,6 +82,7 @@ ERASED = {
             "tags",
         )
     },
+    **{f"ai.{table}": TOUCHED for table in ("documents", "chunks", "memories", "embedding_jobs")},
     "crm.consents": {"select", "update"},
     "crm.custom_field_defs": READ,
     "integration.import_jobs": TOUCHED,
@@ -95,12 +98,29 @@ ERASED = {
     "tenancy.api_keys": {"select", "update"},
 }
 
+# What documents and memories are made of: read, and locked by whoever copies who may read it.
+SOURCES = (
+    "crm.contacts",
+    "crm.companies",
+    "crm.deals",
+    "crm.activities",
+    "crm.conversations",
+    "crm.calendar_events",
+    "crm.messages",
+    "crm.files",
+)
+COPIES = ("ai.chunks", "ai.embeddings_vector_1536", "ai.embeddings_halfvec_3072")
+
 # What a role that may update some columns only sets.
 COLUMNS = {
     **{
         ("gardenos_merger", table): f"{column} = {column}"
         for table, column in {**MOVED, **DROPPED, "crm.merge_records": "undone_at"}.items()
     },
+    **{("gardenos_ai_writer", table): "id = id" for table in SOURCES},
+    **{("gardenos_ai_writer", table): "visibility = visibility" for table in COPIES},
+    ("gardenos_ai_writer", "ai.documents"): "visibility = visibility",
+    ("gardenos_ai_writer", "ai.memories"): "owner_id = owner_id",
     ("gardenos_eraser", "crm.consents"): "evidence = evidence",
     ("gardenos_eraser", "tenancy.memberships"): "job_title = job_title",
     ("gardenos_eraser", "tenancy.users"): "full_name = full_name",
@@ -153,6 +173,7 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "crm.pipelines": {"insert"},
         "crm.pipeline_stages": {"insert"},
         "governance.retention_policies": {"insert"},
+        "ai.agency_tiers": {"insert"},
     },
     "gardenos_auditor": {table: READ for table in TABLES if table not in SECRETS},
     # BYPASSRLS: its privileges are all that limits it
@@ -201,6 +222,14 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "integration.import_jobs": READ,
         "integration.import_rows": {"select", "update"},
     },
+    # triggers copy who may read a record to what agents know of it
+    "gardenos_ai_writer": {
+        **{table: {"select", "update"} for table in SOURCES},
+        **dict.fromkeys(COPIES, TOUCHED),
+        "ai.documents": {"select", "update"},
+        "ai.memories": {"select", "update"},
+        "ai.embedding_jobs": {"select", "delete"},
+    },
     # merges read what they move, write what points to a record, and drop doubles
     "gardenos_merger": {
         **{table: {"select", "update"} for table in MOVED},
@@ -208,8 +237,13 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "crm.merge_records": KEEP,
         "crm.consents": READ,
     },
-    # the triggers append events; the functions make webhooks and look for work
+    # the triggers append events and queue texts; the functions make webhooks and look for work
     "gardenos_publisher": {
+        "tenancy.agencies": READ,
+        "ai.documents": READ,
+        **dict.fromkeys(("ai.chunks", "ai.memories", "ai.embedding_models"), READ),
+        **dict.fromkeys(("ai.embeddings_vector_1536", "ai.embeddings_halfvec_3072"), READ),
+        "ai.embedding_jobs": KEEP,
         "integration.outbox_events": ADD,
         "integration.webhook_endpoints": ADD,
         "integration.webhook_secrets": KEEP,
@@ -322,6 +356,7 @@ LOGINS = {
         "gardenos_sealer",
         "gardenos_search",
         "gardenos_crm_writer",
+        "gardenos_ai_writer",
         "gardenos_merger",
         "gardenos_publisher",
         "gardenos_eraser",
