@@ -171,8 +171,4 @@ grant update (
 
 grant select, update, delete on table ai.chunks to gardenos_eraser;
 
-grant select (
-    agency_id,
-    id,
-    content_sha256
-) on table ai.chunks to gardenos_publisher;
+grant select on table ai.chunks to gardenos_publisher;

@@ -246,8 +246,4 @@ grant update (
 
 grant select, update, delete on table ai.documents to gardenos_eraser;
 
-grant select (
-    agency_id,
-    status,
-    deleted_at
-) on table ai.documents to gardenos_publisher;
+grant select on table ai.documents to gardenos_publisher;

@@ -204,10 +204,4 @@ grant update (
     by_record
 ) on table ai.embeddings_halfvec_3072 to gardenos_ai_writer;
 
-grant select (
-    agency_id,
-    chunk_id,
-    memory_id,
-    model_id,
-    content_sha256
-) on table ai.embeddings_halfvec_3072 to gardenos_publisher;
+grant select on table ai.embeddings_halfvec_3072 to gardenos_publisher;

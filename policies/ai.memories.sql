@@ -371,9 +371,4 @@ grant update (
 
 grant select, update, delete on table ai.memories to gardenos_eraser;
 
-grant select (
-    agency_id,
-    id,
-    content_sha256,
-    deleted_at
-) on table ai.memories to gardenos_publisher;
+grant select on table ai.memories to gardenos_publisher;

@@ -103,9 +103,4 @@ grant select on table tenancy.agencies to gardenos_membership_reader, gardenos_a
 
 grant select, insert, update on table tenancy.agencies to gardenos_tenancy_writer;
 
-grant select (
-    id,
-    embedding_model_id,
-    status,
-    deleted_at
-) on table tenancy.agencies to gardenos_publisher;
+grant select on table tenancy.agencies to gardenos_publisher;

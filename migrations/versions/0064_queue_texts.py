@@ -1674,126 +1674,6 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        grant select (agency_id) on table ai.chunks to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (content_sha256) on table ai.chunks to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (id) on table ai.chunks to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (agency_id) on table ai.documents to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (deleted_at) on table ai.documents to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (status) on table ai.documents to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (agency_id) on table ai.embeddings_halfvec_3072 to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (chunk_id) on table ai.embeddings_halfvec_3072 to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (content_sha256) on table ai.embeddings_halfvec_3072 to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (memory_id) on table ai.embeddings_halfvec_3072 to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (model_id) on table ai.embeddings_halfvec_3072 to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (agency_id) on table ai.embeddings_vector_1536 to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (chunk_id) on table ai.embeddings_vector_1536 to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (content_sha256) on table ai.embeddings_vector_1536 to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (memory_id) on table ai.embeddings_vector_1536 to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (model_id) on table ai.embeddings_vector_1536 to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (agency_id) on table ai.memories to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (content_sha256) on table ai.memories to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (deleted_at) on table ai.memories to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (id) on table ai.memories to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (deleted_at) on table tenancy.agencies to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (embedding_model_id) on table tenancy.agencies to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (id) on table tenancy.agencies to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
-        grant select (status) on table tenancy.agencies to gardenos_publisher;
-        """
-    )
-    execute(
-        r"""
         create or replace trigger queue_insert
         after insert on ai.chunks
         referencing new table as new_rows
@@ -1812,6 +1692,11 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        grant select on table ai.chunks to gardenos_publisher;
+        """
+    )
+    execute(
+        r"""
         create policy "the queue looks for texts without vectors"
         on ai.chunks
         as permissive
@@ -1820,6 +1705,11 @@ def upgrade() -> None:
         using (
             true
         );
+        """
+    )
+    execute(
+        r"""
+        grant select on table ai.documents to gardenos_publisher;
         """
     )
     execute(
@@ -1881,6 +1771,11 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        grant select on table ai.embeddings_halfvec_3072 to gardenos_publisher;
+        """
+    )
+    execute(
+        r"""
         create policy "the queue looks for texts without vectors"
         on ai.embeddings_halfvec_3072
         as permissive
@@ -1889,6 +1784,11 @@ def upgrade() -> None:
         using (
             true
         );
+        """
+    )
+    execute(
+        r"""
+        grant select on table ai.embeddings_vector_1536 to gardenos_publisher;
         """
     )
     execute(
@@ -1923,6 +1823,11 @@ def upgrade() -> None:
     )
     execute(
         r"""
+        grant select on table ai.memories to gardenos_publisher;
+        """
+    )
+    execute(
+        r"""
         create policy "the queue looks for texts without vectors"
         on ai.memories
         as permissive
@@ -1939,6 +1844,11 @@ def upgrade() -> None:
         after insert or update of embedding_model_id on tenancy.agencies
         for each row
         execute function app.guard_agency_model();
+        """
+    )
+    execute(
+        r"""
+        grant select on table tenancy.agencies to gardenos_publisher;
         """
     )
     execute(
@@ -1963,12 +1873,22 @@ def downgrade() -> None:
     )
     execute(
         r"""
+        revoke select on table tenancy.agencies from gardenos_publisher cascade;
+        """
+    )
+    execute(
+        r"""
         drop trigger guard_model on tenancy.agencies;
         """
     )
     execute(
         r"""
         drop policy "the queue looks for texts without vectors" on ai.memories;
+        """
+    )
+    execute(
+        r"""
+        revoke select on table ai.memories from gardenos_publisher cascade;
         """
     )
     execute(
@@ -1988,7 +1908,17 @@ def downgrade() -> None:
     )
     execute(
         r"""
+        revoke select on table ai.embeddings_vector_1536 from gardenos_publisher cascade;
+        """
+    )
+    execute(
+        r"""
         drop policy "the queue looks for texts without vectors" on ai.embeddings_halfvec_3072;
+        """
+    )
+    execute(
+        r"""
+        revoke select on table ai.embeddings_halfvec_3072 from gardenos_publisher cascade;
         """
     )
     execute(
@@ -2023,7 +1953,17 @@ def downgrade() -> None:
     )
     execute(
         r"""
+        revoke select on table ai.documents from gardenos_publisher cascade;
+        """
+    )
+    execute(
+        r"""
         drop policy "the queue looks for texts without vectors" on ai.chunks;
+        """
+    )
+    execute(
+        r"""
+        revoke select on table ai.chunks from gardenos_publisher cascade;
         """
     )
     execute(
@@ -2034,126 +1974,6 @@ def downgrade() -> None:
     execute(
         r"""
         drop trigger queue_insert on ai.chunks;
-        """
-    )
-    execute(
-        r"""
-        revoke select (status) on table tenancy.agencies from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (id) on table tenancy.agencies from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (embedding_model_id) on table tenancy.agencies from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (deleted_at) on table tenancy.agencies from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (id) on table ai.memories from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (deleted_at) on table ai.memories from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (content_sha256) on table ai.memories from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (agency_id) on table ai.memories from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (model_id) on table ai.embeddings_vector_1536 from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (memory_id) on table ai.embeddings_vector_1536 from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (content_sha256) on table ai.embeddings_vector_1536 from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (chunk_id) on table ai.embeddings_vector_1536 from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (agency_id) on table ai.embeddings_vector_1536 from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (model_id) on table ai.embeddings_halfvec_3072 from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (memory_id) on table ai.embeddings_halfvec_3072 from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (content_sha256) on table ai.embeddings_halfvec_3072 from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (chunk_id) on table ai.embeddings_halfvec_3072 from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (agency_id) on table ai.embeddings_halfvec_3072 from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (status) on table ai.documents from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (deleted_at) on table ai.documents from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (agency_id) on table ai.documents from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (id) on table ai.chunks from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (content_sha256) on table ai.chunks from gardenos_publisher cascade;
-        """
-    )
-    execute(
-        r"""
-        revoke select (agency_id) on table ai.chunks from gardenos_publisher cascade;
         """
     )
     execute(

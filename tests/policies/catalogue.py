@@ -173,7 +173,7 @@ UNBOUND_ROLES = {
     "gardenos_eraser": "owns erasure and retention: the agency bound, and logins without an agency",
     "gardenos_audit_writer": "owns the triggers that append to the trail; reads nothing",
     "gardenos_audit_sealer": "owns sealing: reads the trail, appends seals",
-    "gardenos_publisher": "owns the triggers of outbox and queue, webhooks, what is safe to publish",
+    "gardenos_publisher": "owns the triggers of outbox and queue, webhooks, what may be published",
     "gardenos_audit_redactor": "owns redaction: empties values of the trail, recorded",
     "gardenos_owner": "owns the tables; FORCE RLS and no policy: it sees no row",
 }
