@@ -47,6 +47,27 @@ with check (
     true
 );
 
+create policy "vectors are compared with the tier of their agency"
+on ai.agency_tiers
+as permissive
+for select
+to gardenos_ai_writer
+using (
+    true
+);
+
+create policy "a lock keeps an agency in its tier meanwhile"
+on ai.agency_tiers
+as permissive
+for update
+to gardenos_ai_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.agency_tiers
 as permissive
@@ -68,3 +89,9 @@ grant update (
 ) on table ai.agency_tiers to gardenos_worker;
 
 grant insert on table ai.agency_tiers to gardenos_tenancy_writer;
+
+grant select on table ai.agency_tiers to gardenos_ai_writer;
+
+grant update (
+    id
+) on table ai.agency_tiers to gardenos_ai_writer;

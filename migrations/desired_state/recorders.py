@@ -58,9 +58,6 @@ OPEN_WHEN = {
     },
 }
 
-# Never null, and compared by an operator that is not on the search path of the function.
-OF_AN_EXTENSION = {"embedding"}
-
 AGENCIES = "tenancy.agencies"
 NO_AGENCY = "'00000000-0000-0000-0000-000000000000'"
 
@@ -72,8 +69,10 @@ select
         select 1
           from pg_catalog.pg_index as i
          where i.indrelid = a.attrelid and i.indisprimary and a.attnum = any (i.indkey::int2[])
-    )
+    ),
+    t.typnamespace = 'extensions'::regnamespace
   from pg_catalog.pg_attribute as a
+  join pg_catalog.pg_type as t on t.oid = a.atttypid
  where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped
  order by a.attnum
 """
@@ -124,6 +123,8 @@ class Shape:
     columns: list[str]
     key: list[str]
     derived: list[str]
+    # of types whose operators are in schema extensions
+    foreign: list[str]
     private: str | None = None
 
 
@@ -205,7 +206,7 @@ def _statement(op: str, shape: Shape) -> str:
     return (
         f"insert into audit.log (\n{_listed(names)}\n)\n"
         f"select\n{_listed(values)}\n"
-        f"{_from(op, columns, key)};\n"
+        f"{_from(op, shape)};\n"
     )
 
 
@@ -265,30 +266,34 @@ def _op(op: str, key: list[str]) -> str:
     )
 
 
-def _from(op: str, columns: list[str], key: list[str]) -> str:
+def _from(op: str, shape: Shape) -> str:
+    key = shape.key
     if op != "update":
         row, rows = ("n", "new_rows") if op == "insert" else ("o", "old_rows")
         return f"  from {rows} as {row}"
     return (
         f"  from old_rows as o\n  {'join' if 'id' in key else 'full join'} new_rows as n\n    on "
         + "\n   and ".join(f"n.{each} = o.{each}" for each in key)
-        + _where(columns)
+        + _where(shape)
     )
 
 
-def _where(columns: list[str]) -> str:
+def _where(shape: Shape) -> str:
     """Leave out what touched nothing but untracked columns."""
+    columns = shape.columns
     untracked = [each for each in columns if each in UNTRACKED]
     if not untracked:
         return ""
     same = [f"not {_differs(each)}" for each in untracked]
-    others = [_differs(each) for each in columns if each not in UNTRACKED]
+    others = [
+        f"(o.{each} operator(extensions.<>) n.{each})" if each in shape.foreign else _differs(each)
+        for each in columns
+        if each not in UNTRACKED
+    ]
     return "\n where (\n" + indent("\nand ".join(same), "    ") + "\n)\nor " + "\nor ".join(others)
 
 
 def _differs(column: str) -> str:
-    if column in OF_AN_EXTENSION:
-        return f"(o.{column} operator(extensions.<>) n.{column})"
     return f"(o.{column} is distinct from n.{column})"
 
 
@@ -320,9 +325,10 @@ def texts(cursor: psycopg.Cursor[tuple[Any, ...]]) -> dict[Path, str]:
                 Shape(
                     table,
                     level,
-                    [name for name, is_told, _ in columns if is_told],
-                    [name for name, _, is_key in columns if is_key],
-                    [name for name, is_told, _ in columns if not is_told],
+                    [name for name, is_told, *_ in columns if is_told],
+                    [name for name, _, is_key, _ in columns if is_key],
+                    [name for name, is_told, *_ in columns if not is_told],
+                    [name for name, *_, is_foreign in columns if is_foreign],
                     private.get(table),
                 )
             )

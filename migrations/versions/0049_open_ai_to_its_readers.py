@@ -471,13 +471,16 @@ def upgrade() -> None:
         r"""
         -- A vector goes to the tier of its agency and to no other. The tier cannot be set here: a trigger that runs
         -- before a row may not send it to another partition. The tier stays locked until the end of the transaction:
-        -- an agency is not moved while vectors are written for the tier it is in.
+        -- an agency is not moved while vectors are written for the tier it is in. SECURITY DEFINER: of another agency
+        -- than the writer's it is a policy that refuses the vector.
+        set local role gardenos_ai_writer;
+
         create or replace function app.guard_tier()
         returns trigger
         language plpgsql
         volatile
         parallel unsafe
-        security invoker
+        security definer
         set search_path = pg_catalog, pg_temp
         as $function$
         declare
@@ -502,9 +505,13 @@ def upgrade() -> None:
         $function$;
 
         revoke all on function app.guard_tier() from public;
+        grant execute on function app.guard_tier() to
+            gardenos_owner;
 
         comment on function app.guard_tier() is
         'Refuses a vector in another tier than that of its agency.';
+
+        set local role gardenos_owner;
         """
     )
     execute(
@@ -2183,7 +2190,7 @@ def upgrade() -> None:
                 or (o.model_id is distinct from n.model_id)
                 or (o.storage is distinct from n.storage)
                 or (o.content_sha256 is distinct from n.content_sha256)
-                or (o.embedding is distinct from n.embedding)
+                or (o.embedding operator(extensions.<>) n.embedding)
                 or (o.embedded_at is distinct from n.embedded_at)
                 or (o.owner_id is distinct from n.owner_id)
                 or (o.team_id is distinct from n.team_id)
@@ -2360,7 +2367,7 @@ def upgrade() -> None:
                 or (o.model_id is distinct from n.model_id)
                 or (o.storage is distinct from n.storage)
                 or (o.content_sha256 is distinct from n.content_sha256)
-                or (o.embedding is distinct from n.embedding)
+                or (o.embedding operator(extensions.<>) n.embedding)
                 or (o.embedded_at is distinct from n.embedded_at)
                 or (o.owner_id is distinct from n.owner_id)
                 or (o.team_id is distinct from n.team_id)

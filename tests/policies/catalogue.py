@@ -231,6 +231,7 @@ COPIERS = [
     "app.copy_subject()",
     "app.copy_text()",
     "app.forget_vectors()",
+    "app.guard_tier()",
     "app.spread_chunk()",
     "app.spread_document()",
     "app.spread_memory()",
@@ -349,7 +350,6 @@ EXECUTE: dict[str, list[str]] = {
     # vectors go to the tier of their agency
     "app.embedding_tier(text)": ["service_role", "gardenos_worker"],
     "app.source_access(uuid,text,uuid)": ["gardenos_ai_writer"],
-    "app.guard_tier()": [],
     "app.hash_content()": [],
     "app.forbid_subject_change()": [],
     # service logins

@@ -18,14 +18,23 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 RECORDED = [table for table, level in levels().items() if level != "none"]
 # A trigger keeps participant_ids or last_message_at there.
-KEPT = ["crm.conversations", "crm.calendar_events"]
+KEPT = [
+    "crm.conversations",
+    "crm.calendar_events",
+    "ai.documents",
+    "ai.chunks",
+    "ai.embeddings_vector_1536",
+    "ai.embeddings_halfvec_3072",
+]
 COUNTED = """
 select
     array_agg(c.oid) filter (where w.name = any (%s)) as kept,
     array_agg(c.oid) filter (where w.name = any (%s)) as audited,
-    array_agg(c.oid) filter (where w.name ~ '^audit[.]log_') as trail
+    array_agg(c.oid) filter (where own.name ~ '^audit[.]log_') as trail
   from pg_catalog.pg_class as c
- cross join concat(c.relnamespace::regnamespace, '.', c.relname) as w (name)
+ cross join concat(c.relnamespace::regnamespace, '.', c.relname) as own (name)
+ -- a partition is recorded by its table
+ cross join coalesce(pg_partition_root(c.oid)::regclass::text, own.name) as w (name)
  where c.relkind = 'r'
 """
 COUNTS = """

@@ -119,6 +119,7 @@ COLUMNS = {
     },
     **{("gardenos_ai_writer", table): "id = id" for table in SOURCES},
     **{("gardenos_ai_writer", table): "visibility = visibility" for table in COPIES},
+    ("gardenos_ai_writer", "ai.agency_tiers"): "id = id",
     ("gardenos_ai_writer", "ai.documents"): "visibility = visibility",
     ("gardenos_ai_writer", "ai.memories"): "owner_id = owner_id",
     ("gardenos_eraser", "crm.consents"): "evidence = evidence",
@@ -229,6 +230,7 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "ai.documents": {"select", "update"},
         "ai.memories": {"select", "update"},
         "ai.embedding_jobs": {"select", "delete"},
+        "ai.agency_tiers": {"select", "update"},
     },
     # merges read what they move, write what points to a record, and drop doubles
     "gardenos_merger": {

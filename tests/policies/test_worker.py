@@ -4,7 +4,7 @@ Every cell is run as the login gardenos_worker, allowed and denied, with rows on
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,46 @@ def writable(superuser: Connection, table: str) -> list[str]:
 
 
 def rows_of(world: World, table: str, agency: Agency) -> list[dict[str, Any]]:
-    return [row for row in world.rows[table] if row["agency_id"] == agency.id]
+    """Those of an agency; a model is of every agency."""
+    return [row for row in world.rows[table] if row.get("agency_id", agency.id) == agency.id]
+
+
+def new_chunk(world: World, agency: Agency) -> dict[str, Any]:
+    live = (row for row in rows_of(world, "ai.documents", agency) if row["deleted_at"] is None)
+    text = {"seq": 987, "content": "New", "token_count": 1, "content_sha256": bytes(32)}
+    return {"document_id": next(live)["id"], **text}
+
+
+def new_text(world: World, agency: Agency, table: str) -> dict[str, Any]:
+    """A live memory that has no row of this table, and a model that the table is for."""
+    taken = {row["memory_id"] for row in rows_of(world, table, agency)}
+    (memory, *_) = (
+        row
+        for row in rows_of(world, "ai.memories", agency)
+        if row["deleted_at"] is None and row["id"] not in taken
+    )
+    (model, *_) = (
+        row
+        for row in world.rows["ai.embedding_models"]
+        if table in ("ai.embedding_jobs", f"ai.embeddings_{row['storage']}")
+    )
+    return {"memory_id": memory["id"], "model_id": model["id"], "content_sha256": bytes(32)}
+
+
+def new_vector(dims: int, table: str) -> Callable[[World, Agency], dict[str, Any]]:
+    return lambda world, agency: {
+        **new_text(world, agency, table),
+        "tier": "small",
+        "embedding": f"[{','.join(['0.5'] * dims)}]",
+    }
+
+
+NEW_TEXTS: dict[str, Callable[[World, Agency], dict[str, Any]]] = {
+    "ai.chunks": new_chunk,
+    "ai.embeddings_vector_1536": new_vector(1536, "ai.embeddings_vector_1536"),
+    "ai.embeddings_halfvec_3072": new_vector(3072, "ai.embeddings_halfvec_3072"),
+    "ai.embedding_jobs": lambda world, agency: new_text(world, agency, "ai.embedding_jobs"),
+}
 
 
 def new_row(world: World, table: str, agency: Agency) -> dict[str, Any]:
@@ -75,6 +114,8 @@ def new_row(world: World, table: str, agency: Agency) -> dict[str, Any]:
         endpoint = rows_of(world, "integration.webhook_endpoints", agency)[0]["id"]
         event = {"event_id": uuid4(), "event_type": "crm.deals.updated"}
         return {"agency_id": agency.id, "endpoint_id": endpoint, **event}
+    if table in NEW_TEXTS:
+        return {"agency_id": agency.id, **NEW_TEXTS[table](world, agency)}
     return next(
         candidate.row
         for candidate in candidates(world, table)
@@ -96,7 +137,9 @@ def test_a_worker_reads_its_tables_in_its_agency(
                 assert outcome.refused_by_grant, outcome
                 continue
             mine = rows_of(world, table, agency)
-            assert 0 < len(mine) < len(world.rows[table]), "rows on both sides"
+            # but models, which are of all agencies
+            everywhere = table == "ai.embedding_models"
+            assert 0 < len(mine) < len(world.rows[table]) + everywhere, "rows on both sides"
             assert keys_of(table, outcome.rows) == keys_of(table, mine)
 
 
