@@ -215,12 +215,12 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Leases texts of the bound agency that wait for a vector, those of the models that the worker can make. Commit
-        -- before embedding, so that no transaction is open meanwhile. A worker that dies is followed by another one
-        -- when the lease ends; nobody waits for anybody (SKIP LOCKED).
+        -- Leases texts of the bound agency that wait for a vector, those of the models that the worker can make.
+        -- Commit before embedding, so that no transaction is open meanwhile. A worker that dies is followed by
+        -- another one when the lease ends; nobody waits for anybody (SKIP LOCKED).
         --
-        -- A text that was leased twice without an answer may be what kills the workers. It is leased alone, so that it
-        -- takes no others along, and given up after eight attempts.
+        -- A text that was leased twice without an answer may be what kills the workers. It is leased alone, so that
+        -- it takes no others along, and given up after eight attempts.
         --
         -- content_sha256 is that of the text that is answered: hand it to app.finish_embedding_jobs.
         create or replace function app.claim_embedding_jobs(
@@ -365,8 +365,8 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Removes vectors and jobs of a retired model from the bound agency, at most so many of each at a time. Answers
-        -- how many: call it, each time in a transaction of its own, until that is 0.
+        -- Removes vectors and jobs of a retired model from the bound agency, at most so many of each at a time.
+        -- Answers how many: call it, each time in a transaction of its own, until that is 0.
         create or replace function app.delete_embeddings(model_key text, batch integer default 1000)
         returns integer
         language plpgsql
@@ -593,10 +593,10 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Notes that a text could not be embedded, and why. It is tried again after a minute, then twice as long each
-        -- time; after eight attempts, some two hours, it is given up, and an alarm counts it (app.embedding_health).
-        -- Answers failed or dead; null when the worker has the job no more, because the text changed or its lease
-        -- ended.
+        -- Notes that a text could not be embedded, and why. It is tried again after a minute, then twice as long
+        -- each time; after eight attempts, some two hours, it is given up, and an alarm counts it
+        -- (app.embedding_health). Answers failed or dead; null when the worker has the job no more, because the
+        -- text changed or its lease ended.
         create or replace function app.fail_embedding_job(worker text, job_id uuid, error text)
         returns text
         language plpgsql
@@ -633,20 +633,21 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Writes the vectors that a worker made, and takes their jobs off the queue, in one transaction: after a crash
-        -- both are done or none is. For each job, what became of it:
+        -- Writes the vectors that a worker made, and takes their jobs off the queue, in one transaction: after a
+        -- crash both are done or none is. For each job, what became of it:
         --
         -- * written: the vector stands, for exactly the text that it was made of;
         -- * stale: the text has changed since it was read, and is in the queue with its new hash;
         -- * lost: another worker has the job by now, because the lease was over;
         -- * gone: the text, its model or the job is not there any more;
-        -- * busy: somebody is changing the text at this moment. Nothing was written and the lease goes on: call again.
+        -- * busy: somebody is changing the text at this moment. Nothing was written and the lease goes on: call
+        --   again.
         --
-        -- The text is locked first, so nobody else writes its vector or changes it until the end. A unique rule with
-        -- the tier in it does not hold across the tiers: the vector is updated in whichever it is, and inserted only if
-        -- there is none. Texts that are locked are skipped, not waited for: whoever edits several texts in one
-        -- transaction never meets a deadlock with a worker. 40001 means that the vector was just moved to another
-        -- tier: call again.
+        -- The text is locked first, so nobody else writes its vector or changes it until the end. A unique rule
+        -- with the tier in it does not hold across the tiers: the vector is updated in whichever it is, and
+        -- inserted only if there is none. Texts that are locked are skipped, not waited for: whoever edits several
+        -- texts in one transaction never meets a deadlock with a worker. 40001 means that the vector was just moved
+        -- to another tier: call again.
         create or replace function app.finish_embedding_jobs(
             worker text,
             jobs uuid[],
@@ -817,10 +818,10 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- An agency changes to another model in one statement, and only when nothing is lost by it: each text that its
-        -- present model finds has a vector of the new one. Two models' vectors are never compared, so a text without
-        -- one would not be found any more. A text whose edit waits for its vector in either model is no obstacle. An
-        -- agency without a model has nothing to lose.
+        -- An agency changes to another model in one statement, and only when nothing is lost by it: each text that
+        -- its present model finds has a vector of the new one. Two models' vectors are never compared, so a text
+        -- without one would not be found any more. A text whose edit waits for its vector in either model is no
+        -- obstacle. An agency without a model has nothing to lose.
         --
         -- Runs after the row, and so after its foreign key: the key has locked the model, which cannot be retired
         -- until the end (app.guard_model_status).
@@ -899,9 +900,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- A model is retired when no agency searches with it any more. The lock waits for agencies that are changing to
-        -- it at this moment, and makes later ones see that it is retired. What makes a vector never changes: a model
-        -- with other numbers is another model.
+        -- A model is retired when no agency searches with it any more. The lock waits for agencies that are
+        -- changing to it at this moment, and makes later ones see that it is retired. What makes a vector never
+        -- changes: a model with other numbers is another model.
         create or replace function app.guard_model_status()
         returns trigger
         language plpgsql
@@ -944,9 +945,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- The texts of an agency without a vector of a model, or with one that is stale: of another hash. What is to
-        -- be queued for a new model, and what keeps an agency from changing to it. The reader's policies decide which
-        -- texts there are. Dynamic, so that the agency is a constant and its partitions are known at once.
+        -- The texts of an agency without a vector of a model, or with one that is stale: of another hash. What is
+        -- to be queued for a new model, and what keeps an agency from changing to it. The reader's policies decide
+        -- which texts there are. Dynamic, so that the agency is a constant and its partitions are known at once.
         create or replace function app.lacking_vectors(agency_id uuid, model_id uuid)
         returns table (chunk_id uuid, memory_id uuid, content_sha256 bytea)
         language plpgsql
@@ -994,9 +995,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Queues texts that are new or changed, in the transaction of the change: for the model of their agency and for
-        -- each one that is being built. Statement trigger of ai.chunks and ai.memories. A text has one job for each
-        -- model, however often it is edited.
+        -- Queues texts that are new or changed, in the transaction of the change: for the model of their agency and
+        -- for each one that is being built. Statement trigger of ai.chunks and ai.memories. A text has one job for
+        -- each model, however often it is edited.
         --
         -- An edit waits ten seconds for the next one, five minutes at most after the first: nobody pays for each
         -- keystroke. It takes the job away from the worker that has it, and gives a text that was given up a new
@@ -1118,10 +1119,10 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Queues texts of the bound agency that lack a vector of a model, or have a stale one, and no job: for a model
-        -- that is being built, and for whatever the triggers did not see (a restored dump). At most so many at a time.
-        -- Answers how many: call it, each time in a transaction of its own, until that is 0. They come after what
-        -- people write meanwhile.
+        -- Queues texts of the bound agency that lack a vector of a model, or have a stale one, and no job: for a
+        -- model that is being built, and for whatever the triggers did not see (a restored dump). At most so many
+        -- at a time. Answers how many: call it, each time in a transaction of its own, until that is 0. They come
+        -- after what people write meanwhile.
         --
         -- A text is locked while its job is made, and skipped when somebody has it: their own trigger queues it.
         create or replace function app.queue_embeddings(model_key text, batch integer default 10000)
@@ -1221,9 +1222,9 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Gives back what a worker leased in the bound agency and did not try: when it stops, or when whoever embeds
-        -- for it cannot be reached, which is no fault of the texts. The attempt is not counted. A job that somebody is
-        -- changing is left alone; its lease ends by itself. Answers how many were given back.
+        -- Gives back what a worker leased in the bound agency and did not try: when it stops, or when whoever
+        -- embeds for it cannot be reached, which is no fault of the texts. The attempt is not counted. A job that
+        -- somebody is changing is left alone; its lease ends by itself. Answers how many were given back.
         create or replace function app.release_embedding_jobs(worker text, pause interval default '0')
         returns integer
         language plpgsql
@@ -1268,8 +1269,8 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        -- Gives texts of the bound agency that were given up another eight attempts, at most so many at a time. Answers
-        -- how many: call it until that is 0, after what made them fail was mended.
+        -- Gives texts of the bound agency that were given up another eight attempts, at most so many at a time.
+        -- Answers how many: call it until that is 0, after what made them fail was mended.
         create or replace function app.requeue_embeddings(batch integer default 1000)
         returns integer
         language plpgsql

@@ -1,9 +1,9 @@
--- Leases texts of the bound agency that wait for a vector, those of the models that the worker can make. Commit
--- before embedding, so that no transaction is open meanwhile. A worker that dies is followed by another one
--- when the lease ends; nobody waits for anybody (SKIP LOCKED).
+-- Leases texts of the bound agency that wait for a vector, those of the models that the worker can make.
+-- Commit before embedding, so that no transaction is open meanwhile. A worker that dies is followed by
+-- another one when the lease ends; nobody waits for anybody (SKIP LOCKED).
 --
--- A text that was leased twice without an answer may be what kills the workers. It is leased alone, so that it
--- takes no others along, and given up after eight attempts.
+-- A text that was leased twice without an answer may be what kills the workers. It is leased alone, so that
+-- it takes no others along, and given up after eight attempts.
 --
 -- content_sha256 is that of the text that is answered: hand it to app.finish_embedding_jobs.
 create or replace function app.claim_embedding_jobs(

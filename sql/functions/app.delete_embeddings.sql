@@ -1,5 +1,5 @@
--- Removes vectors and jobs of a retired model from the bound agency, at most so many of each at a time. Answers
--- how many: call it, each time in a transaction of its own, until that is 0.
+-- Removes vectors and jobs of a retired model from the bound agency, at most so many of each at a time.
+-- Answers how many: call it, each time in a transaction of its own, until that is 0.
 create or replace function app.delete_embeddings(model_key text, batch integer default 1000)
 returns integer
 language plpgsql

@@ -1,7 +1,7 @@
--- Notes that a text could not be embedded, and why. It is tried again after a minute, then twice as long each
--- time; after eight attempts, some two hours, it is given up, and an alarm counts it (app.embedding_health).
--- Answers failed or dead; null when the worker has the job no more, because the text changed or its lease
--- ended.
+-- Notes that a text could not be embedded, and why. It is tried again after a minute, then twice as long
+-- each time; after eight attempts, some two hours, it is given up, and an alarm counts it
+-- (app.embedding_health). Answers failed or dead; null when the worker has the job no more, because the
+-- text changed or its lease ended.
 create or replace function app.fail_embedding_job(worker text, job_id uuid, error text)
 returns text
 language plpgsql

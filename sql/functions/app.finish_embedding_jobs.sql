@@ -1,17 +1,18 @@
--- Writes the vectors that a worker made, and takes their jobs off the queue, in one transaction: after a crash
--- both are done or none is. For each job, what became of it:
+-- Writes the vectors that a worker made, and takes their jobs off the queue, in one transaction: after a
+-- crash both are done or none is. For each job, what became of it:
 --
 -- * written: the vector stands, for exactly the text that it was made of;
 -- * stale: the text has changed since it was read, and is in the queue with its new hash;
 -- * lost: another worker has the job by now, because the lease was over;
 -- * gone: the text, its model or the job is not there any more;
--- * busy: somebody is changing the text at this moment. Nothing was written and the lease goes on: call again.
+-- * busy: somebody is changing the text at this moment. Nothing was written and the lease goes on: call
+--   again.
 --
--- The text is locked first, so nobody else writes its vector or changes it until the end. A unique rule with
--- the tier in it does not hold across the tiers: the vector is updated in whichever it is, and inserted only if
--- there is none. Texts that are locked are skipped, not waited for: whoever edits several texts in one
--- transaction never meets a deadlock with a worker. 40001 means that the vector was just moved to another
--- tier: call again.
+-- The text is locked first, so nobody else writes its vector or changes it until the end. A unique rule
+-- with the tier in it does not hold across the tiers: the vector is updated in whichever it is, and
+-- inserted only if there is none. Texts that are locked are skipped, not waited for: whoever edits several
+-- texts in one transaction never meets a deadlock with a worker. 40001 means that the vector was just moved
+-- to another tier: call again.
 create or replace function app.finish_embedding_jobs(
     worker text,
     jobs uuid[],

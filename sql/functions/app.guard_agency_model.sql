@@ -1,7 +1,7 @@
--- An agency changes to another model in one statement, and only when nothing is lost by it: each text that its
--- present model finds has a vector of the new one. Two models' vectors are never compared, so a text without
--- one would not be found any more. A text whose edit waits for its vector in either model is no obstacle. An
--- agency without a model has nothing to lose.
+-- An agency changes to another model in one statement, and only when nothing is lost by it: each text that
+-- its present model finds has a vector of the new one. Two models' vectors are never compared, so a text
+-- without one would not be found any more. A text whose edit waits for its vector in either model is no
+-- obstacle. An agency without a model has nothing to lose.
 --
 -- Runs after the row, and so after its foreign key: the key has locked the model, which cannot be retired
 -- until the end (app.guard_model_status).

@@ -1,6 +1,6 @@
--- A model is retired when no agency searches with it any more. The lock waits for agencies that are changing to
--- it at this moment, and makes later ones see that it is retired. What makes a vector never changes: a model
--- with other numbers is another model.
+-- A model is retired when no agency searches with it any more. The lock waits for agencies that are
+-- changing to it at this moment, and makes later ones see that it is retired. What makes a vector never
+-- changes: a model with other numbers is another model.
 create or replace function app.guard_model_status()
 returns trigger
 language plpgsql

@@ -1,6 +1,6 @@
--- The texts of an agency without a vector of a model, or with one that is stale: of another hash. What is to
--- be queued for a new model, and what keeps an agency from changing to it. The reader's policies decide which
--- texts there are. Dynamic, so that the agency is a constant and its partitions are known at once.
+-- The texts of an agency without a vector of a model, or with one that is stale: of another hash. What is
+-- to be queued for a new model, and what keeps an agency from changing to it. The reader's policies decide
+-- which texts there are. Dynamic, so that the agency is a constant and its partitions are known at once.
 create or replace function app.lacking_vectors(agency_id uuid, model_id uuid)
 returns table (chunk_id uuid, memory_id uuid, content_sha256 bytea)
 language plpgsql

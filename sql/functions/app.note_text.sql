@@ -1,6 +1,6 @@
--- Queues texts that are new or changed, in the transaction of the change: for the model of their agency and for
--- each one that is being built. Statement trigger of ai.chunks and ai.memories. A text has one job for each
--- model, however often it is edited.
+-- Queues texts that are new or changed, in the transaction of the change: for the model of their agency and
+-- for each one that is being built. Statement trigger of ai.chunks and ai.memories. A text has one job for
+-- each model, however often it is edited.
 --
 -- An edit waits ten seconds for the next one, five minutes at most after the first: nobody pays for each
 -- keystroke. It takes the job away from the worker that has it, and gives a text that was given up a new

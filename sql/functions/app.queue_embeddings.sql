@@ -1,7 +1,7 @@
--- Queues texts of the bound agency that lack a vector of a model, or have a stale one, and no job: for a model
--- that is being built, and for whatever the triggers did not see (a restored dump). At most so many at a time.
--- Answers how many: call it, each time in a transaction of its own, until that is 0. They come after what
--- people write meanwhile.
+-- Queues texts of the bound agency that lack a vector of a model, or have a stale one, and no job: for a
+-- model that is being built, and for whatever the triggers did not see (a restored dump). At most so many
+-- at a time. Answers how many: call it, each time in a transaction of its own, until that is 0. They come
+-- after what people write meanwhile.
 --
 -- A text is locked while its job is made, and skipped when somebody has it: their own trigger queues it.
 create or replace function app.queue_embeddings(model_key text, batch integer default 10000)

@@ -1,6 +1,6 @@
--- Gives back what a worker leased in the bound agency and did not try: when it stops, or when whoever embeds
--- for it cannot be reached, which is no fault of the texts. The attempt is not counted. A job that somebody is
--- changing is left alone; its lease ends by itself. Answers how many were given back.
+-- Gives back what a worker leased in the bound agency and did not try: when it stops, or when whoever
+-- embeds for it cannot be reached, which is no fault of the texts. The attempt is not counted. A job that
+-- somebody is changing is left alone; its lease ends by itself. Answers how many were given back.
 create or replace function app.release_embedding_jobs(worker text, pause interval default '0')
 returns integer
 language plpgsql

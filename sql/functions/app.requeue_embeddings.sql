@@ -1,5 +1,5 @@
--- Gives texts of the bound agency that were given up another eight attempts, at most so many at a time. Answers
--- how many: call it until that is 0, after what made them fail was mended.
+-- Gives texts of the bound agency that were given up another eight attempts, at most so many at a time.
+-- Answers how many: call it until that is 0, after what made them fail was mended.
 create or replace function app.requeue_embeddings(batch integer default 1000)
 returns integer
 language plpgsql

