@@ -38,7 +38,7 @@ with check (
     and (select app.is_agency_active())
 );
 
-create policy "new agencies have tiers"
+create policy "tenancy functions furnish new agencies"
 on ai.agency_tiers
 as permissive
 for insert
@@ -47,7 +47,7 @@ with check (
     true
 );
 
-create policy "vectors are compared with the tier of their agency"
+create policy "triggers read the tier of an agency"
 on ai.agency_tiers
 as permissive
 for select
@@ -56,7 +56,7 @@ using (
     true
 );
 
-create policy "a lock keeps an agency in its tier meanwhile"
+create policy "triggers lock the tier of an agency"
 on ai.agency_tiers
 as permissive
 for update

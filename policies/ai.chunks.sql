@@ -109,7 +109,7 @@ using (
     and (select app.is_agency_active())
 );
 
-create policy "access follows the document"
+create policy "triggers copy who may read"
 on ai.chunks
 as permissive
 for all
@@ -121,7 +121,7 @@ with check (
     true
 );
 
-create policy "the queue looks for texts without vectors"
+create policy "the publisher looks for work"
 on ai.chunks
 as permissive
 for select

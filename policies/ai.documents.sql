@@ -148,7 +148,7 @@ using (
     and (select app.is_agency_active())
 );
 
-create policy "access follows the source"
+create policy "triggers copy who may read"
 on ai.documents
 as permissive
 for all
@@ -172,7 +172,7 @@ with check (
     true
 );
 
-create policy "the queue looks for documents to cut"
+create policy "the publisher looks for work"
 on ai.documents
 as permissive
 for select

@@ -58,7 +58,7 @@ using (
     and (select app.is_agency_active())
 );
 
-create policy "jobs of deleted memories go"
+create policy "triggers remove the jobs of deleted memories"
 on ai.embedding_jobs
 as permissive
 for all

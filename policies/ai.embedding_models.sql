@@ -39,7 +39,7 @@ using (
     and (select app.is_agency_active())
 );
 
-create policy "the queue looks for models"
+create policy "the publisher looks for work"
 on ai.embedding_models
 as permissive
 for select

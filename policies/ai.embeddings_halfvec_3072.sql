@@ -156,7 +156,7 @@ using (
     and (select app.is_agency_active())
 );
 
-create policy "access follows the text"
+create policy "triggers copy who may read"
 on ai.embeddings_halfvec_3072
 as permissive
 for all
@@ -168,7 +168,7 @@ with check (
     true
 );
 
-create policy "the queue looks for texts without vectors"
+create policy "the publisher looks for work"
 on ai.embeddings_halfvec_3072
 as permissive
 for select

@@ -238,7 +238,7 @@ with check (
     and (select app.is_agency_active())
 );
 
-create policy "access follows the record"
+create policy "triggers copy who may read"
 on ai.memories
 as permissive
 for all
@@ -262,7 +262,7 @@ with check (
     true
 );
 
-create policy "the queue looks for texts without vectors"
+create policy "the publisher looks for work"
 on ai.memories
 as permissive
 for select

@@ -190,7 +190,7 @@ using (
     true
 );
 
-create policy "documents and memories copy who may read"
+create policy "triggers copy who may read"
 on crm.activities
 as permissive
 for select
@@ -199,7 +199,7 @@ using (
     true
 );
 
-create policy "a lock keeps access from changing meanwhile"
+create policy "triggers lock what they copy"
 on crm.activities
 as permissive
 for update

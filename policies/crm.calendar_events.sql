@@ -223,7 +223,7 @@ using (
     true
 );
 
-create policy "documents and memories copy who may read"
+create policy "triggers copy who may read"
 on crm.calendar_events
 as permissive
 for select
@@ -232,7 +232,7 @@ using (
     true
 );
 
-create policy "a lock keeps access from changing meanwhile"
+create policy "triggers lock what they copy"
 on crm.calendar_events
 as permissive
 for update

@@ -169,7 +169,7 @@ using (
     true
 );
 
-create policy "documents and memories copy who may read"
+create policy "triggers copy who may read"
 on crm.contacts
 as permissive
 for select
@@ -178,7 +178,7 @@ using (
     true
 );
 
-create policy "a lock keeps access from changing meanwhile"
+create policy "triggers lock what they copy"
 on crm.contacts
 as permissive
 for update

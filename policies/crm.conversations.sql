@@ -292,7 +292,7 @@ using (
     true
 );
 
-create policy "documents and memories copy who may read"
+create policy "triggers copy who may read"
 on crm.conversations
 as permissive
 for select
@@ -301,7 +301,7 @@ using (
     true
 );
 
-create policy "a lock keeps access from changing meanwhile"
+create policy "triggers lock what they copy"
 on crm.conversations
 as permissive
 for update

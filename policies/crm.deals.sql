@@ -181,7 +181,7 @@ using (
     true
 );
 
-create policy "documents and memories copy who may read"
+create policy "triggers copy who may read"
 on crm.deals
 as permissive
 for select
@@ -190,7 +190,7 @@ using (
     true
 );
 
-create policy "a lock keeps access from changing meanwhile"
+create policy "triggers lock what they copy"
 on crm.deals
 as permissive
 for update

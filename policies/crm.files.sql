@@ -527,7 +527,7 @@ with check (
     true
 );
 
-create policy "documents and memories copy who may read"
+create policy "triggers copy who may read"
 on crm.files
 as permissive
 for select
@@ -536,7 +536,7 @@ using (
     true
 );
 
-create policy "a lock keeps access from changing meanwhile"
+create policy "triggers lock what they copy"
 on crm.files
 as permissive
 for update

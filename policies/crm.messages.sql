@@ -189,7 +189,7 @@ using (
     true
 );
 
-create policy "documents and memories copy who may read"
+create policy "triggers copy who may read"
 on crm.messages
 as permissive
 for select
@@ -198,7 +198,7 @@ using (
     true
 );
 
-create policy "a lock keeps access from changing meanwhile"
+create policy "triggers lock what they copy"
 on crm.messages
 as permissive
 for update

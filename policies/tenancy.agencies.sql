@@ -65,7 +65,7 @@ with check (
     true
 );
 
-create policy "the queue looks for agencies and their models"
+create policy "the publisher looks for work"
 on tenancy.agencies
 as permissive
 for select

@@ -701,7 +701,7 @@ def upgrade() -> None:
             and (select app.is_agency_active())
         );
 
-        create policy "new agencies have tiers"
+        create policy "tenancy functions furnish new agencies"
         on ai.agency_tiers
         as permissive
         for insert
@@ -710,7 +710,7 @@ def upgrade() -> None:
             true
         );
 
-        create policy "vectors are compared with the tier of their agency"
+        create policy "triggers read the tier of an agency"
         on ai.agency_tiers
         as permissive
         for select
@@ -719,7 +719,7 @@ def upgrade() -> None:
             true
         );
 
-        create policy "a lock keeps an agency in its tier meanwhile"
+        create policy "triggers lock the tier of an agency"
         on ai.agency_tiers
         as permissive
         for update

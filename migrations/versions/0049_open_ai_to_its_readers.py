@@ -3262,7 +3262,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "access follows the document"
+        create policy "triggers copy who may read"
         on ai.chunks
         as permissive
         for all
@@ -3622,7 +3622,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "access follows the source"
+        create policy "triggers copy who may read"
         on ai.documents
         as permissive
         for all
@@ -3892,7 +3892,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "jobs of deleted memories go"
+        create policy "triggers remove the jobs of deleted memories"
         on ai.embedding_jobs
         as permissive
         for all
@@ -4221,7 +4221,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "access follows the text"
+        create policy "triggers copy who may read"
         on ai.embeddings_halfvec_3072
         as permissive
         for all
@@ -4532,7 +4532,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "access follows the text"
+        create policy "triggers copy who may read"
         on ai.embeddings_vector_1536
         as permissive
         for all
@@ -5007,7 +5007,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "access follows the record"
+        create policy "triggers copy who may read"
         on ai.memories
         as permissive
         for all
@@ -5335,7 +5335,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "a lock keeps access from changing meanwhile"
+        create policy "triggers lock what they copy"
         on crm.activities
         as permissive
         for update
@@ -5350,7 +5350,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "documents and memories copy who may read"
+        create policy "triggers copy who may read"
         on crm.activities
         as permissive
         for select
@@ -5378,7 +5378,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "a lock keeps access from changing meanwhile"
+        create policy "triggers lock what they copy"
         on crm.calendar_events
         as permissive
         for update
@@ -5393,7 +5393,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "documents and memories copy who may read"
+        create policy "triggers copy who may read"
         on crm.calendar_events
         as permissive
         for select
@@ -5421,7 +5421,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "a lock keeps access from changing meanwhile"
+        create policy "triggers lock what they copy"
         on crm.companies
         as permissive
         for update
@@ -5436,7 +5436,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "documents and memories copy who may read"
+        create policy "triggers copy who may read"
         on crm.companies
         as permissive
         for select
@@ -5464,7 +5464,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "a lock keeps access from changing meanwhile"
+        create policy "triggers lock what they copy"
         on crm.contacts
         as permissive
         for update
@@ -5479,7 +5479,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "documents and memories copy who may read"
+        create policy "triggers copy who may read"
         on crm.contacts
         as permissive
         for select
@@ -5507,7 +5507,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "a lock keeps access from changing meanwhile"
+        create policy "triggers lock what they copy"
         on crm.conversations
         as permissive
         for update
@@ -5522,7 +5522,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "documents and memories copy who may read"
+        create policy "triggers copy who may read"
         on crm.conversations
         as permissive
         for select
@@ -5550,7 +5550,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "a lock keeps access from changing meanwhile"
+        create policy "triggers lock what they copy"
         on crm.deals
         as permissive
         for update
@@ -5565,7 +5565,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "documents and memories copy who may read"
+        create policy "triggers copy who may read"
         on crm.deals
         as permissive
         for select
@@ -5593,7 +5593,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "a lock keeps access from changing meanwhile"
+        create policy "triggers lock what they copy"
         on crm.files
         as permissive
         for update
@@ -5608,7 +5608,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "documents and memories copy who may read"
+        create policy "triggers copy who may read"
         on crm.files
         as permissive
         for select
@@ -5636,7 +5636,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "a lock keeps access from changing meanwhile"
+        create policy "triggers lock what they copy"
         on crm.messages
         as permissive
         for update
@@ -5651,7 +5651,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "documents and memories copy who may read"
+        create policy "triggers copy who may read"
         on crm.messages
         as permissive
         for select
@@ -5668,12 +5668,12 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
-        drop policy "documents and memories copy who may read" on crm.messages;
+        drop policy "triggers copy who may read" on crm.messages;
         """
     )
     execute(
         r"""
-        drop policy "a lock keeps access from changing meanwhile" on crm.messages;
+        drop policy "triggers lock what they copy" on crm.messages;
         """
     )
     execute(
@@ -5690,12 +5690,12 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
-        drop policy "documents and memories copy who may read" on crm.files;
+        drop policy "triggers copy who may read" on crm.files;
         """
     )
     execute(
         r"""
-        drop policy "a lock keeps access from changing meanwhile" on crm.files;
+        drop policy "triggers lock what they copy" on crm.files;
         """
     )
     execute(
@@ -5712,12 +5712,12 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
-        drop policy "documents and memories copy who may read" on crm.deals;
+        drop policy "triggers copy who may read" on crm.deals;
         """
     )
     execute(
         r"""
-        drop policy "a lock keeps access from changing meanwhile" on crm.deals;
+        drop policy "triggers lock what they copy" on crm.deals;
         """
     )
     execute(
@@ -5734,12 +5734,12 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
-        drop policy "documents and memories copy who may read" on crm.conversations;
+        drop policy "triggers copy who may read" on crm.conversations;
         """
     )
     execute(
         r"""
-        drop policy "a lock keeps access from changing meanwhile" on crm.conversations;
+        drop policy "triggers lock what they copy" on crm.conversations;
         """
     )
     execute(
@@ -5756,12 +5756,12 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
-        drop policy "documents and memories copy who may read" on crm.contacts;
+        drop policy "triggers copy who may read" on crm.contacts;
         """
     )
     execute(
         r"""
-        drop policy "a lock keeps access from changing meanwhile" on crm.contacts;
+        drop policy "triggers lock what they copy" on crm.contacts;
         """
     )
     execute(
@@ -5778,12 +5778,12 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
-        drop policy "documents and memories copy who may read" on crm.companies;
+        drop policy "triggers copy who may read" on crm.companies;
         """
     )
     execute(
         r"""
-        drop policy "a lock keeps access from changing meanwhile" on crm.companies;
+        drop policy "triggers lock what they copy" on crm.companies;
         """
     )
     execute(
@@ -5800,12 +5800,12 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
-        drop policy "documents and memories copy who may read" on crm.calendar_events;
+        drop policy "triggers copy who may read" on crm.calendar_events;
         """
     )
     execute(
         r"""
-        drop policy "a lock keeps access from changing meanwhile" on crm.calendar_events;
+        drop policy "triggers lock what they copy" on crm.calendar_events;
         """
     )
     execute(
@@ -5822,12 +5822,12 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     execute(
         r"""
-        drop policy "documents and memories copy who may read" on crm.activities;
+        drop policy "triggers copy who may read" on crm.activities;
         """
     )
     execute(
         r"""
-        drop policy "a lock keeps access from changing meanwhile" on crm.activities;
+        drop policy "triggers lock what they copy" on crm.activities;
         """
     )
     execute(
@@ -5894,7 +5894,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "access follows the record" on ai.memories;
+        drop policy "triggers copy who may read" on ai.memories;
         """
     )
     execute(
@@ -6060,7 +6060,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "access follows the text" on ai.embeddings_vector_1536;
+        drop policy "triggers copy who may read" on ai.embeddings_vector_1536;
         """
     )
     execute(
@@ -6177,7 +6177,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "access follows the text" on ai.embeddings_halfvec_3072;
+        drop policy "triggers copy who may read" on ai.embeddings_halfvec_3072;
         """
     )
     execute(
@@ -6338,7 +6338,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "jobs of deleted memories go" on ai.embedding_jobs;
+        drop policy "triggers remove the jobs of deleted memories" on ai.embedding_jobs;
         """
     )
     execute(
@@ -6427,7 +6427,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "access follows the source" on ai.documents;
+        drop policy "triggers copy who may read" on ai.documents;
         """
     )
     execute(
@@ -6555,7 +6555,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "access follows the document" on ai.chunks;
+        drop policy "triggers copy who may read" on ai.chunks;
         """
     )
     execute(

@@ -51,6 +51,7 @@ def upgrade() -> None:
         r"""
         set local role gardenos_publisher;
 
+        -- squawk-ignore ban-drop-function -- made again with an argument that has a default, in this transaction
         drop function app.agencies_with_work();
 
         set local role gardenos_owner;
@@ -1344,7 +1345,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "the queue looks for texts without vectors"
+        create policy "the publisher looks for work"
         on ai.chunks
         as permissive
         for select
@@ -1361,7 +1362,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "the queue looks for documents to cut"
+        create policy "the publisher looks for work"
         on ai.documents
         as permissive
         for select
@@ -1406,7 +1407,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "the queue looks for models"
+        create policy "the publisher looks for work"
         on ai.embedding_models
         as permissive
         for select
@@ -1423,7 +1424,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "the queue looks for texts without vectors"
+        create policy "the publisher looks for work"
         on ai.embeddings_halfvec_3072
         as permissive
         for select
@@ -1440,7 +1441,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "the queue looks for texts without vectors"
+        create policy "the publisher looks for work"
         on ai.embeddings_vector_1536
         as permissive
         for select
@@ -1475,7 +1476,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "the queue looks for texts without vectors"
+        create policy "the publisher looks for work"
         on ai.memories
         as permissive
         for select
@@ -1500,7 +1501,7 @@ def upgrade() -> None:
     )
     execute(
         r"""
-        create policy "the queue looks for agencies and their models"
+        create policy "the publisher looks for work"
         on tenancy.agencies
         as permissive
         for select
@@ -1515,7 +1516,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     execute(
         r"""
-        drop policy "the queue looks for agencies and their models" on tenancy.agencies;
+        drop policy "the publisher looks for work" on tenancy.agencies;
         """
     )
     execute(
@@ -1530,7 +1531,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "the queue looks for texts without vectors" on ai.memories;
+        drop policy "the publisher looks for work" on ai.memories;
         """
     )
     execute(
@@ -1550,7 +1551,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "the queue looks for texts without vectors" on ai.embeddings_vector_1536;
+        drop policy "the publisher looks for work" on ai.embeddings_vector_1536;
         """
     )
     execute(
@@ -1560,7 +1561,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "the queue looks for texts without vectors" on ai.embeddings_halfvec_3072;
+        drop policy "the publisher looks for work" on ai.embeddings_halfvec_3072;
         """
     )
     execute(
@@ -1570,7 +1571,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "the queue looks for models" on ai.embedding_models;
+        drop policy "the publisher looks for work" on ai.embedding_models;
         """
     )
     execute(
@@ -1595,7 +1596,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "the queue looks for documents to cut" on ai.documents;
+        drop policy "the publisher looks for work" on ai.documents;
         """
     )
     execute(
@@ -1605,7 +1606,7 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        drop policy "the queue looks for texts without vectors" on ai.chunks;
+        drop policy "the publisher looks for work" on ai.chunks;
         """
     )
     execute(

@@ -128,7 +128,7 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
         connection.execute(TABLE.format(name, listed, name).encode())
     connection.execute(ROW_TRIGGER.encode())
     text = recorders.recorder(
-        recorders.Shape("crm.bench_ours", "full", list(COLUMNS), ["agency_id", "id"], [])
+        recorders.Shape("crm.bench_ours", "full", list(COLUMNS), ["agency_id", "id"], [], [])
     )
     connection.execute(text.encode())
     connection.execute("reset role")

@@ -208,11 +208,64 @@ def write_everywhere(agency: Agency) -> UUID:
             contact_id=about,
             raw={"mail": EMAIL, "name": NAME},
         )
+    _write_knowledge(agency, contact, other, deal)
     endpoint = add("integration.webhook_endpoints", name="Hook", url="https://hook.test/")
     add("integration.webhook_secrets", endpoint_id=endpoint, secret_ref="s")
     add("integration.webhook_deliveries", endpoint_id=endpoint, event_id=uuid4(), event_type="x")
     _fill_marked_columns(agency, contact)
     return contact
+
+
+def _write_knowledge(agency: Agency, contact: UUID, other: UUID, deal: UUID) -> None:
+    """What agents know of the person, and of another one and of the agency, about the person."""
+    add, me = agency.add, agency.owner.membership_id
+    office = agency.office
+    model = office.serve(
+        "insert into ai.embedding_models (key, provider, model, vector_type, dims, status)"
+        " values (%s, 'p', 'm', 'vector', 1536, 'active') returning id",
+        f"p/{uuid4()}",
+    )
+    hashed = {"content_sha256": bytes(32)}
+    for source in ({"contact_id": other}, {"contact_id": contact}, {"deal_id": deal}):
+        (column,) = source
+        document = add(
+            "ai.documents",
+            source_kind=column.removesuffix("_id"),
+            title="Document",
+            visibility="agency",
+            **source,
+            **hashed,
+        )
+        chunk = add(
+            "ai.chunks", document_id=document, seq=0, content="Text", token_count=1, **hashed
+        )
+        add(
+            "ai.embeddings_vector_1536",
+            chunk_id=chunk,
+            model_id=model,
+            tier="small",
+            embedding=f"[{','.join(['1'] * 1536)}]",
+            **hashed,
+        )
+        add("ai.embedding_jobs", chunk_id=chunk, model_id=model, **hashed)
+        add(
+            "ai.memories",
+            subject=column.removesuffix("_id"),
+            kind="semantic",
+            content="Fact",
+            visibility="agency",
+            **source,
+            **hashed,
+        )
+    add(
+        "ai.memories",
+        subject="agency",
+        kind="procedural",
+        content=PROSE,
+        visibility="agency",
+        owner_id=me,
+        **hashed,
+    )
 
 
 def _write_tenancy(agency: Agency, contact: UUID) -> None:

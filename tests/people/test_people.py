@@ -12,6 +12,12 @@ STEPS = 2000
 SEED = 6
 # the matrix alone looks at these: no record hangs on them, or functions write them
 NOT_PLAYED = {
+    "ai.chunks",
+    "ai.documents",
+    "ai.embedding_models",
+    "ai.embeddings_halfvec_3072",
+    "ai.embeddings_vector_1536",
+    "ai.memories",
     "audit.log",
     "audit.retired",
     "audit.seals",

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-from tests.seed import database, engagement, machinery, office, records, vocabulary
+from tests.seed import database, engagement, knowledge, machinery, office, records, vocabulary
 from tests.seed.draft import Draft
 from tests.seed.errors import SeedError
 from tests.seed.load import Loader
@@ -15,7 +15,7 @@ from tests.seed.progress import Progress
 # What an agency of so many contacts has of everything else, messages included: rows per contact.
 ROWS_PER_CONTACT = 16
 # Rows that come after the contacts and do not grow with them.
-FIXED = 60
+FIXED = 140
 
 
 def seed(
@@ -85,6 +85,7 @@ def write(connection: psycopg.Connection[Any], draft: Draft) -> None:
     office.invite(draft)
     engagement.write(draft, contacts)
     machinery.write(draft, contacts)
+    knowledge.write(draft, contacts)
     fill(draft)
     draft.load.flush()
     connection.execute("set local role none")
