@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from psycopg.rows import dict_row
 
 from tests.ai.queueing import Library, Model
 from tests.ai.slow import KEY
 from tests.audit.trail import opened
+from tests.clients.idempotent import is_passing
 from tests.cluster.waiting import until
 from tests.database import ROOT, Database, program_environment
 
@@ -87,10 +89,20 @@ class Queue:
         self.agency = library.agency
 
     def ask(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
-        """Rows, as superuser; committed."""
-        with self.database.connect(autocommit=True, row_factory=dict_row) as connection:
-            cursor = connection.execute(query.encode(), parameters or None)
-            return cursor.fetchall() if cursor.description else []
+        """Rows, as superuser; committed, after a failover if need be."""
+
+        def answer() -> tuple[list[dict[str, Any]]] | None:
+            try:
+                with self.database.connect(autocommit=True, row_factory=dict_row) as connection:
+                    cursor = connection.execute(query.encode(), parameters or None)
+                    return (cursor.fetchall() if cursor.description else [],)
+            except psycopg.Error as error:
+                if is_passing(error):
+                    return None
+                raise
+
+        (rows,) = until(answer, SECONDS, f"no answer: {query}")
+        return rows
 
     def is_leased(self) -> bool:
         """Whether a worker is in the middle of a batch, and not the last one."""
