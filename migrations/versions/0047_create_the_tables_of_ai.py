@@ -575,8 +575,8 @@ def upgrade() -> None:
         comment on column ai.memories.agency_id is 'not personal: The agency that the row belongs to; never changes.';
         comment on column ai.memories.id is 'not personal: The id of the row, a uuid v7.';
         comment on column ai.memories.subject is 'not personal: What it is about; never changes.';
-        comment on column ai.memories.membership_id is 'personal: The colleague it is about.';
-        comment on column ai.memories.contact_id is 'personal: The contact it is about.';
+        comment on column ai.memories.membership_id is 'not personal: The colleague it is about.';
+        comment on column ai.memories.contact_id is 'not personal: The contact it is about.';
         comment on column ai.memories.company_id is 'not personal: The company it is about.';
         comment on column ai.memories.deal_id is 'not personal: The deal it is about.';
         comment on column ai.memories.kind is 'not personal: semantic: a fact; episodic: an event; procedural: how to do something.';

@@ -1,8 +1,8 @@
 -- Which rows of a table are kept for longer than an agency wants, as the text of a query with the agency as
 -- $1 and the time as $2: the one definition for counting them and for removing them. What was deleted is kept
--- from then on; lines of imports and attempts to deliver from their end. What belongs to a person on legal
--- hold is never due, nor is a contact that was merged: it goes with the one that is left. Null for a table
--- that retention does not know.
+-- from then on; a memory also from when it expired or was superseded; lines of imports and attempts to
+-- deliver from their end. What belongs to a person on legal hold is never due, nor is a contact that was
+-- merged: it goes with the one that is left. Null for a table that retention does not know.
 create or replace function app.due_rows(entity text)
 returns text
 language plpgsql
@@ -21,6 +21,7 @@ declare
         when 'crm.conversations' then 't.contact_id'
         when 'crm.files' then 't.contact_id'
         when 'integration.import_rows' then 't.contact_id'
+        when 'ai.memories' then 't.contact_id'
     end;
 begin
     return 'from ' || entity || ' as t where t.agency_id = $1 and ' || case
@@ -35,6 +36,9 @@ begin
             'crm.calendar_events', 'crm.files'
         )
             then 't.deleted_at < now() - $2'
+        when entity = 'ai.memories'
+            then '(least(t.deleted_at, t.expires_at) < now() - $2'
+                || ' or (t.superseded_by_id is not null and t.updated_at < now() - $2))'
         when entity = 'integration.import_rows'
             then 'num_nonnulls(t.raw, t.before, t.error_message) > 0 and exists (select 1'
                 || ' from integration.import_jobs as j where j.agency_id = t.agency_id and j.id = t.job_id'

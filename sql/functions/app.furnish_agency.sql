@@ -31,6 +31,7 @@ begin
     (agency, 'crm.messages', '30 days', 'delete'),
     (agency, 'crm.calendar_events', '30 days', 'delete'),
     (agency, 'crm.files', '30 days', 'delete'),
+    (agency, 'ai.memories', '30 days', 'delete'),
     (agency, 'integration.import_rows', '90 days', 'anonymise'),
     (agency, 'integration.webhook_deliveries', '30 days', 'delete');
 end;

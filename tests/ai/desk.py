@@ -66,8 +66,7 @@ class Shelf:
             "ai.memories",
             subject=subject,
             kind="semantic",
-            content="Fact",
-            **{"visibility": "agency", **values},
+            **{"visibility": "agency", "content": "Fact", **values},
         )
         self.vector(memory_id=memory)
         return memory

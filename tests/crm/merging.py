@@ -77,7 +77,8 @@ def dump(desk: Desk) -> Dump:
         for row in superuser.execute(
             "select c.oid::regclass::text as name from pg_class as c"
             " where c.relkind = 'r' and (c.relnamespace = 'crm'::regnamespace or c.oid::regclass"
-            " in ('integration.import_rows', 'tenancy.memberships', 'tenancy.invitations'))"
+            " in ('integration.import_rows', 'tenancy.memberships', 'tenancy.invitations',"
+            " 'ai.documents', 'ai.memories'))"
         )
     ]
     return {
@@ -146,6 +147,22 @@ def furnish(desk: Desk, record: str, of: UUID, shared: "Shared") -> None:
     )
     job = desk.serve("integration.import_jobs", entity="deal", owner_id=desk.owner.membership_id)
     desk.serve("integration.import_rows", job_id=job, row_no=1, **mine)
+    about = record.removesuffix("_id")
+    desk.serve(
+        "ai.documents",
+        source_kind=about,
+        title="Text",
+        content_sha256=bytes(32),
+        **mine,
+    )
+    desk.serve(
+        "ai.memories",
+        subject=about,
+        kind="semantic",
+        content="Fact",
+        visibility="agency",
+        **mine,
+    )
     event: dict[str, Any] = {"title": "Lunch", "starts_at": "2026-01-01", "ends_at": "2026-01-02"}
     if record == "company_id":
         desk.insert("crm.calendar_events", company_id=of, **event)

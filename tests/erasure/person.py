@@ -219,12 +219,16 @@ def write_everywhere(agency: Agency) -> UUID:
 def _write_knowledge(agency: Agency, contact: UUID, other: UUID, deal: UUID) -> None:
     """What agents know of the person, and of another one and of the agency, about the person."""
     add, me = agency.add, agency.owner.membership_id
-    office = agency.office
-    model = office.serve(
-        "insert into ai.embedding_models (key, provider, model, vector_type, dims, status)"
-        " values (%s, 'p', 'm', 'vector', 1536, 'active') returning id",
-        f"p/{uuid4()}",
-    )
+    models = {
+        (kind, dims): agency.office.serve(
+            "insert into ai.embedding_models (key, provider, model, vector_type, dims, status)"
+            " values (%s, 'p', 'm', %s, %s, 'active') returning id",
+            f"p/{uuid4()}",
+            kind,
+            dims,
+        )
+        for kind, dims in (("vector", 1536), ("halfvec", 3072))
+    }
     hashed = {"content_sha256": bytes(32)}
     for source in ({"contact_id": other}, {"contact_id": contact}, {"deal_id": deal}):
         (column,) = source
@@ -239,15 +243,16 @@ def _write_knowledge(agency: Agency, contact: UUID, other: UUID, deal: UUID) -> 
         chunk = add(
             "ai.chunks", document_id=document, seq=0, content="Text", token_count=1, **hashed
         )
-        add(
-            "ai.embeddings_vector_1536",
-            chunk_id=chunk,
-            model_id=model,
-            tier="small",
-            embedding=f"[{','.join(['1'] * 1536)}]",
-            **hashed,
-        )
-        add("ai.embedding_jobs", chunk_id=chunk, model_id=model, **hashed)
+        for (kind, dims), model in models.items():
+            add(
+                f"ai.embeddings_{kind}_{dims}",
+                chunk_id=chunk,
+                model_id=model,
+                tier="small",
+                embedding=f"[{','.join(['1'] * dims)}]",
+                **hashed,
+            )
+            add("ai.embedding_jobs", chunk_id=chunk, model_id=model, **hashed)
         add(
             "ai.memories",
             subject=column.removesuffix("_id"),

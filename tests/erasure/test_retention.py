@@ -72,6 +72,13 @@ def write_old(agency: Agency) -> dict[str, UUID]:
                 byte_size=1,
                 contact_id=contact,
             ),
+            "ai.memories": add(
+                "ai.memories",
+                subject="agency",
+                kind="semantic",
+                content="Fact",
+                visibility="agency",
+            ),
         }
         old = old or made
     for table, record in old.items():
@@ -234,4 +241,4 @@ def test_a_new_agency_has_a_pipeline_and_keeps_its_trash_for_a_month(agency: Age
         agency.owner,
         "select count(*) from governance.retention_policies where keep = '30 days'",
     )
-    assert kept == 10
+    assert kept == 11

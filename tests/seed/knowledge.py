@@ -5,15 +5,20 @@ from hashlib import sha256
 from tests.seed.draft import Draft
 
 # One for each table of vectors; all agencies share them.
-MODELS = (("vector", 1536), ("halfvec", 3072))
+MODELS = (
+    ("vector", 1536, "01900000-0000-7000-8000-00000000e001"),
+    ("halfvec", 3072, "01900000-0000-7000-8000-00000000e002"),
+)
 
 
 def write(draft: Draft, contacts: int) -> None:
     """Some of everything, more for more contacts."""
+    # made with the agency
+    draft.load.counts["ai.agency_tiers"] += 2
     _add_models(draft)
     chunks = add_documents(draft, max(6, contacts // 20))
     memories = add_memories(draft, max(8, contacts // 20))
-    for kind, dims in MODELS:
+    for kind, dims, _ in MODELS:
         add_vectors(draft, f"{kind}_{dims}", dims, chunks[:40], memories[:40])
     draft.load.execute(
         "insert into ai.embedding_jobs (agency_id, memory_id, model_id, content_sha256)"
@@ -27,11 +32,11 @@ def write(draft: Draft, contacts: int) -> None:
 
 
 def _add_models(draft: Draft) -> None:
-    for kind, dims in MODELS:
+    for kind, dims, model in MODELS:
         draft.load.execute(
-            "insert into ai.embedding_models (key, provider, model, vector_type, dims, status)"
-            " values (%s, 'seed', 'seed', %s, %s, 'active') on conflict (key) do nothing",
-            [f"seed/{kind}@{dims}", kind, dims],
+            "insert into ai.embedding_models (id, key, provider, model, vector_type, dims, status)"
+            " values (%s, %s, 'seed', 'seed', %s, %s, 'active') on conflict (key) do nothing",
+            [model, f"seed/{kind}@{dims}", kind, dims],
         )
 
 

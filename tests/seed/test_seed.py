@@ -33,11 +33,18 @@ STAMPED = {
     "txid",
     "seq",
     "undo_until",
+    "embedded_at",
+    "run_after",
     "suspended_at",
     "removed_at",
 }
 # Triggers and jobs make the ids of these.
-UNNAMED = {"crm.deal_stage_history", "integration.outbox_events"}
+UNNAMED = {
+    "crm.deal_stage_history",
+    "integration.outbox_events",
+    "ai.agency_tiers",
+    "ai.embedding_jobs",
+}
 
 # Triggers add a row for each row of others.
 ASKED_FOR = {"integration.outbox_events": " and headers ->> 'request_id' like 'req-%%'"}
