@@ -221,19 +221,35 @@ def test_what_is_deleted_with_a_record_comes_back_with_it(shelf: Shelf) -> None:
     assert (again["deleted_at"], again["status"]) == (None, "pending")
 
 
-def test_a_copy_and_a_change_of_its_source_wait_for_each_other(shelf: Shelf) -> None:
+def waits(shelf: Shelf) -> list[bool]:
+    """Whether a copy waits for a change of its source, and the change for the copy."""
     change = ("update crm.contacts set owner_id = null where id = %s", [shelf.sources["contact"]])
     copy = (
         "insert into ai.memories (agency_id, subject, contact_id, kind, content, visibility)"
         " values (%s, 'contact', %s, 'semantic', 'Fact', 'agency')",
         [shelf.agency, shelf.sources["contact"]],
     )
-    database = shelf.desk.office.database
+    database, found = shelf.desk.office.database, []
     for first, second in ((change, copy), (copy, change)):
         with database.connect() as one, database.connect() as two:
             one.execute(*first)
             two.execute("set local lock_timeout = '100ms'")
-            with pytest.raises(psycopg.errors.LockNotAvailable):
+            try:
                 two.execute(*second)
+                found.append(False)
+            except psycopg.errors.LockNotAvailable:
+                found.append(True)
             two.rollback()
             one.rollback()
+    return found
+
+
+def test_a_copy_and_a_change_of_its_source_wait_for_each_other(shelf: Shelf, mutant: Any) -> None:
+    assert waits(shelf) == [True, True]
+    (row,) = shelf.run("select pg_get_functiondef('app.source_access'::regproc) as text")
+    mutant("function", "waits", "app.source_access without FOR SHARE")
+    shelf.run(row["text"].replace("for share", ""))
+    try:
+        assert waits(shelf) == [False, False]
+    finally:
+        shelf.run(row["text"])

@@ -1,5 +1,7 @@
 """Erasing a person from a text takes its vectors along: the text could be guessed from them."""
 
+from typing import Any
+
 from tests.ai.desk import stock
 from tests.audit.trail import Office
 from tests.crm.desk import Desk
@@ -24,3 +26,18 @@ def test_no_vector_is_left_of_a_text_that_an_erasure_changed(office: Office) -> 
     now = agency.row("ai.chunks", chunk["id"])
     assert EMAIL not in now["content"]
     assert now["content_sha256"] != chunk["content_sha256"]
+
+
+def test_without_the_trigger_vectors_would_stay(office: Office, mutant: Any) -> None:
+    agency = found_agency(office)
+    shelf = stock(Desk(office, agency.owner))
+    person = agency.contact(NAME, ("email", EMAIL))
+    told = shelf.memory("agency", owner_id=agency.owner.membership_id, content=PROSE)
+    switch_off = "alter table ai.memories disable trigger forget_vectors"
+    mutant("trigger", "test_no_vector_is_left_of_a_text_that_an_erasure_changed", switch_off)
+    shelf.run(switch_off)
+    try:
+        agency.erase(person)
+        assert shelf.vectors(memory_id=told) == 1
+    finally:
+        shelf.run("alter table ai.memories enable trigger forget_vectors")

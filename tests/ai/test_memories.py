@@ -38,7 +38,7 @@ def test_a_memory_about_a_record_is_the_owners_of_the_record(shelf: Shelf) -> No
     assert written(shelf, shelf.colleague, subject="contact", contact_id=contact).count == 1
 
 
-def test_nobody_writes_about_a_record_that_they_cannot_read(shelf: Shelf, mutant: object) -> None:
+def test_nobody_writes_about_a_record_that_they_cannot_read(shelf: Shelf) -> None:
     """An agent that reaches its team only; the link is refused, not the row."""
     agent = shelf.desk.office.hire(shelf.desk.owner)
     other = shelf.sources["contact"]
