@@ -9,7 +9,7 @@ Way back:  drops the index.
 from migrations.runner.index import create_index, drop_index
 
 revision = "0062"
-down_revision = "0049"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 
