@@ -130,6 +130,15 @@ using (
     true
 );
 
+create policy "the publisher looks for work"
+on ai.chunks
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.chunks
 as permissive
@@ -172,3 +181,5 @@ grant update (
 grant select, update, delete on table ai.chunks to gardenos_eraser;
 
 grant select on table ai.chunks to gardenos_search;
+
+grant select on table ai.chunks to gardenos_publisher;

@@ -181,6 +181,15 @@ using (
     true
 );
 
+create policy "the publisher looks for work"
+on ai.documents
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.documents
 as permissive
@@ -247,3 +256,5 @@ grant update (
 grant select, update, delete on table ai.documents to gardenos_eraser;
 
 grant select on table ai.documents to gardenos_search;
+
+grant select on table ai.documents to gardenos_publisher;

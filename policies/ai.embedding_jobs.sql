@@ -70,6 +70,18 @@ with check (
     true
 );
 
+create policy "triggers queue texts"
+on ai.embedding_jobs
+as permissive
+for all
+to gardenos_publisher
+using (
+    true
+)
+with check (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.embedding_jobs
 as permissive
@@ -100,3 +112,5 @@ grant select, insert, update, delete on table ai.embedding_jobs to gardenos_work
 grant select, delete on table ai.embedding_jobs to gardenos_ai_writer;
 
 grant select, update, delete on table ai.embedding_jobs to gardenos_eraser;
+
+grant select, insert, update on table ai.embedding_jobs to gardenos_publisher;

@@ -48,6 +48,15 @@ using (
     true
 );
 
+create policy "the publisher looks for work"
+on ai.embedding_models
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.embedding_models
 as permissive
@@ -66,3 +75,5 @@ grant select on table ai.embedding_models to gardenos_auditor;
 grant select on table ai.embedding_models to gardenos_worker;
 
 grant select on table ai.embedding_models to gardenos_search;
+
+grant select on table ai.embedding_models to gardenos_publisher;

@@ -168,6 +168,15 @@ with check (
     true
 );
 
+create policy "the publisher looks for work"
+on ai.embeddings_halfvec_3072
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.embeddings_halfvec_3072
 as permissive
@@ -194,3 +203,5 @@ grant update (
     participant_ids,
     by_record
 ) on table ai.embeddings_halfvec_3072 to gardenos_ai_writer;
+
+grant select on table ai.embeddings_halfvec_3072 to gardenos_publisher;

@@ -271,6 +271,15 @@ using (
     true
 );
 
+create policy "the publisher looks for work"
+on ai.memories
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on ai.memories
 as permissive
@@ -372,3 +381,5 @@ grant update (
 grant select, update, delete on table ai.memories to gardenos_eraser;
 
 grant select on table ai.memories to gardenos_search;
+
+grant select on table ai.memories to gardenos_publisher;

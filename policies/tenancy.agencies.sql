@@ -74,6 +74,15 @@ using (
     true
 );
 
+create policy "the publisher looks for work"
+on tenancy.agencies
+as permissive
+for select
+to gardenos_publisher
+using (
+    true
+);
+
 create policy "the auditor reads everything"
 on tenancy.agencies
 as permissive
@@ -102,3 +111,5 @@ grant select, insert, update, delete on table tenancy.agencies to service_role;
 grant select on table tenancy.agencies to gardenos_membership_reader, gardenos_auditor, gardenos_search;
 
 grant select, insert, update on table tenancy.agencies to gardenos_tenancy_writer;
+
+grant select on table tenancy.agencies to gardenos_publisher;

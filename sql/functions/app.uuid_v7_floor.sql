@@ -21,7 +21,8 @@ grant execute on function app.uuid_v7_floor(timestamptz) to
     gardenos_worker,
     gardenos_auditor,
     gardenos_audit_sealer,
-    gardenos_audit_redactor;
+    gardenos_audit_redactor,
+    gardenos_publisher;
 
 comment on function app.uuid_v7_floor(timestamptz) is
 'The smallest uuid version 7 of this millisecond.';

@@ -75,6 +75,18 @@ when (
 )
 execute function app.forget_vectors();
 
+create or replace trigger queue_insert
+after insert on ai.chunks
+referencing new table as new_rows
+for each statement
+execute function app.note_text();
+
+create or replace trigger queue_update
+after update on ai.chunks
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function app.note_text();
+
 create or replace trigger spread_access
 after update on ai.chunks
 referencing old table as old_rows new table as new_rows

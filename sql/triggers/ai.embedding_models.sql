@@ -8,6 +8,11 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger guard_status
+after update on ai.embedding_models
+for each row
+execute function app.guard_model_status();
+
 create or replace trigger stamp
 before insert or update on ai.embedding_models
 for each row

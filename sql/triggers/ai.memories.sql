@@ -183,6 +183,18 @@ when (
 )
 execute function app.forget_vectors();
 
+create or replace trigger queue_insert
+after insert on ai.memories
+referencing new table as new_rows
+for each statement
+execute function app.note_text();
+
+create or replace trigger queue_update
+after update on ai.memories
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function app.note_text();
+
 create or replace trigger spread_access
 after update on ai.memories
 referencing old table as old_rows new table as new_rows

@@ -13,6 +13,11 @@ when (
 )
 execute function app.forbid_agency_change();
 
+create or replace trigger guard_model
+after insert or update of embedding_model_id on tenancy.agencies
+for each row
+execute function app.guard_agency_model();
+
 create or replace trigger make_tiers
 after insert on tenancy.agencies
 referencing new table as new_rows

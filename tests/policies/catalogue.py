@@ -213,7 +213,7 @@ UNBOUND_ROLES = {
     "gardenos_eraser": "owns erasure and retention: the agency bound, and logins without an agency",
     "gardenos_audit_writer": "owns the triggers that append to the trail; reads nothing",
     "gardenos_audit_sealer": "owns sealing: reads the trail, appends seals",
-    "gardenos_publisher": "owns the triggers of the outbox, webhooks, what is safe to publish",
+    "gardenos_publisher": "owns the triggers of outbox and queue, webhooks, what may be published",
     "gardenos_audit_redactor": "owns redaction: empties values of the trail, recorded",
     "gardenos_owner": "owns the tables; FORCE RLS and no policy: it sees no row",
 }
@@ -280,6 +280,13 @@ COPIERS = [
     "app.spread_document()",
     "app.spread_memory()",
     "app.spread_source()",
+]
+# What feeds the queue of embeddings, counts it, and keeps agencies from losing vectors.
+QUEUEING = [
+    "app.note_text()",
+    "app.guard_agency_model()",
+    "app.agencies_of_model(uuid)",
+    "app.embedding_health()",
 ]
 # What an erasure asks of the trail, which it does not read itself.
 ERASED_TRAIL = [
@@ -479,6 +486,7 @@ EXECUTE: dict[str, list[str]] = {
     ],
     "app.uuid_v7_floor(timestamp with time zone)": [
         *ASKING,
+        "gardenos_publisher",
         "gardenos_auditor",
         "gardenos_audit_sealer",
         "gardenos_audit_redactor",
@@ -489,8 +497,23 @@ EXECUTE: dict[str, list[str]] = {
     "audit.request()": [*CONTEXT, "gardenos_crm_writer"],
     "audit.make_partitions(integer)": ["gardenos_worker"],
     "integration.make_partitions(integer)": ["gardenos_worker"],
+    # the queue of embeddings: its triggers, what a worker calls, and changing to another model
+    "app.note_text()": ["gardenos_owner"],
+    "app.claim_embedding_jobs(text,text[],integer,interval)": ["gardenos_worker"],
+    "app.finish_embedding_jobs(text,uuid[],bytea[],extensions.vector[])": ["gardenos_worker"],
+    "app.fail_embedding_job(text,uuid,text)": ["gardenos_worker"],
+    "app.release_embedding_jobs(text,interval)": ["gardenos_worker"],
+    "app.requeue_embeddings(integer)": ["gardenos_worker"],
+    "app.queue_embeddings(text,integer)": ["gardenos_worker"],
+    "app.delete_embeddings(text,integer)": ["gardenos_worker"],
+    "app.embedding_progress(text)": ["gardenos_worker"],
+    "app.lacking_vectors(uuid,uuid)": ["gardenos_worker", "gardenos_publisher"],
+    "app.embedding_health()": ["gardenos_monitor"],
+    "app.guard_agency_model()": ["gardenos_owner"],
+    "app.guard_model_status()": [],
+    "app.agencies_of_model(uuid)": ["service_role", "gardenos_owner"],
     # the outbox and its webhooks: a worker publishes and delivers, people make webhooks
-    "app.agencies_with_work()": ["gardenos_worker"],
+    "app.agencies_with_work(text)": ["gardenos_worker"],
     "app.safe_horizon(interval)": ["gardenos_worker"],
     "app.claim_outbox_stream(integer,interval)": ["gardenos_worker"],
     "app.publish_events(uuid[])": ["gardenos_worker"],
@@ -728,7 +751,8 @@ DEFINERS = {
     "app.is_drained(uuid,uuid)": "gardenos_publisher",
     "app.note_event()": "gardenos_publisher",
     "app.safe_horizon(interval)": "gardenos_publisher",
-    "app.agencies_with_work()": "gardenos_publisher",
+    "app.agencies_with_work(text)": "gardenos_publisher",
+    **dict.fromkeys(QUEUEING, "gardenos_publisher"),
     "app.create_webhook(text,text,text[])": "gardenos_publisher",
     "app.rotate_webhook_secret(uuid,interval)": "gardenos_publisher",
     "app.new_webhook_ref()": "gardenos_sealer",
@@ -812,6 +836,11 @@ RUNS_TEXT = {
     "app.find_mentions(uuid,text,text)": "reads the columns that the catalogue marks",
     "app.settle_mention(uuid,text,text,uuid,text)": "writes a column that the catalogue marks",
     "app.confirm_erasure_hits(uuid,jsonb)": "reads a column that the report names",
+    "app.finish_embedding_jobs(text,uuid[],bytea[],extensions.vector[])": (
+        "writes the table that the model names"
+    ),
+    "app.lacking_vectors(uuid,uuid)": "reads the table that the model names",
+    "app.delete_embeddings(text,integer)": "deletes from the table that the model names",
     "app.count_due(text,interval)": "runs the text of app.due_rows",
     "app.remove_due(text,integer)": "runs the text of app.due_rows",
 }

@@ -263,8 +263,13 @@ PRIVILEGES: dict[str, dict[str, set[str]]] = {
         "langgraph.store": {"select", "insert", "delete"},
         "langgraph.store_vectors": {"select", "insert", "delete"},
     },
-    # the triggers append events; the functions make webhooks and look for work
+    # the triggers append events and queue texts; the functions make webhooks and look for work
     "gardenos_publisher": {
+        "tenancy.agencies": READ,
+        "ai.documents": READ,
+        **dict.fromkeys(("ai.chunks", "ai.memories", "ai.embedding_models"), READ),
+        **dict.fromkeys(("ai.embeddings_vector_1536", "ai.embeddings_halfvec_3072"), READ),
+        "ai.embedding_jobs": KEEP,
         "integration.outbox_events": ADD,
         "integration.webhook_endpoints": ADD,
         "integration.webhook_secrets": KEEP,
