@@ -209,6 +209,17 @@ ALTER TYPE app.delivery_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.delivery_status IS 'How a delivery went; dead: no more attempts.';
 
+CREATE TYPE app.document_status AS ENUM (
+    'pending',
+    'ready',
+    'failed',
+    'stale'
+);
+
+ALTER TYPE app.document_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.document_status IS 'How far a document is: to be cut, cut, impossible to cut, older than its source.';
+
 CREATE DOMAIN app.email AS text
 	CONSTRAINT email_form CHECK (((VALUE = lower(VALUE)) AND (length(VALUE) <= 254) AND (VALUE ~ '^[^@\s]+@[^@\s]+\.[^@\s]+$'::text)));
 
@@ -369,6 +380,28 @@ ALTER TYPE app.member_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.member_status IS 'Any other status than active ends the access of the member at once.';
 
+CREATE TYPE app.memory_kind AS ENUM (
+    'semantic',
+    'episodic',
+    'procedural'
+);
+
+ALTER TYPE app.memory_kind OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.memory_kind IS 'What a memory is: a fact, an event, how to do something.';
+
+CREATE TYPE app.memory_subject AS ENUM (
+    'agency',
+    'member',
+    'contact',
+    'company',
+    'deal'
+);
+
+ALTER TYPE app.memory_subject OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.memory_subject IS 'What a memory is about.';
+
 CREATE TYPE app.message_direction AS ENUM (
     'inbound',
     'outbound',
@@ -391,6 +424,16 @@ CREATE TYPE app.message_status AS ENUM (
 ALTER TYPE app.message_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.message_status IS 'How far a message has come.';
+
+CREATE TYPE app.model_status AS ENUM (
+    'building',
+    'active',
+    'retired'
+);
+
+ALTER TYPE app.model_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.model_status IS 'Whether an embedding model is searched.';
 
 CREATE DOMAIN app.money AS numeric(18,4)
 	CONSTRAINT money_is_a_number CHECK ((VALUE <> 'NaN'::numeric));
@@ -532,6 +575,128 @@ CREATE TYPE app.visibility AS ENUM (
 ALTER TYPE app.visibility OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.visibility IS 'Whom a row is open to. private: nobody but its owner and who takes part.';
+
+CREATE FUNCTION ai.search(query text DEFAULT NULL::text, query_embedding real[] DEFAULT NULL::real[], k integer DEFAULT 10, filters jsonb DEFAULT '{}'::jsonb) RETURNS TABLE(kind text, id uuid, document_id uuid, content text, score double precision, distance double precision, vector_place bigint, text_place bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+declare
+    agency uuid := app.agency_id();
+    page_limit integer := greatest(3 * k, 50);
+    chunk_ids uuid[];
+    memory_ids uuid[];
+begin
+    if k is null or k not between 1 and 100 then
+        raise exception 'k is from 1 to 100, not %.', coalesce(k::text, 'null')
+            using errcode = '22023';
+    end if;
+    if query is null and query_embedding is null then
+        raise exception 'A search needs a query, a query_embedding, or both.'
+            using errcode = '22023';
+    end if;
+    if (app.search_filters(filters)).records is not null then
+        select a.chunk_ids, a.memory_ids
+          into chunk_ids, memory_ids
+          from app.texts_about(filters) as a;
+    end if;
+    return query
+    with
+    nearest as (
+        select
+            coalesce(v.chunk_id, v.memory_id) as id,
+            v.memory_id is not null as is_memory,
+            v.distance,
+            row_number() over (order by v.distance, v.chunk_id, v.memory_id) as place
+          from app.vector_candidates(query_embedding, page_limit, filters, chunk_ids, memory_ids) as v
+         where query_embedding is not null
+         order by place
+         limit page_limit
+    ),
+    worded as (
+        select
+            coalesce(t.chunk_id, t.memory_id) as id,
+            t.memory_id is not null as is_memory,
+            t.place
+          from app.text_candidates(search.query, page_limit, filters, chunk_ids, memory_ids) as t
+         where search.query is not null
+    ),
+    -- materialized, for the look-ups below: a coalesce might tell of a row, and waits for the policies
+    fused as materialized (
+        select
+            id,
+            is_memory,
+            n.distance,
+            n.place as vector_place,
+            w.place as text_place,
+            coalesce(1.0::double precision / (60 + n.place), 0)
+            + coalesce(1.0::double precision / (60 + w.place), 0) as score
+          from nearest as n
+          full join worded as w
+         using (id, is_memory)
+    ),
+    weighed as materialized (
+        select f.*, m.content, f.score * coalesce(m.weight, 1) as weighed_score
+          from fused as f
+          left join lateral (
+              select
+                  m.content::text,
+                  greatest(0.3, least(1.5, 0.3 + 1.2 * exp(greatest(
+                      -700,
+                      -ln(2)
+                      * greatest(extract(epoch from now() - coalesce(m.last_accessed_at, m.created_at)), 0)
+                      / greatest(extract(epoch from coalesce(
+                          m.half_life,
+                          case m.kind
+                              when 'episodic' then interval '30 days'
+                              when 'semantic' then interval '180 days'
+                              when 'procedural' then interval '3650 days'
+                          end
+                      )), 1)
+                  )::double precision))) * (0.5 + m.importance / 2) as weight
+                from ai.memories as m
+               where m.agency_id = agency
+                 and m.id = f.id
+                 and f.is_memory
+              offset 0
+          ) as m
+            on true
+    )
+    select
+        case when w.is_memory then 'memory' else 'chunk' end,
+        w.id,
+        c.document_id,
+        coalesce(c.content, w.content),
+        w.weighed_score,
+        w.distance,
+        w.vector_place,
+        w.text_place
+      from (
+          select *
+            from weighed
+           order by weighed_score desc, id
+          offset 0
+      ) as w
+      -- offset 0: only the chunks that are returned are looked up
+      left join lateral (
+          select c.document_id, c.content::text
+            from ai.chunks as c
+           where c.agency_id = agency
+             and c.id = w.id
+             and not w.is_memory
+          offset 0
+      ) as c
+        on true
+     where coalesce(c.content, w.content) is not null
+     order by w.weighed_score desc, w.id
+     limit k;
+end;
+$$;
+
+ALTER FUNCTION ai.search(query text, query_embedding real[], k integer, filters jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION ai.search(query text, query_embedding real[], k integer, filters jsonb) IS 'The k chunks and memories that answer a question best, by vector, by words or by both.';
 
 CREATE FUNCTION app.accept_invitation(token text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -843,68 +1008,155 @@ ALTER FUNCTION app.address_pattern(addresses text[], phones text[], loose boolea
 
 COMMENT ON FUNCTION app.address_pattern(addresses text[], phones text[], loose boolean) IS 'A regular expression that finds these addresses and phones in a text; null when there is none.';
 
-CREATE FUNCTION app.agencies_with_work() RETURNS SETOF uuid
-    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+CREATE FUNCTION app.agencies_of_model(model_id uuid) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-    with recursive publishing as (
-        (
-            select e.agency_id
-              from integration.outbox_events as e
-             where e.published_at is null
-             order by e.agency_id
-             limit 1
-        )
-        union all
-        select (
-            select e.agency_id
-              from integration.outbox_events as e
-             where e.agency_id > p.agency_id
-               and e.published_at is null
-             order by e.agency_id
-             limit 1
-        )
-          from publishing as p
-         where p.agency_id is not null
-    ),
-    delivering as (
-        (
-            select d.agency_id
-              from integration.webhook_deliveries as d
-             where d.status in ('pending', 'failed')
-             order by d.agency_id
-             limit 1
-        )
-        union all
-        select (
-            select d.agency_id
-              from integration.webhook_deliveries as d
-             where d.agency_id > p.agency_id
-               and d.status in ('pending', 'failed')
-             order by d.agency_id
-             limit 1
-        )
-          from delivering as p
-         where p.agency_id is not null
-    )
-    select p.agency_id
-      from publishing as p
-     where p.agency_id is not null
-    union
-    select w.agency_id
-      from delivering as w
-     where exists (
-        select 1
-          from integration.webhook_deliveries as d
-         where d.agency_id = w.agency_id
-           and d.status in ('pending', 'failed')
-           and d.next_attempt_at <= now()
-     );
+    select count(*)
+      from tenancy.agencies as a
+     where a.embedding_model_id = agencies_of_model.model_id;
 $$;
 
-ALTER FUNCTION app.agencies_with_work() OWNER TO gardenos_publisher;
+ALTER FUNCTION app.agencies_of_model(model_id uuid) OWNER TO gardenos_publisher;
 
-COMMENT ON FUNCTION app.agencies_with_work() IS 'The agencies with events to publish or deliveries that are due.';
+COMMENT ON FUNCTION app.agencies_of_model(model_id uuid) IS 'How many agencies search with an embedding model.';
+
+CREATE FUNCTION app.agencies_with_work(kind text DEFAULT 'events'::text) RETURNS SETOF uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    case kind
+        when 'events' then
+            return query
+                with recursive publishing as (
+                    (
+                        select e.agency_id
+                          from integration.outbox_events as e
+                         where e.published_at is null
+                         order by e.agency_id
+                         limit 1
+                    )
+                    union all
+                    select (
+                        select e.agency_id
+                          from integration.outbox_events as e
+                         where e.agency_id > p.agency_id
+                           and e.published_at is null
+                         order by e.agency_id
+                         limit 1
+                    )
+                      from publishing as p
+                     where p.agency_id is not null
+                ),
+                delivering as (
+                    (
+                        select d.agency_id
+                          from integration.webhook_deliveries as d
+                         where d.status in ('pending', 'failed')
+                         order by d.agency_id
+                         limit 1
+                    )
+                    union all
+                    select (
+                        select d.agency_id
+                          from integration.webhook_deliveries as d
+                         where d.agency_id > p.agency_id
+                           and d.status in ('pending', 'failed')
+                         order by d.agency_id
+                         limit 1
+                    )
+                      from delivering as p
+                     where p.agency_id is not null
+                )
+                select p.agency_id
+                  from publishing as p
+                 where p.agency_id is not null
+                union
+                select w.agency_id
+                  from delivering as w
+                 where exists (
+                    select 1
+                      from integration.webhook_deliveries as d
+                     where d.agency_id = w.agency_id
+                       and d.status in ('pending', 'failed')
+                       and d.next_attempt_at <= now()
+                 );
+        when 'texts' then
+            return query
+                with recursive embedding as (
+                    (
+                        select j.agency_id
+                          from ai.embedding_jobs as j
+                         where j.dead_at is null
+                         order by j.agency_id
+                         limit 1
+                    )
+                    union all
+                    select (
+                        select j.agency_id
+                          from ai.embedding_jobs as j
+                         where j.agency_id > p.agency_id
+                           and j.dead_at is null
+                         order by j.agency_id
+                         limit 1
+                    )
+                      from embedding as p
+                     where p.agency_id is not null
+                ),
+                cutting as (
+                    (
+                        select d.agency_id
+                          from ai.documents as d
+                         where d.status in ('pending', 'stale')
+                           and d.deleted_at is null
+                         order by d.agency_id
+                         limit 1
+                    )
+                    union all
+                    select (
+                        select d.agency_id
+                          from ai.documents as d
+                         where d.agency_id > p.agency_id
+                           and d.status in ('pending', 'stale')
+                           and d.deleted_at is null
+                         order by d.agency_id
+                         limit 1
+                    )
+                      from cutting as p
+                     where p.agency_id is not null
+                ),
+                busy as (
+                    select w.agency_id
+                      from embedding as w
+                     where exists (
+                         select 1
+                           from ai.embedding_jobs as j
+                          where j.agency_id = w.agency_id
+                            and j.dead_at is null
+                            and j.run_after <= now()
+                            and (j.locked_until is null or j.locked_until < now())
+                     )
+                    union
+                    select c.agency_id
+                      from cutting as c
+                )
+                select a.id
+                  from busy as b
+                  join tenancy.agencies as a
+                    on a.id = b.agency_id
+                 where a.status = 'active'
+                   and a.deleted_at is null;
+        else
+            raise exception 'There is no work of the kind %: it is events or texts.', coalesce(quote_literal(kind), 'null')
+                using errcode = '22023';
+    end case;
+end;
+$$;
+
+ALTER FUNCTION app.agencies_with_work(kind text) OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.agencies_with_work(kind text) IS 'The agencies with events to publish or deliveries that are due (events), or texts to cut or embed (texts).';
 
 CREATE FUNCTION app.agency_id() RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -1253,6 +1505,45 @@ ALTER FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) O
 
 COMMENT ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) IS 'True when the caller can read this record of crm now; false for tables without a history for everybody.';
 
+CREATE FUNCTION app.change_tier(storage text, tier text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+begin
+    if tier is null or tier not in ('small', 'large') then
+        raise exception 'A tier is small or large, not %.', coalesce(tier, 'null')
+            using errcode = '22023';
+    end if;
+    if tier = 'large' and to_regclass(format(
+        'ai.%I', 'embeddings_' || storage || '_large_' || replace(agency::text, '-', '')
+    )) is null then
+        raise exception 'The agency has no partition in tier large.'
+            using errcode = '55000',
+            hint = 'Make it with app.make_tier_partition.';
+    end if;
+    perform 1
+       from ai.agency_tiers as t
+      where t.agency_id = agency
+        and t.storage = change_tier.storage;
+    if not found then
+        raise exception 'No active agency with vectors of storage % is bound.', coalesce(storage, 'null')
+            using errcode = '22023';
+    end if;
+    update ai.agency_tiers as t
+       set tier = change_tier.tier,
+           state = 'moving'
+     where t.agency_id = agency
+       and t.storage = change_tier.storage
+       and t.tier <> change_tier.tier;
+end;
+$$;
+
+ALTER FUNCTION app.change_tier(storage text, tier text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.change_tier(storage text, tier text) IS 'Begins to move the vectors of the agency bound to the tier small or large.';
+
 CREATE FUNCTION app.check_active_agency() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1553,6 +1844,33 @@ ALTER FUNCTION app.check_lookups() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.check_lookups() IS 'Refuses a reference to a value of another list.';
 
+CREATE FUNCTION app.check_namespace() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    uuid_text constant text := '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+begin
+    if new.prefix !~ (
+        '^' || uuid_text
+        || '\.(?:agency|(?:agent|member|contact|company|deal|conversation)\.' || uuid_text || ')(?:\.|$)'
+    ) then
+        raise exception 'A namespace names an agency and a subject, and % does not.',
+            quote_literal(left(new.prefix, 200))
+            using errcode = '23514',
+            schema = tg_table_schema,
+            table = tg_table_name,
+            hint = 'Begin with (agency id, kind, id): agent, member, contact, company, deal or conversation'
+                ' with an id in lower case, or (agency id, "agency").';
+    end if;
+    return new;
+end;
+$_$;
+
+ALTER FUNCTION app.check_namespace() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.check_namespace() IS 'Refuses a namespace of the store that does not begin with an agency and a subject.';
+
 CREATE FUNCTION app.check_retention() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1561,7 +1879,7 @@ begin
     if app.due_rows(new.entity) is null then
         raise exception 'Nothing is known about keeping %.', new.entity
             using errcode = '23514',
-            hint = 'Name a table of records, imports, deliveries or runs, as schema.table.';
+            hint = 'Name a table of records, imports, deliveries, runs or threads, as schema.table.';
     end if;
     if new.entity <> 'integration.import_rows'
         and (new.action = 'anonymise') <> (new.entity = 'crm.contacts') then
@@ -1697,6 +2015,59 @@ ALTER FUNCTION app.check_team_tree() OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.check_team_tree() IS 'Refuses a circle of teams and a sixth level.';
 
+CREATE FUNCTION app.check_thread() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    holder uuid;
+begin
+    if new.thread_id !~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+        raise exception 'A thread is a conversation, and % is not the id of one.',
+            quote_literal(left(new.thread_id, 100))
+            using errcode = '23514',
+            schema = tg_table_schema,
+            table = tg_table_name,
+            constraint = tg_table_name || '_thread_is_conversation',
+            hint = 'Make a row of crm.conversations and use its id, in lower case, as thread_id.';
+    end if;
+    for attempt in 1 .. 2 loop
+        holder := case tg_table_name
+            when 'checkpoints' then (
+                select t.agency_id from langgraph.checkpoints as t where t.thread_id = new.thread_id limit 1
+            )
+            when 'checkpoint_blobs' then (
+                select t.agency_id from langgraph.checkpoint_blobs as t where t.thread_id = new.thread_id limit 1
+            )
+            when 'checkpoint_writes' then (
+                select t.agency_id from langgraph.checkpoint_writes as t where t.thread_id = new.thread_id limit 1
+            )
+        end;
+        if holder = new.agency_id or not exists (
+            select 1
+              from crm.conversations as c
+             where c.agency_id = new.agency_id
+               and c.id = new.thread_id::uuid
+        ) then
+            return new;
+        end if;
+        if holder is not null then
+            raise exception 'Thread % is taken: another agency has a conversation of the same id.', new.thread_id
+                using errcode = '23505',
+                schema = tg_table_schema,
+                table = tg_table_name,
+                hint = 'Use a new conversation for this thread.';
+        end if;
+        perform pg_advisory_xact_lock(hashtextextended('langgraph thread ' || new.thread_id, 0));
+    end loop;
+    return new;
+end;
+$_$;
+
+ALTER FUNCTION app.check_thread() OWNER TO gardenos_crm_writer;
+
+COMMENT ON FUNCTION app.check_thread() IS 'Refuses a thread that is no conversation, and one that another agency has.';
+
 CREATE FUNCTION app.check_timezone() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1730,6 +2101,7 @@ begin
         on a.attrelid = c.conrelid
        and a.attnum = any(c.conkey)
        and a.attname <> 'agency_id'
+       and a.attgenerated = ''
      where c.contype = 'f'
        and c.confrelid = record_table
        and c.conparentid = 0
@@ -1860,6 +2232,124 @@ $$;
 ALTER FUNCTION app.claim_deliveries(batch integer, lease interval) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.claim_deliveries(batch integer, lease interval) IS 'Leases the deliveries of the bound agency that are due, ready to be sent and signed.';
+
+CREATE FUNCTION app.claim_embedding_jobs(worker text, models text[], batch integer DEFAULT 32, lease interval DEFAULT '00:05:00'::interval) RETURNS TABLE(job_id uuid, chunk_id uuid, memory_id uuid, model_key text, dims integer, attempt integer, content text, content_sha256 bytea)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    max_attempts constant integer := 8;
+    agency constant uuid := app.agency_id();
+    unknown text;
+    model_ids uuid[];
+begin
+    if agency is null then
+        raise exception 'No agency is bound: a text belongs to one.'
+            using errcode = '42501',
+            hint = 'Begin with: select app.bind_worker(agency).';
+    end if;
+    if worker is null or length(btrim(worker)) not between 1 and 200 then
+        raise exception 'A worker needs a name of 1 to 200 characters, its own: leases are told apart by it.'
+            using errcode = '22023';
+    end if;
+    if batch is null or batch not between 1 and 1000 then
+        raise exception 'A batch has between 1 and 1000 texts, not %.', coalesce(batch::text, 'null')
+            using errcode = '22023';
+    end if;
+    if lease is null or lease not between interval '5 seconds' and interval '1 hour' then
+        raise exception 'A lease lasts between 5 seconds and 1 hour, not %.', coalesce(lease::text, 'null')
+            using errcode = '22023';
+    end if;
+    if not app.is_agency_active() then
+        return;
+    end if;
+    select w.key
+      into unknown
+      from unnest(coalesce(models, array[null::text])) as w (key)
+     where not exists (
+         select 1
+           from ai.embedding_models as m
+          where m.key = w.key
+     )
+     limit 1;
+    if found then
+        raise exception 'There is no embedding model %.', coalesce(quote_literal(unknown), 'null')
+            using errcode = 'P0002';
+    end if;
+    model_ids := array(
+        select m.id
+          from ai.embedding_models as m
+         where m.key = any(models)
+           and m.status <> 'retired'
+    );
+    return query
+        with due as (
+            select
+                j.id,
+                j.priority,
+                j.run_after,
+                j.locked_until is not null and j.attempts >= 2 as is_suspect
+              from ai.embedding_jobs as j
+             where j.agency_id = agency
+               and j.dead_at is null
+               and j.run_after <= now()
+               and (j.locked_until is null or j.locked_until < now())
+               and j.model_id = any(model_ids)
+             order by j.priority, j.run_after, j.id
+             limit batch
+               for update skip locked
+        ),
+        head as (
+            select d.id, d.is_suspect
+              from due as d
+             order by d.priority, d.run_after, d.id
+             limit 1
+        ),
+        taken as (
+            update ai.embedding_jobs as j
+               set attempts = least(j.attempts + 1, max_attempts),
+                   locked_by = case when j.attempts < max_attempts then claim_embedding_jobs.worker end,
+                   locked_until = case when j.attempts < max_attempts then now() + lease end,
+                   last_error = case
+                       when j.attempts < max_attempts then j.last_error
+                       else 'No worker that had it answered.'
+                   end,
+                   dead_at = case when j.attempts >= max_attempts then now() end
+              from due as d
+              cross join head as h
+             where j.agency_id = agency
+               and j.id = d.id
+               and case when h.is_suspect then d.id = h.id else not d.is_suspect end
+            returning j.*
+        )
+        select
+            t.id,
+            t.chunk_id,
+            t.memory_id,
+            m.key::text,
+            m.dims,
+            t.attempts::integer,
+            coalesce(c.content::text, r.content::text),
+            coalesce(c.content_sha256, r.content_sha256)::bytea
+          from taken as t
+          join ai.embedding_models as m
+            on m.id = t.model_id
+          left join ai.chunks as c
+            on c.agency_id = agency
+           and c.id = t.chunk_id
+          left join ai.memories as r
+            on r.agency_id = agency
+           and r.id = t.memory_id
+         where t.dead_at is null
+           and coalesce(c.id, r.id) is not null
+         order by m.key, t.priority, t.run_after, t.id;
+end;
+$$;
+
+ALTER FUNCTION app.claim_embedding_jobs(worker text, models text[], batch integer, lease interval) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.claim_embedding_jobs(worker text, models text[], batch integer, lease interval) IS 'Leases texts of the bound agency that wait for a vector of one of these models.';
 
 CREATE FUNCTION app.uuid_v7() RETURNS uuid
     LANGUAGE plpgsql PARALLEL SAFE
@@ -2525,6 +3015,138 @@ ALTER FUNCTION app.conversation_candidates(query text, page_limit integer, after
 
 COMMENT ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) IS 'The live conversations that the caller may read with the words as subject; use app.search_conversations.';
 
+CREATE FUNCTION app.copy_document() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    document ai.documents;
+begin
+    select d.*
+      into document
+      from ai.documents as d
+     where d.agency_id = new.agency_id
+       and d.id = new.document_id
+       for share;
+    if document.deleted_at is not null then
+        raise exception 'Document % is deleted: it has no chunks.', new.document_id
+            using errcode = '23514',
+            hint = 'Restore its source first.';
+    end if;
+    new.owner_id := document.owner_id;
+    new.team_id := document.team_id;
+    new.visibility := coalesce(document.visibility, 'private');
+    new.participant_ids := document.participant_ids;
+    new.by_record := coalesce(document.by_record, false);
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.copy_document() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.copy_document() IS 'Copies to a chunk who may read its document.';
+
+CREATE FUNCTION app.copy_source() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    source record;
+begin
+    if new.source_kind = 'note' then
+        new.participant_ids := null;
+        new.by_record := false;
+        return new;
+    end if;
+    source := app.source_access(
+        new.agency_id,
+        new.source_kind,
+        coalesce(
+            new.file_id, new.conversation_id, new.activity_id, new.contact_id, new.company_id, new.deal_id
+        )
+    );
+    new.owner_id := source.owner_id;
+    new.team_id := source.team_id;
+    new.visibility := source.visibility;
+    new.participant_ids := source.participant_ids;
+    new.by_record := source.by_record;
+    new.deleted_at := source.deleted_at;
+    if tg_op = 'UPDATE' and old.deleted_at is not null and new.deleted_at is null then
+        new.status := 'pending';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.copy_source() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.copy_source() IS 'Copies to a document who may read its source.';
+
+CREATE FUNCTION app.copy_subject() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    source record;
+begin
+    new.participant_ids := null;
+    new.by_record := new.subject in ('contact', 'company', 'deal');
+    if new.by_record then
+        source := app.source_access(
+            new.agency_id, new.subject::text, coalesce(new.contact_id, new.company_id, new.deal_id)
+        );
+        new.owner_id := source.owner_id;
+        new.team_id := source.team_id;
+        new.deleted_at := coalesce(new.deleted_at, source.deleted_at);
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.copy_subject() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.copy_subject() IS 'Copies to a memory whose the record is that it is about.';
+
+CREATE FUNCTION app.copy_text() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    source record;
+begin
+    if new.chunk_id is not null then
+        select c.owner_id, c.team_id, c.visibility, c.participant_ids, c.by_record, null::timestamptz as deleted_at
+          into source
+          from ai.chunks as c
+         where c.agency_id = new.agency_id
+           and c.id = new.chunk_id
+           for share;
+    else
+        select m.owner_id, m.team_id, m.visibility, m.participant_ids, m.by_record, m.deleted_at
+          into source
+          from ai.memories as m
+         where m.agency_id = new.agency_id
+           and m.id = new.memory_id
+           for share;
+    end if;
+    if source.deleted_at is not null then
+        raise exception 'Memory % is deleted: it has no vector.', new.memory_id
+            using errcode = '23514',
+            hint = 'Delete its job.';
+    end if;
+    new.owner_id := source.owner_id;
+    new.team_id := source.team_id;
+    new.visibility := coalesce(source.visibility, 'private');
+    new.participant_ids := source.participant_ids;
+    new.by_record := coalesce(source.by_record, false);
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.copy_text() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.copy_text() IS 'Copies to a vector who may read its text.';
+
 CREATE FUNCTION app.count_due(entity text, keep interval) RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2992,6 +3614,65 @@ ALTER FUNCTION app.default_team_id() OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.default_team_id() IS 'The team of my new records; null when I have none.';
 
+CREATE FUNCTION app.delete_embeddings(model_key text, batch integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    agency constant uuid := app.agency_id();
+    model ai.embedding_models;
+    vectors integer;
+    jobs integer;
+begin
+    if agency is null then
+        raise exception 'No agency is bound: a vector belongs to one.'
+            using errcode = '42501',
+            hint = 'Begin with: select app.bind_worker(agency).';
+    end if;
+    if batch is null or batch not between 1 and 100000 then
+        raise exception 'A batch has between 1 and 100000 vectors, not %.', coalesce(batch::text, 'null')
+            using errcode = '22023';
+    end if;
+    select *
+      into model
+      from ai.embedding_models as m
+     where m.key = delete_embeddings.model_key;
+    if not found then
+        raise exception 'There is no embedding model %.', coalesce(quote_literal(model_key), 'null')
+            using errcode = 'P0002';
+    end if;
+    if model.status <> 'retired' then
+        raise exception 'Model % is %: only vectors of a retired model are removed.', model.key, model.status
+            using errcode = '55000';
+    end if;
+    delete from ai.embedding_jobs as j
+     where j.agency_id = agency
+       and j.id in (
+           select o.id
+             from ai.embedding_jobs as o
+            where o.agency_id = agency
+              and o.model_id = model.id
+            limit batch
+              for update skip locked
+       );
+    get diagnostics jobs = row_count;
+    -- dynamic, so that the agency is a constant and its partitions are known at once
+    execute format(
+        'delete from ai.%1$I as e where e.agency_id = $1 and e.id in ('
+        ' select o.id from ai.%1$I as o where o.agency_id = $1 and o.model_id = $2'
+        ' limit $3 for update skip locked)',
+        'embeddings_' || model.storage
+    )
+        using agency, model.id, batch;
+    get diagnostics vectors = row_count;
+    return vectors + jobs;
+end;
+$_$;
+
+ALTER FUNCTION app.delete_embeddings(model_key text, batch integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.delete_embeddings(model_key text, batch integer) IS 'Removes vectors and jobs of a retired model from the bound agency; returns how many.';
+
 CREATE FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3096,6 +3777,7 @@ declare
         when 'crm.conversations' then 't.contact_id'
         when 'crm.files' then 't.contact_id'
         when 'integration.import_rows' then 't.contact_id'
+        when 'ai.memories' then 't.contact_id'
         when 'ai.agent_runs' then '(select c.contact_id from crm.conversations as c'
             || ' where c.agency_id = t.agency_id and c.id = t.conversation_id)'
         when 'ai.agent_steps' then '(select c.contact_id from ai.agent_runs as r'
@@ -3103,7 +3785,10 @@ declare
             || ' where r.agency_id = t.agency_id and r.id = t.run_id)'
     end;
 begin
-    return 'from ' || entity || ' as t where t.agency_id = $1 and ' || case
+    return 'from ' || case entity
+        when 'langgraph.checkpoints' then 'crm.conversations'
+        else entity
+    end || ' as t where t.agency_id = $1 and ' || case
         when entity = 'crm.contacts'
             then 't.deleted_at < now() - $2 and t.anonymised_at is null and t.merged_into_id is null'
         when entity = 'crm.companies'
@@ -3115,10 +3800,16 @@ begin
             'crm.calendar_events', 'crm.files'
         )
             then 't.deleted_at < now() - $2'
+        when entity = 'ai.memories'
+            then '(least(t.deleted_at, t.expires_at) < now() - $2'
+                || ' or (t.superseded_by_id is not null and t.updated_at < now() - $2))'
         when entity = 'integration.import_rows'
             then 'num_nonnulls(t.raw, t.before, t.error_message) > 0 and exists (select 1'
                 || ' from integration.import_jobs as j where j.agency_id = t.agency_id and j.id = t.job_id'
                 || ' and j.finished_at < now() - $2 and (j.revert_until is null or j.revert_until < now()))'
+        when entity = 'langgraph.checkpoints'
+            then 't.contact_id is null and (select max(k.created_at) from langgraph.checkpoints as k'
+                || ' where k.agency_id = t.agency_id and k.conversation_id = t.id) < now() - $2'
         when entity = 'integration.import_jobs'
             then 't.finished_at < now() - $2 and (t.revert_until is null or t.revert_until < now())'
         when entity = 'integration.webhook_deliveries'
@@ -3241,6 +3932,141 @@ $$;
 ALTER FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) IS 'Live records that I see which may be the same as this one: what they share, and how alike their names are.';
+
+CREATE FUNCTION app.embedding_health(OUT jobs_waiting bigint, OUT waiting_seconds double precision, OUT jobs_dead bigint, OUT agencies_dead bigint, OUT documents_failed bigint) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    most constant integer := 10000;
+begin
+    jobs_waiting := (
+        select count(*)
+          from (
+              select 1
+                from ai.embedding_jobs as j
+               where j.dead_at is null
+                 and j.run_after <= now()
+               limit most
+          ) as w
+    );
+    with recursive agency as (
+        (
+            select j.agency_id
+              from ai.embedding_jobs as j
+             where j.dead_at is null
+             order by j.agency_id
+             limit 1
+        )
+        union all
+        select (
+            select j.agency_id
+              from ai.embedding_jobs as j
+             where j.agency_id > a.agency_id
+               and j.dead_at is null
+             order by j.agency_id
+             limit 1
+        )
+          from agency as a
+         where a.agency_id is not null
+    )
+    select coalesce(max(extract(epoch from now() - h.run_after)), 0)
+      into waiting_seconds
+      from agency as a
+     cross join lateral (
+         select j.run_after
+           from ai.embedding_jobs as j
+          where j.agency_id = a.agency_id
+            and j.dead_at is null
+            and j.run_after <= now()
+          order by j.priority, j.run_after
+          limit 1
+     ) as h;
+    select count(*), count(distinct d.agency_id)
+      into jobs_dead, agencies_dead
+      from (
+          select j.agency_id
+            from ai.embedding_jobs as j
+           where j.dead_at is not null
+           limit most
+      ) as d;
+    documents_failed := (
+        select count(*)
+          from (
+              select 1
+                from ai.documents as d
+               where d.status = 'failed'
+                 and d.deleted_at is null
+               limit most
+          ) as f
+    );
+end;
+$$;
+
+ALTER FUNCTION app.embedding_health(OUT jobs_waiting bigint, OUT waiting_seconds double precision, OUT jobs_dead bigint, OUT agencies_dead bigint, OUT documents_failed bigint) OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.embedding_health(OUT jobs_waiting bigint, OUT waiting_seconds double precision, OUT jobs_dead bigint, OUT agencies_dead bigint, OUT documents_failed bigint) IS 'How many texts wait for a vector, for how long, and how many were given up.';
+
+CREATE FUNCTION app.embedding_progress(model_key text, OUT texts bigint, OUT lacking bigint, OUT waiting bigint, OUT dead bigint) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency constant uuid := app.agency_id();
+    model uuid;
+begin
+    select m.id
+      into model
+      from ai.embedding_models as m
+     where m.key = embedding_progress.model_key;
+    if not found then
+        raise exception 'There is no embedding model %.', coalesce(quote_literal(model_key), 'null')
+            using errcode = 'P0002';
+    end if;
+    texts := (
+        select count(*)
+          from ai.chunks as c
+         where c.agency_id = agency
+    ) + (
+        select count(*)
+          from ai.memories as c
+         where c.agency_id = agency
+           and c.deleted_at is null
+    );
+    lacking := (
+        select count(*)
+          from app.lacking_vectors(agency, model) as l
+    );
+    select count(*) filter (where j.dead_at is null), count(*) filter (where j.dead_at is not null)
+      into waiting, dead
+      from ai.embedding_jobs as j
+     where j.agency_id = agency
+       and j.model_id = model;
+end;
+$$;
+
+ALTER FUNCTION app.embedding_progress(model_key text, OUT texts bigint, OUT lacking bigint, OUT waiting bigint, OUT dead bigint) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.embedding_progress(model_key text, OUT texts bigint, OUT lacking bigint, OUT waiting bigint, OUT dead bigint) IS 'Of the bound agency: its texts, those that lack a vector of a model, jobs that wait and that were given up.';
+
+CREATE FUNCTION app.embedding_tier(storage text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select t.tier
+          from ai.agency_tiers as t
+         where t.agency_id = app.agency_id()
+           and t.storage = embedding_tier.storage
+           for share
+    );
+end;
+$$;
+
+ALTER FUNCTION app.embedding_tier(storage text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.embedding_tier(storage text) IS 'The tier that new vectors of the agency go to; the agency stays in it until the end of the transaction.';
 
 CREATE FUNCTION app.erase_contact(agency uuid, contact uuid, request uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql
@@ -3518,6 +4344,7 @@ CREATE FUNCTION app.erase_member(agency uuid, member uuid) RETURNS jsonb
 declare
     known record;
     touched bigint;
+    remembered bigint;
 begin
     select m.user_id, m.status, m.display_name, m.work_email, u.email, u.full_name, u.status as user_status
       into known
@@ -3540,6 +4367,13 @@ begin
        and m.id = member
        and m.display_name <> 'erased';
     get diagnostics touched = row_count;
+    delete from ai.memories as m
+     where m.agency_id = agency
+       and m.membership_id = member;
+    get diagnostics remembered = row_count;
+    delete from langgraph.store as s
+     where s.agency_id = agency
+       and s.membership_id = member;
     delete from tenancy.invitations as i
      where i.agency_id = agency
        and (i.accepted_by_id = member or i.email in (known.work_email, known.email));
@@ -3555,7 +4389,8 @@ begin
         ),
         'logins', array_remove(array[known.user_id], null),
         'records', jsonb_build_array(jsonb_build_object('table', 'tenancy.memberships', 'id', member)),
-        'rows', jsonb_build_object('tenancy.memberships', touched) || app.erase_logins(array[known.user_id])
+        'rows', jsonb_build_object('tenancy.memberships', touched, 'ai.memories', remembered)
+            || app.erase_logins(array[known.user_id])
     );
 end;
 $$;
@@ -3756,6 +4591,32 @@ ALTER FUNCTION app.execute_erasure(request uuid) OWNER TO gardenos_eraser;
 
 COMMENT ON FUNCTION app.execute_erasure(request uuid) IS 'Executes an approved request to be forgotten; answers the report: rows, and mentions to decide.';
 
+CREATE FUNCTION app.fail_embedding_job(worker text, job_id uuid, error text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    max_attempts constant integer := 8;
+    is_dead boolean;
+begin
+    update ai.embedding_jobs as j
+       set run_after = clock_timestamp() + interval '30 seconds' * power(2, j.attempts),
+           dead_at = case when j.attempts >= max_attempts then clock_timestamp() end,
+           last_error = left(fail_embedding_job.error, 1000),
+           locked_by = null,
+           locked_until = null
+     where j.agency_id = app.agency_id()
+       and j.id = fail_embedding_job.job_id
+       and j.locked_by = fail_embedding_job.worker
+    returning j.dead_at is not null into is_dead;
+    return case when is_dead then 'dead' when not is_dead then 'failed' end;
+end;
+$$;
+
+ALTER FUNCTION app.fail_embedding_job(worker text, job_id uuid, error text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.fail_embedding_job(worker text, job_id uuid, error text) IS 'Notes that a text could not be embedded: failed (tried again) or dead; null when the job is another''s.';
+
 CREATE FUNCTION app.find_mentions(agency uuid, pattern text, loose text) RETURNS TABLE(place text, field text, ids uuid[])
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3792,6 +4653,161 @@ $_$;
 ALTER FUNCTION app.find_mentions(agency uuid, pattern text, loose text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) IS 'The records of an agency that match a pattern in a column that may hold data about people.';
+
+CREATE FUNCTION app.finish_embedding_jobs(worker text, jobs uuid[], hashes bytea[], vectors extensions.vector[]) RETURNS TABLE(job_id uuid, outcome text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+declare
+    agency constant uuid := app.agency_id();
+    result record;
+    job ai.embedding_jobs;
+    model ai.embedding_models;
+    source record;
+    parent text;
+    touched integer;
+begin
+    if agency is null then
+        raise exception 'No agency is bound: a text belongs to one.'
+            using errcode = '42501',
+            hint = 'Begin with: select app.bind_worker(agency).';
+    end if;
+    if cardinality(jobs) is distinct from cardinality(hashes)
+        or cardinality(jobs) is distinct from cardinality(vectors)
+    then
+        raise exception 'Give one hash and one vector for each job: there are % jobs, % hashes and % vectors.',
+            coalesce(cardinality(jobs), 0), coalesce(cardinality(hashes), 0), coalesce(cardinality(vectors), 0)
+            using errcode = '22023';
+    end if;
+    for result in
+        select r.id, r.hash, r.embedding
+          from unnest(jobs, hashes, vectors) as r (id, hash, embedding)
+         order by r.id
+    loop
+        job_id := result.id;
+        select *
+          into job
+          from ai.embedding_jobs as j
+         where j.agency_id = agency
+           and j.id = result.id;
+        if not found then
+            outcome := 'gone';
+            return next;
+            continue;
+        end if;
+        if job.chunk_id is not null then
+            parent := 'chunk_id';
+            select c.content_sha256, true as is_live
+              into source
+              from ai.chunks as c
+             where c.agency_id = agency
+               and c.id = job.chunk_id
+               for no key update skip locked;
+        else
+            parent := 'memory_id';
+            select c.content_sha256, c.deleted_at is null as is_live
+              into source
+              from ai.memories as c
+             where c.agency_id = agency
+               and c.id = job.memory_id
+               for no key update skip locked;
+        end if;
+        if not found then
+            outcome := 'busy';
+            return next;
+            continue;
+        end if;
+        -- nobody changes it any more; it may have changed before the lock
+        select *
+          into job
+          from ai.embedding_jobs as j
+         where j.agency_id = agency
+           and j.id = result.id
+           for update;
+        if not found then
+            outcome := 'gone';
+            return next;
+            continue;
+        end if;
+        if source.content_sha256 is distinct from result.hash then
+            update ai.embedding_jobs as j
+               set locked_by = null,
+                   locked_until = null,
+                   attempts = 0
+             where j.agency_id = agency
+               and j.id = result.id
+               and j.locked_by = finish_embedding_jobs.worker;
+            outcome := 'stale';
+            return next;
+            continue;
+        end if;
+        if job.locked_by is distinct from finish_embedding_jobs.worker then
+            outcome := 'lost';
+            return next;
+            continue;
+        end if;
+        select *
+          into strict model
+          from ai.embedding_models as m
+         where m.id = job.model_id;
+        if not source.is_live or model.status = 'retired' then
+            outcome := 'gone';
+        else
+            if extensions.vector_dims(result.embedding) is distinct from model.dims then
+                raise exception 'A vector of model % has % numbers, not %.',
+                    model.key, model.dims, coalesce(extensions.vector_dims(result.embedding)::text, 'none')
+                    using errcode = '22023';
+            end if;
+            if extensions.vector_norm(result.embedding) = 0
+                or (model.normalised and abs(extensions.vector_norm(result.embedding) - 1) > 0.01)
+            then
+                raise exception 'A vector of model % has %, not %.',
+                    model.key,
+                    case when model.normalised then 'the length 1' else 'a length' end,
+                    extensions.vector_norm(result.embedding)
+                    using errcode = '22023';
+            end if;
+            if to_regclass('ai.embeddings_' || model.storage) is null then
+                raise exception 'There is no table for vectors of the kind %.', model.storage
+                    using errcode = '0A000',
+                    hint = 'A revision makes one from the template of the others.';
+            end if;
+            -- dynamic, so that the agency is a constant and its partitions are known at once
+            execute format(
+                'update ai.%I as e'
+                ' set embedding = $1::extensions.%I, content_sha256 = $2, embedded_at = now()'
+                ' where e.agency_id = $3 and e.%I = $4 and e.model_id = $5',
+                'embeddings_' || model.storage,
+                model.vector_type,
+                parent
+            )
+                using result.embedding, result.hash, agency, coalesce(job.chunk_id, job.memory_id), model.id;
+            get diagnostics touched = row_count;
+            if touched = 0 then
+                -- who may read it is copied by a trigger
+                execute format(
+                    'insert into ai.%I (agency_id, %I, model_id, content_sha256, embedding)'
+                    ' values ($1, $2, $3, $4, $5::extensions.%I)',
+                    'embeddings_' || model.storage,
+                    parent,
+                    model.vector_type
+                )
+                    using agency, coalesce(job.chunk_id, job.memory_id), model.id, result.hash, result.embedding;
+            end if;
+            outcome := 'written';
+        end if;
+        delete from ai.embedding_jobs as j
+         where j.agency_id = agency
+           and j.id = result.id;
+        return next;
+    end loop;
+end;
+$_$;
+
+ALTER FUNCTION app.finish_embedding_jobs(worker text, jobs uuid[], hashes bytea[], vectors extensions.vector[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.finish_embedding_jobs(worker text, jobs uuid[], hashes bytea[], vectors extensions.vector[]) IS 'Writes vectors and ends their jobs; for each: written, stale, lost, gone or busy.';
 
 CREATE FUNCTION app.finish_run(run_id uuid, status app.run_status DEFAULT 'succeeded'::app.run_status, outcome jsonb DEFAULT NULL::jsonb, error text DEFAULT NULL::text, cost numeric DEFAULT NULL::numeric) RETURNS void
     LANGUAGE plpgsql
@@ -3924,6 +4940,15 @@ begin
             when 'crm.deals' then exists (
                 select 1 from crm.deals as t where t.agency_id = place and t.id = target
             )
+            when 'crm.activities' then exists (
+                select 1 from crm.activities as t where t.agency_id = place and t.id = target
+            )
+            when 'crm.conversations' then exists (
+                select 1 from crm.conversations as t where t.agency_id = place and t.id = target
+            )
+            when 'ai.memories' then exists (
+                select 1 from ai.memories as t where t.agency_id = place and t.id = target
+            )
             when 'crm.files' then exists (
                 select 1 from crm.files as t where t.agency_id = place and t.id = target
             )
@@ -3988,6 +5013,21 @@ ALTER FUNCTION app.forbid_removal() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.forbid_removal() IS 'Refuses to delete a row that is to be archived.';
 
+CREATE FUNCTION app.forbid_subject_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    raise exception 'A memory stays about what it is about.'
+        using errcode = 'PT403',
+        hint = 'Write a new memory, and let this one be superseded by it.';
+end;
+$$;
+
+ALTER FUNCTION app.forbid_subject_change() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.forbid_subject_change() IS 'Refuses a change of what a memory is about.';
+
 CREATE FUNCTION app.forget_path() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4001,6 +5041,48 @@ $$;
 ALTER FUNCTION app.forget_path() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.forget_path() IS 'Takes the path of the object out of an event that was published.';
+
+CREATE FUNCTION app.forget_vectors() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies uuid[];
+    ids uuid[];
+begin
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.content_sha256::bytea from new_rows as n
+          except
+          select o.agency_id, o.id, o.content_sha256::bytea from old_rows as o
+      ) as c;
+    if tg_table_name = 'chunks' then
+        delete from ai.embeddings_vector_1536 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.chunk_id = c.id;
+        delete from ai.embeddings_halfvec_3072 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.chunk_id = c.id;
+    else
+        delete from ai.embeddings_vector_1536 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.memory_id = c.id;
+        delete from ai.embeddings_halfvec_3072 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.memory_id = c.id;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.forget_vectors() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.forget_vectors() IS 'Deletes the vectors of texts that an erasure has changed.';
 
 CREATE FUNCTION app.furnish_agency(agency uuid) RETURNS void
     LANGUAGE plpgsql
@@ -4029,15 +5111,76 @@ begin
     (agency, 'crm.messages', '30 days', 'delete'),
     (agency, 'crm.calendar_events', '30 days', 'delete'),
     (agency, 'crm.files', '30 days', 'delete'),
+    (agency, 'ai.memories', '30 days', 'delete'),
     (agency, 'integration.import_rows', '90 days', 'anonymise'),
     (agency, 'integration.webhook_deliveries', '30 days', 'delete'),
-    (agency, 'ai.agent_runs', '90 days', 'delete');
+    (agency, 'ai.agent_runs', '90 days', 'delete'),
+    (agency, 'langgraph.checkpoints', '90 days', 'delete');
 end;
 $$;
 
 ALTER FUNCTION app.furnish_agency(agency uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.furnish_agency(agency uuid) IS 'Gives a new agency its pipeline and its retention policies.';
+
+CREATE FUNCTION app.guard_agency_model() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    model ai.embedding_models;
+    present uuid := case when tg_op = 'UPDATE' then old.embedding_model_id end;
+    lacking bigint;
+    dead bigint;
+begin
+    if new.embedding_model_id is null or new.embedding_model_id = present then
+        return null;
+    end if;
+    select *
+      into strict model
+      from ai.embedding_models as m
+     where m.id = new.embedding_model_id;
+    if model.status = 'retired' then
+        raise exception 'Model % is retired: no agency can change to it.', model.key
+            using errcode = '55000';
+    end if;
+    if present is null then
+        return null;
+    end if;
+    select
+        count(*),
+        count(*) filter (
+            where exists (
+                select 1
+                  from ai.embedding_jobs as j
+                 where j.agency_id = new.id
+                   and coalesce(j.chunk_id, j.memory_id) = coalesce(l.chunk_id, l.memory_id)
+                   and j.model_id = model.id
+                   and j.dead_at is not null
+            )
+        )
+      into lacking, dead
+      from (
+          select n.chunk_id, n.memory_id
+            from app.lacking_vectors(new.id, model.id) as n
+          except
+          select p.chunk_id, p.memory_id
+            from app.lacking_vectors(new.id, present) as p
+      ) as l;
+    if lacking > 0 then
+        raise exception 'The agency cannot change to model %: % of its texts have no vector of it, of which % were given up.',
+            model.key, lacking, dead
+            using errcode = '55000',
+            hint = 'As the worker, bound to the agency: app.queue_embeddings queues what lacks, app.requeue_embeddings '
+                'what was given up, app.embedding_progress says how far it is.';
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.guard_agency_model() OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.guard_agency_model() IS 'Refuses another embedding model of an agency before all vectors are there.';
 
 CREATE FUNCTION app.guard_agent() RETURNS trigger
     LANGUAGE plpgsql
@@ -4471,6 +5614,40 @@ ALTER FUNCTION app.guard_message() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.guard_message() IS 'Sets the sender of a message and refuses what only services may do to it.';
 
+CREATE FUNCTION app.guard_model_status() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies bigint;
+begin
+    if (new.key, new.provider, new.model, new.vector_type, new.dims, new.distance, new.normalised)
+        is distinct from (old.key, old.provider, old.model, old.vector_type, old.dims, old.distance, old.normalised)
+    then
+        raise exception 'What model % is never changes: its vectors would be those of two models.', old.key
+            using errcode = '23514',
+            hint = 'Insert another model, with status building.';
+    end if;
+    if new.status = 'retired' and old.status <> 'retired' then
+        perform 1
+           from ai.embedding_models as m
+          where m.id = new.id
+            for update;
+        agencies := app.agencies_of_model(new.id);
+        if agencies > 0 then
+            raise exception 'Model % cannot be retired: % agencies search with it.', new.key, agencies
+                using errcode = '55000',
+                hint = 'Change tenancy.agencies.embedding_model_id first.';
+        end if;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.guard_model_status() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.guard_model_status() IS 'Refuses to retire an embedding model that agencies use, and to change what a model is.';
+
 CREATE FUNCTION app.guard_run() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4654,6 +5831,35 @@ ALTER FUNCTION app.guard_step() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.guard_step() IS 'Keeps steps to runs that go on, and decisions to people.';
 
+CREATE FUNCTION app.guard_tier() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    wanted text;
+begin
+    select t.tier
+      into wanted
+      from ai.agency_tiers as t
+     where t.agency_id = new.agency_id
+       and t.storage = new.storage
+       for share;
+    if wanted is distinct from new.tier then
+        raise exception 'Vectors of this agency go to the tier %, not to %.', coalesce(wanted, 'of none'), new.tier
+            using errcode = '23514',
+            schema = tg_table_schema,
+            table = tg_table_name,
+            column = 'tier',
+            hint = 'Leave tier out: its default is the right one.';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.guard_tier() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.guard_tier() IS 'Refuses a vector in another tier than that of its agency.';
+
 CREATE FUNCTION app.hand_over(from_member uuid, to_member uuid DEFAULT NULL::uuid) RETURNS TABLE(table_name text, moved bigint)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4756,6 +5962,20 @@ $$;
 ALTER FUNCTION app.hand_over(from_member uuid, to_member uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.hand_over(from_member uuid, to_member uuid) IS 'Moves what a member owns or has to do to another member, or to nobody; answers how many of each table.';
+
+CREATE FUNCTION app.hash_content() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    new.content_sha256 := sha256(convert_to(new.content, 'UTF8'));
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.hash_content() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.hash_content() IS 'Sets the hash of a text.';
 
 CREATE FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -6085,6 +7305,42 @@ ALTER FUNCTION app.keep_run_access() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.keep_run_access() IS 'Copies who sees a run from its conversation, and notes the request.';
 
+CREATE FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) RETURNS TABLE(chunk_id uuid, memory_id uuid, content_sha256 bytea)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    storage constant text := (
+        select m.storage
+          from ai.embedding_models as m
+         where m.id = lacking_vectors.model_id
+    );
+begin
+    if storage is null or to_regclass('ai.embeddings_' || storage) is null then
+        raise exception 'There is no table for vectors of the kind %.', coalesce(storage, 'null')
+            using errcode = '0A000',
+            hint = 'A revision makes one from the template of the others.';
+    end if;
+    return query execute format(
+        'select c.id, null::uuid, c.content_sha256::bytea from ai.chunks as c'
+        ' where c.agency_id = $1 and not exists ('
+        ' select from ai.%1$I as e where e.agency_id = $1 and e.chunk_id = c.id'
+        ' and e.model_id = $2 and e.content_sha256 = c.content_sha256)'
+        ' union all'
+        ' select null::uuid, c.id, c.content_sha256::bytea from ai.memories as c'
+        ' where c.agency_id = $1 and c.deleted_at is null and not exists ('
+        ' select from ai.%1$I as e where e.agency_id = $1 and e.memory_id = c.id'
+        ' and e.model_id = $2 and e.content_sha256 = c.content_sha256)',
+        'embeddings_' || storage
+    )
+        using lacking_vectors.agency_id, lacking_vectors.model_id;
+end;
+$_$;
+
+ALTER FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) IS 'The texts of an agency that have no vector of a model, or a stale one.';
+
 CREATE FUNCTION app.leave_agency() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6301,6 +7557,103 @@ ALTER FUNCTION app.live_twin(violated text, record_id uuid) OWNER TO gardenos_ow
 
 COMMENT ON FUNCTION app.live_twin(violated text, record_id uuid) IS 'The live record that keeps a deleted one from being restored; null when the caller does not see it.';
 
+CREATE FUNCTION app.make_tier_partition(storage text, distance text DEFAULT 'cosine'::text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    parent text := 'embeddings_' || storage || '_large';
+    partition text := parent || '_' || replace(agency::text, '-', '');
+    operators text := split_part(storage, '_', 1) || case distance
+        when 'cosine' then '_cosine_ops'
+        when 'l2' then '_l2_ops'
+        when 'inner_product' then '_ip_ops'
+    end;
+begin
+    if agency is null then
+        raise exception 'No agency is bound.'
+            using errcode = '42501';
+    end if;
+    if operators is null or to_regclass(format('ai.%I', parent)) is null then
+        raise exception 'There is no storage % with distance %.',
+            coalesce(storage, 'null'), coalesce(distance, 'null')
+            using errcode = '22023';
+    end if;
+    -- of two that make the same one, the second waits and finds it
+    perform pg_advisory_xact_lock(hashtextextended(partition, 0));
+    if exists (
+        select 1
+          from pg_inherits as i
+         where i.inhparent = format('ai.%I', parent)::regclass
+           and i.inhrelid = to_regclass(format('ai.%I', partition))
+    ) then
+        return false;
+    end if;
+    if to_regclass(format('ai.%I', partition)) is not null then
+        raise exception 'ai.% is there, but is no partition of ai.%.', partition, parent
+            using errcode = '55000',
+            hint = 'Attach it again, or rename it.';
+    end if;
+    execute format(
+        'create table ai.%I (like ai.%I including defaults including constraints including indexes'
+        || ' including storage)',
+        partition,
+        parent
+    );
+    execute format('alter table ai.%I enable row level security', partition);
+    execute format('alter table ai.%I force row level security', partition);
+    execute format(
+        'comment on table ai.%I is %L',
+        partition,
+        format('A partition of ai.embeddings_%s, for nobody to touch.', storage)
+    );
+    execute format(
+        'create index on ai.%I using hnsw (embedding extensions.%I) with (m = 16, ef_construction = 64)',
+        partition,
+        operators
+    );
+    execute format(
+        'lock table %s in share row exclusive mode',
+        (
+            select string_agg(distinct c.confrelid::regclass::text, ', ')
+              from pg_constraint as c
+             where c.conrelid = format('ai.%I', parent)::regclass
+               and c.contype = 'f'
+        )
+    );
+    execute format('alter table ai.%I attach partition ai.%I for values in (%L)', parent, partition, agency);
+    return true;
+end;
+$$;
+
+ALTER FUNCTION app.make_tier_partition(storage text, distance text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.make_tier_partition(storage text, distance text) IS 'Makes the partition and the index of an agency in tier large; true when there was none.';
+
+CREATE FUNCTION app.make_tiers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    insert into ai.agency_tiers (agency_id, storage)
+    select
+        n.id,
+        s.storage
+      from new_rows as n
+     cross join (
+         values
+         ('vector_1536'),
+         ('halfvec_3072')
+     ) as s (storage);
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.make_tiers() OWNER TO gardenos_tenancy_writer;
+
+COMMENT ON FUNCTION app.make_tiers() IS 'Gives a new agency a tier for each table of embeddings.';
+
 CREATE FUNCTION app.masked_name(name text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6341,6 +7694,25 @@ $$;
 ALTER FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) IS 'May I do this (schema.table:command), being one of these roles? False when nothing is proved.';
+
+CREATE FUNCTION app.may_as_agent(action text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return coalesce(
+        (proof.agent_id is not null or proof.agency_role = 'ai_agent')
+        and (proof.scopes is null or action = any(proof.scopes)),
+        false
+    );
+end;
+$$;
+
+ALTER FUNCTION app.may_as_agent(action text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.may_as_agent(action text) IS 'Is an agent asking, as itself or for a person, and may it do this (schema.table:command)?';
 
 CREATE FUNCTION app.may_as_myself(action text) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -6544,6 +7916,7 @@ begin
         jsonb_build_object(
             'values', changes,
             'children', app.point_children(agency, 'crm.companies', loser, winner),
+            'items', app.move_items(agency, 'company', loser, winner),
             'dropped', dropped,
             'lowered', '{}'::uuid[],
             'raised', coalesce(raised_jobs, '{}'),
@@ -6808,6 +8181,7 @@ begin
         jsonb_build_object(
             'values', changes,
             'children', app.point_children(agency, 'crm.contacts', loser, winner, stay),
+            'items', app.move_items(agency, 'contact', loser, winner),
             'dropped', dropped,
             'lowered', coalesce(lowered_points, '{}') || coalesce(lowered_jobs, '{}'),
             'raised', coalesce(raised_jobs, '{}'),
@@ -7107,6 +8481,132 @@ $$;
 ALTER FUNCTION app.message_candidates(query text, page_limit integer, after uuid) OWNER TO gardenos_search;
 
 COMMENT ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) IS 'The live messages that the caller may read and that hold the words, latest first; use app.search_messages.';
+
+CREATE FUNCTION app.move_embeddings(storage text, batch_size integer DEFAULT 100, OUT moved integer, OUT state text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    agency uuid := app.agency_id();
+    place record;
+    away text;
+    is_left boolean;
+begin
+    select t.tier, t.state
+      into place
+      from ai.agency_tiers as t
+     where t.agency_id = agency
+       and t.storage = move_embeddings.storage
+       for share;
+    if not found then
+        raise exception 'No active agency with vectors of storage % is bound.', coalesce(storage, 'null')
+            using errcode = '22023';
+    end if;
+    moved := 0;
+    state := place.state;
+    if state = 'ready' then
+        return;
+    end if;
+    away := case place.tier when 'large' then 'small' else 'large' end;
+    execute format(
+        'update ai.%1$I as e set tier = %2$L where e.agency_id = %4$L and e.tier = %3$L and e.id = any(array('
+        || 'select s.id from ai.%1$I as s where s.agency_id = %4$L and s.tier = %3$L'
+        || ' limit $1 for update skip locked))',
+        'embeddings_' || storage,
+        place.tier,
+        away,
+        agency
+    )
+      using batch_size;
+    get diagnostics moved = row_count;
+    if moved > 0 then
+        return;
+    end if;
+    execute format(
+        'select exists (select 1 from ai.%I as e where e.agency_id = %L and e.tier = %L)',
+        'embeddings_' || storage,
+        agency,
+        away
+    )
+       into is_left;
+    if not is_left then
+        state := 'ready';
+        update ai.agency_tiers as t
+           set state = 'ready'
+         where t.agency_id = agency
+           and t.storage = move_embeddings.storage;
+    end if;
+end;
+$_$;
+
+ALTER FUNCTION app.move_embeddings(storage text, batch_size integer, OUT moved integer, OUT state text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.move_embeddings(storage text, batch_size integer, OUT moved integer, OUT state text) IS 'Moves a batch of vectors to the tier of the agency bound: how many, and "ready" when all are there.';
+
+CREATE FUNCTION app.move_items(agency uuid, kind text, from_id uuid, to_id uuid, only_these jsonb DEFAULT NULL::jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    base constant text := agency || '.' || kind || '.';
+    item record;
+    moved jsonb := '[]';
+begin
+    for item in
+        select
+            s.prefix,
+            s.key,
+            n.rest,
+            base || to_id || n.rest as new_prefix
+          from langgraph.store as s
+         cross join lateral (
+             values (substr(s.prefix, length(base || from_id) + 1))
+         ) as n (rest)
+         where s.agency_id = agency
+           and (
+               (kind = 'contact' and s.contact_id = from_id)
+               or (kind = 'company' and s.company_id = from_id)
+           )
+           and (only_these is null or only_these @> jsonb_build_array(jsonb_build_array(n.rest, s.key)))
+         order by s.prefix, s.key
+    loop
+        insert into langgraph.store (prefix, key, value, created_at, updated_at, expires_at, ttl_minutes)
+        select
+            item.new_prefix,
+            s.key,
+            s.value,
+            s.created_at,
+            s.updated_at,
+            s.expires_at,
+            s.ttl_minutes
+          from langgraph.store as s
+         where s.prefix = item.prefix
+           and s.key = item.key
+            on conflict (prefix, key) do nothing;
+        continue when not found;
+        insert into langgraph.store_vectors (prefix, key, field_name, embedding, created_at, updated_at)
+        select
+            item.new_prefix,
+            v.key,
+            v.field_name,
+            v.embedding,
+            v.created_at,
+            v.updated_at
+          from langgraph.store_vectors as v
+         where v.prefix = item.prefix
+           and v.key = item.key;
+        delete from langgraph.store as s
+         where s.prefix = item.prefix
+           and s.key = item.key;
+        moved := moved || jsonb_build_array(jsonb_build_array(item.rest, item.key));
+    end loop;
+    return moved;
+end;
+$$;
+
+ALTER FUNCTION app.move_items(agency uuid, kind text, from_id uuid, to_id uuid, only_these jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.move_items(agency uuid, kind text, from_id uuid, to_id uuid, only_these jsonb) IS 'Moves what agents remember of one record to another; answers which items, as the rest of namespace and key.';
 
 CREATE FUNCTION app.my_agencies() RETURNS TABLE(agency_id uuid, slug app.slug, name app.label, role app.agency_role, is_current boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -8078,6 +9578,105 @@ ALTER FUNCTION app.note_stage() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.note_stage() IS 'Writes the stage history of a deal.';
 
+CREATE FUNCTION app.note_text() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    pause constant interval := interval '10 seconds';
+    first_in_time constant uuid := app.uuid_v7_floor(now() - interval '5 minutes');
+begin
+    if tg_table_name = 'chunks' and tg_op = 'INSERT' then
+        insert into ai.embedding_jobs (agency_id, chunk_id, model_id, content_sha256)
+        select n.agency_id, n.id, m.id, n.content_sha256
+          from new_rows as n
+          join tenancy.agencies as a
+            on a.id = n.agency_id
+          join ai.embedding_models as m
+            on m.status = 'building'
+            or (m.id = a.embedding_model_id and m.status = 'active')
+         order by n.agency_id, n.id, m.id
+        on conflict (agency_id, chunk_id, model_id) where chunk_id is not null do nothing;
+    elsif tg_table_name = 'chunks' then
+        insert into ai.embedding_jobs as j (agency_id, chunk_id, model_id, content_sha256, run_after)
+        select n.agency_id, n.id, m.id, n.content_sha256, now() + pause
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+          join tenancy.agencies as a
+            on a.id = n.agency_id
+          join ai.embedding_models as m
+            on m.status = 'building'
+            or (m.id = a.embedding_model_id and m.status = 'active')
+         where n.content_sha256 <> o.content_sha256
+         order by n.agency_id, n.id, m.id
+        on conflict (agency_id, chunk_id, model_id) where chunk_id is not null do update
+           set content_sha256 = excluded.content_sha256,
+               run_after = case
+                   when j.id >= first_in_time then excluded.run_after
+                   else least(j.run_after, excluded.run_after)
+               end,
+               attempts = 0,
+               locked_by = null,
+               locked_until = null,
+               last_error = null,
+               dead_at = null;
+    elsif tg_op = 'INSERT' then
+        insert into ai.embedding_jobs (agency_id, memory_id, model_id, content_sha256)
+        select n.agency_id, n.id, m.id, n.content_sha256
+          from new_rows as n
+          join tenancy.agencies as a
+            on a.id = n.agency_id
+          join ai.embedding_models as m
+            on m.status = 'building'
+            or (m.id = a.embedding_model_id and m.status = 'active')
+         where n.deleted_at is null
+         order by n.agency_id, n.id, m.id
+        on conflict (agency_id, memory_id, model_id) where memory_id is not null do nothing;
+    else
+        insert into ai.embedding_jobs as j (agency_id, memory_id, model_id, content_sha256, run_after)
+        select
+            n.agency_id,
+            n.id,
+            m.id,
+            n.content_sha256,
+            case when o.deleted_at is null then now() + pause else now() end
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+          join tenancy.agencies as a
+            on a.id = n.agency_id
+          join ai.embedding_models as m
+            on m.status = 'building'
+            or (m.id = a.embedding_model_id and m.status = 'active')
+         where n.deleted_at is null
+           and (
+               o.deleted_at is not null
+               or n.content_sha256 <> o.content_sha256
+           )
+         order by n.agency_id, n.id, m.id
+        on conflict (agency_id, memory_id, model_id) where memory_id is not null do update
+           set content_sha256 = excluded.content_sha256,
+               run_after = case
+                   when j.id >= first_in_time then excluded.run_after
+                   else least(j.run_after, excluded.run_after)
+               end,
+               attempts = 0,
+               locked_by = null,
+               locked_until = null,
+               last_error = null,
+               dead_at = null;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.note_text() OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.note_text() IS 'Queues each text that a statement wrote or changed, for the models that need its vector.';
+
 CREATE FUNCTION app.note_tokens() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8240,6 +9839,8 @@ begin
         replaced := replaced || jsonb_build_object(found.place || '.' || found.field, cardinality(found.ids));
     end loop;
 
+    replaced := replaced || app.scrub_agents(agency, pattern, loose);
+
     for found in
         select m.place, m.field, m.ids
           from app.find_mentions(agency, named, named_loose) as m
@@ -8401,6 +10002,13 @@ begin
              from pg_attribute as k
             where k.attrelid = c.oid
               and k.attname = 'agency_id'
+              and not k.attisdropped
+       )
+       and exists (
+           select 1
+             from pg_attribute as k
+            where k.attrelid = c.oid
+              and k.attname = 'id'
               and not k.attisdropped
        )
      order by 1, a.attnum;
@@ -8691,6 +10299,187 @@ ALTER FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id
 
 COMMENT ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) IS 'Who is asking, proved against the live membership. Every column is null when nothing is proved.';
 
+CREATE FUNCTION app.prune_threads(older_than interval, max_threads integer DEFAULT 100) RETURNS TABLE(thread_id text, checkpoints bigint, writes bigint, blobs bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    agency uuid := app.agency_id();
+    thread record;
+    kept_ns text[];
+    kept_ids text[];
+    gone_ns text[];
+    pruned integer := 0;
+begin
+    if agency is null then
+        raise exception 'Threads are pruned in one agency: none is bound.'
+            using errcode = '42501',
+            hint = 'begin; select app.bind_worker(''<agency>''); select * from app.prune_threads(''1 day'', 100); commit;';
+    end if;
+    if older_than is null or older_than < interval '0' then
+        raise exception 'older_than is %: give an interval that is not below zero.',
+            coalesce(older_than::text, 'null')
+            using errcode = '22023';
+    end if;
+    if max_threads is null or max_threads < 1 then
+        raise exception 'max_threads is %: give a number above zero.', coalesce(max_threads::text, 'null')
+            using errcode = '22023';
+    end if;
+    for thread in
+        select c.conversation_id as id, c.thread_id as name, max(c.created_at) as written_at
+          from langgraph.checkpoints as c
+         where c.agency_id = agency
+         group by c.conversation_id, c.thread_id
+        having max(c.created_at) <= now() - older_than
+           and count(*) > 1
+         order by max(c.created_at), c.thread_id
+    loop
+        exit when pruned >= max_threads;
+        perform 1
+           from crm.conversations as c
+          where c.agency_id = agency
+            and c.id = thread.id
+            for update skip locked;
+        continue when not found;
+        continue when exists (
+            select 1
+              from ai.agent_runs as r
+             where r.agency_id = agency
+               and r.conversation_id = thread.id
+               and r.status in ('running', 'suspended')
+        ) or exists (
+            select 1
+              from langgraph.checkpoints as c
+             where c.thread_id = thread.name
+               and (
+                   c.created_at > now() - older_than
+                   or c.metadata ? 'counters_since_delta_snapshot'
+                   or c.metadata ? 'delta_writes_versioned'
+               )
+        ) or exists (
+            -- the snapshot of a DeltaChannel: true, and yet a value of its own
+            select 1
+              from langgraph.checkpoints as c
+             cross join lateral jsonb_each(c.checkpoint -> 'channel_values') as v
+              join langgraph.checkpoint_blobs as b
+                on b.thread_id = c.thread_id
+               and b.checkpoint_ns = c.checkpoint_ns
+               and b.channel = v.key
+               and b.version = c.checkpoint -> 'channel_versions' ->> v.key
+             where c.thread_id = thread.name
+               and v.value = 'true'::jsonb
+        );
+
+        with heads as (
+            select distinct on (c.checkpoint_ns)
+                c.checkpoint_ns,
+                c.checkpoint_id,
+                c.parent_checkpoint_id,
+                (c.checkpoint ->> 'v')::integer < 4 as is_old,
+                c.metadata -> 'parents' ->> '' as root
+              from langgraph.checkpoints as c
+             where c.thread_id = thread.name
+             order by c.checkpoint_ns desc, c.checkpoint_id desc
+        ),
+        with_sends as (
+            select h.checkpoint_ns, h.parent_checkpoint_id as checkpoint_id
+              from heads as h
+             where h.is_old
+               and exists (
+                   select 1
+                     from langgraph.checkpoint_writes as w
+                    where w.thread_id = thread.name
+                      and w.checkpoint_ns = h.checkpoint_ns
+                      and w.checkpoint_id = h.parent_checkpoint_id
+                      and w.channel = '__pregel_tasks'
+               )
+        ),
+        needed as (
+            select h.checkpoint_ns, h.checkpoint_id
+              from heads as h
+             union all
+            select s.checkpoint_ns, s.checkpoint_id
+              from with_sends as s
+        ),
+        ended_calls as (
+            select h.checkpoint_ns
+              from heads as h
+             where strpos(h.checkpoint_ns, ':') > 0
+               and exists (
+                   select 1
+                     from langgraph.checkpoints as r
+                    where r.thread_id = thread.name
+                      and r.checkpoint_ns = ''
+                      and r.checkpoint_id = h.root
+               )
+               and not exists (
+                   select 1
+                     from needed as n
+                    where n.checkpoint_ns = ''
+                      and n.checkpoint_id = h.root
+               )
+        )
+        select
+            array_agg(n.checkpoint_ns) filter (where e.checkpoint_ns is null),
+            array_agg(n.checkpoint_id) filter (where e.checkpoint_ns is null),
+            coalesce(array_agg(distinct e.checkpoint_ns) filter (where e.checkpoint_ns is not null), '{}')
+          into kept_ns, kept_ids, gone_ns
+          from needed as n
+          left join ended_calls as e on e.checkpoint_ns = n.checkpoint_ns;
+
+        -- writes can come before their checkpoint: those of a step that is not there yet stay
+        delete from langgraph.checkpoint_writes as w
+         where w.thread_id = thread.name
+           and (
+               w.checkpoint_ns = any(gone_ns)
+               or exists (
+                   select 1
+                     from langgraph.checkpoints as c
+                    where c.thread_id = w.thread_id
+                      and c.checkpoint_ns = w.checkpoint_ns
+                      and c.checkpoint_id = w.checkpoint_id
+               )
+           )
+           and (w.checkpoint_ns, w.checkpoint_id) not in (
+               select k.ns, k.id from unnest(kept_ns, kept_ids) as k (ns, id)
+           );
+        get diagnostics writes = row_count;
+        delete from langgraph.checkpoints as c
+         where c.thread_id = thread.name
+           and (c.checkpoint_ns, c.checkpoint_id) not in (
+               select k.ns, k.id from unnest(kept_ns, kept_ids) as k (ns, id)
+           );
+        get diagnostics checkpoints = row_count;
+        continue when checkpoints = 0;
+        update langgraph.checkpoints as c
+           set parent_checkpoint_id = null
+         where c.thread_id = thread.name
+           and c.parent_checkpoint_id is not null
+           and (c.checkpoint_ns, c.parent_checkpoint_id) not in (
+               select k.ns, k.id from unnest(kept_ns, kept_ids) as k (ns, id)
+           );
+        delete from langgraph.checkpoint_blobs as b
+         where b.thread_id = thread.name
+           and not exists (
+               select 1
+                 from langgraph.checkpoints as c
+                where c.thread_id = b.thread_id
+                  and c.checkpoint_ns = b.checkpoint_ns
+                  and c.checkpoint -> 'channel_versions' ->> b.channel = b.version
+           );
+        get diagnostics blobs = row_count;
+        pruned := pruned + 1;
+        thread_id := thread.name;
+        return next;
+    end loop;
+end;
+$$;
+
+ALTER FUNCTION app.prune_threads(older_than interval, max_threads integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.prune_threads(older_than interval, max_threads integer) IS 'Keeps of idle threads the latest checkpoint of each namespace; answers what went, a row for each thread.';
+
 CREATE FUNCTION app.publish_events(events uuid[]) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8763,6 +10552,93 @@ $$;
 ALTER FUNCTION app.purge_deliveries(batch integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.purge_deliveries(batch integer) IS 'Removes deliveries of the bound agency that are done, or never will be, after 30 days; returns how many.';
+
+CREATE FUNCTION app.queue_embeddings(model_key text, batch integer DEFAULT 10000) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    backfill constant integer := 200;
+    agency constant uuid := app.agency_id();
+    model ai.embedding_models;
+    queued integer;
+begin
+    if agency is null then
+        raise exception 'No agency is bound: a text belongs to one.'
+            using errcode = '42501',
+            hint = 'Begin with: select app.bind_worker(agency).';
+    end if;
+    if batch is null or batch not between 1 and 100000 then
+        raise exception 'A batch has between 1 and 100000 texts, not %.', coalesce(batch::text, 'null')
+            using errcode = '22023';
+    end if;
+    select *
+      into model
+      from ai.embedding_models as m
+     where m.key = queue_embeddings.model_key;
+    if not found then
+        raise exception 'There is no embedding model %.', coalesce(quote_literal(model_key), 'null')
+            using errcode = 'P0002';
+    end if;
+    if model.status = 'retired' then
+        raise exception 'Model % is retired: nothing is embedded with it any more.', model.key
+            using errcode = '55000';
+    end if;
+    insert into ai.embedding_jobs (agency_id, chunk_id, memory_id, model_id, content_sha256, priority)
+    with lacking as materialized (
+        select l.chunk_id, l.memory_id
+          from app.lacking_vectors(agency, model.id) as l
+         where not exists (
+             select 1
+               from ai.embedding_jobs as j
+              where j.agency_id = agency
+                and j.chunk_id = l.chunk_id
+                and j.model_id = model.id
+         )
+           and not exists (
+             select 1
+               from ai.embedding_jobs as j
+              where j.agency_id = agency
+                and j.memory_id = l.memory_id
+                and j.model_id = model.id
+         )
+         limit batch
+    ),
+    chunk as (
+        select c.id, c.content_sha256
+          from ai.chunks as c
+         where c.agency_id = agency
+           and c.id in (
+               select l.chunk_id
+                 from lacking as l
+           )
+           for no key update skip locked
+    ),
+    memory as (
+        select c.id, c.content_sha256
+          from ai.memories as c
+         where c.agency_id = agency
+           and c.deleted_at is null
+           and c.id in (
+               select l.memory_id
+                 from lacking as l
+           )
+           for no key update skip locked
+    )
+    select agency, c.id, null::uuid, model.id, c.content_sha256, backfill
+      from chunk as c
+    union all
+    select agency, null::uuid, c.id, model.id, c.content_sha256, backfill
+      from memory as c
+    on conflict do nothing;
+    get diagnostics queued = row_count;
+    return queued;
+end;
+$$;
+
+ALTER FUNCTION app.queue_embeddings(model_key text, batch integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.queue_embeddings(model_key text, batch integer) IS 'Queues texts of the bound agency that lack a current vector of a model; returns how many.';
 
 CREATE FUNCTION app.reach(action text, own app.agency_role[] DEFAULT '{}'::app.agency_role[], scope app.agency_role[] DEFAULT '{}'::app.agency_role[], team app.agency_role[] DEFAULT '{}'::app.agency_role[], agency app.agency_role[] DEFAULT '{}'::app.agency_role[]) RETURNS app.record_scope
     LANGUAGE plpgsql STABLE
@@ -9082,6 +10958,40 @@ ALTER FUNCTION app.refused_addresses(norms text[]) OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.refused_addresses(norms text[]) IS 'Which addresses a bound import cannot give to a new person, and why.';
 
+CREATE FUNCTION app.release_embedding_jobs(worker text, pause interval DEFAULT '00:00:00'::interval) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    released integer;
+begin
+    if pause is null or pause not between interval '0' and interval '1 day' then
+        raise exception 'The pause is between 0 and 1 day, not %.', coalesce(pause::text, 'null')
+            using errcode = '22023';
+    end if;
+    update ai.embedding_jobs as j
+       set locked_by = null,
+           locked_until = null,
+           attempts = greatest(j.attempts - 1, 0),
+           run_after = greatest(j.run_after, now() + pause)
+     where j.agency_id = app.agency_id()
+       and j.id in (
+           select h.id
+             from ai.embedding_jobs as h
+            where h.agency_id = app.agency_id()
+              and h.locked_by = release_embedding_jobs.worker
+              and h.dead_at is null
+              for update skip locked
+       );
+    get diagnostics released = row_count;
+    return released;
+end;
+$$;
+
+ALTER FUNCTION app.release_embedding_jobs(worker text, pause interval) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.release_embedding_jobs(worker text, pause interval) IS 'Gives back what a worker leased in the bound agency and did not try; returns how many.';
+
 CREATE FUNCTION app.release_import(agency uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -9146,6 +11056,16 @@ begin
                error_message = null
          where r.agency_id = agency
            and r.id = any(due);
+    elsif policy.entity = 'langgraph.checkpoints' then
+        delete from langgraph.checkpoints as k
+         where k.agency_id = agency
+           and k.conversation_id = any(due);
+        delete from langgraph.checkpoint_writes as k
+         where k.agency_id = agency
+           and k.conversation_id = any(due);
+        delete from langgraph.checkpoint_blobs as k
+         where k.agency_id = agency
+           and k.conversation_id = any(due);
     else
         execute format('delete from %s as t where t.agency_id = $1 and t.id = any($2)', policy.entity)
             using agency, due;
@@ -9295,6 +11215,41 @@ $$;
 ALTER FUNCTION app.replay_erasures(ledger jsonb) OWNER TO gardenos_eraser;
 
 COMMENT ON FUNCTION app.replay_erasures(ledger jsonb) IS 'Does the erasures of a ledger again after a restore, for the agency bound; answers how many.';
+
+CREATE FUNCTION app.requeue_embeddings(batch integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    requeued integer;
+begin
+    if batch is null or batch not between 1 and 100000 then
+        raise exception 'A batch has between 1 and 100000 texts, not %.', coalesce(batch::text, 'null')
+            using errcode = '22023';
+    end if;
+    update ai.embedding_jobs as j
+       set dead_at = null,
+           attempts = 0,
+           run_after = now(),
+           locked_by = null,
+           locked_until = null
+     where j.agency_id = app.agency_id()
+       and j.id in (
+           select d.id
+             from ai.embedding_jobs as d
+            where d.agency_id = app.agency_id()
+              and d.dead_at is not null
+            limit batch
+              for update skip locked
+       );
+    get diagnostics requeued = row_count;
+    return requeued;
+end;
+$$;
+
+ALTER FUNCTION app.requeue_embeddings(batch integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.requeue_embeddings(batch integer) IS 'Gives texts of the bound agency that were given up new attempts; returns how many.';
 
 CREATE FUNCTION app.restore_record(table_name text, record_id uuid) RETURNS boolean
     LANGUAGE plpgsql
@@ -9977,6 +11932,65 @@ $$;
 ALTER FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) OWNER TO gardenos_publisher;
 
 COMMENT ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) IS 'The epoch, and the transaction below which its events are final and flushed by a standby; null: not yet.';
+
+CREATE FUNCTION app.scrub_agents(agency uuid, pattern text, loose text) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    done jsonb := '{}';
+    touched bigint;
+begin
+    if pattern is null then
+        return done;
+    end if;
+    with changed as (
+        update langgraph.store as s
+           set value = app.scrubbed(s.value, pattern, 'erased')
+         where s.agency_id = agency
+           and s.value::text ~* loose
+           and app.scrubbed(s.value, pattern, 'erased') <> s.value
+        returning s.prefix, s.key
+    ),
+    outdated as (
+        delete from langgraph.store_vectors as v
+         using changed as c
+         where v.prefix = c.prefix
+           and v.key = c.key
+    )
+    select count(*) into touched
+      from changed as c;
+    if touched > 0 then
+        done := done || jsonb_build_object('langgraph.store.value', touched);
+    end if;
+    -- versions and ids of a checkpoint are numbers that a phone could look like: values only
+    update langgraph.checkpoints as c
+       set checkpoint = jsonb_set(
+               c.checkpoint, '{channel_values}', app.scrubbed(c.checkpoint -> 'channel_values', pattern, 'erased')
+           )
+     where c.agency_id = agency
+       and (c.checkpoint -> 'channel_values')::text ~* loose
+       and app.scrubbed(c.checkpoint -> 'channel_values', pattern, 'erased') <> c.checkpoint -> 'channel_values';
+    get diagnostics touched = row_count;
+    if touched > 0 then
+        done := done || jsonb_build_object('langgraph.checkpoints.checkpoint', touched);
+    end if;
+    update langgraph.checkpoints as c
+       set metadata = app.scrubbed(c.metadata, pattern, 'erased')
+     where c.agency_id = agency
+       and c.metadata::text ~* loose
+       and app.scrubbed(c.metadata, pattern, 'erased') <> c.metadata;
+    get diagnostics touched = row_count;
+    if touched > 0 then
+        done := done || jsonb_build_object('langgraph.checkpoints.metadata', touched);
+    end if;
+    return done;
+end;
+$$;
+
+ALTER FUNCTION app.scrub_agents(agency uuid, pattern text, loose text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.scrub_agents(agency uuid, pattern text, loose text) IS 'Takes a person''s addresses out of what agents remember about others; answers how many rows were changed.';
 
 CREATE FUNCTION app.scrubbed(value jsonb, pattern text, mark text) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -10852,6 +12866,79 @@ ALTER FUNCTION app.search_files(query text, page_size integer, after uuid) OWNER
 
 COMMENT ON FUNCTION app.search_files(query text, page_size integer, after uuid) IS 'Files by name or similar name, latest first.';
 
+CREATE FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    sources constant text[] := '{file,conversation,activity,contact,company,deal,note}';
+    kinds constant text[] := enum_range(null::app.memory_kind)::text[];
+    filter record;
+    word text;
+begin
+    if jsonb_typeof(filters) is distinct from 'object' then
+        raise exception 'Filters are an object, like {"type": "memory"}.'
+            using errcode = '22023';
+    end if;
+    for filter in
+        select f.key, f.value, f.value #>> '{}' as word, jsonb_typeof(f.value) as type
+          from jsonb_each(filters) as f
+    loop
+        if filter.key = 'type' and filter.type in ('string', 'array') and filter.value <> '[]' then
+            source_kinds := '{}';
+            memory_kinds := '{}';
+            for word in
+                select jsonb_path_query(filter.value, '$[*]') #>> '{}'
+            loop
+                if word = 'document' then
+                    source_kinds := sources;
+                elsif word = 'memory' then
+                    memory_kinds := kinds;
+                elsif word = any(sources) then
+                    source_kinds := source_kinds || word;
+                elsif word = any(kinds) then
+                    memory_kinds := memory_kinds || word::app.memory_kind;
+                else
+                    raise exception 'There is no type %.', coalesce(word, 'null')
+                        using errcode = '22023',
+                        hint = format('Types are document, memory, %s.', array_to_string(sources || kinds, ', '));
+                end if;
+            end loop;
+        elsif filter.key in ('after', 'before') and filter.type = 'string' then
+            begin
+                if filter.key = 'after' then
+                    since := filter.word::timestamptz;
+                else
+                    until := filter.word::timestamptz;
+                end if;
+            exception
+                when data_exception then
+                    raise exception 'The filter % is a time, like 2026-01-31T12:00:00Z, not %.', filter.key, filter.word
+                        using errcode = '22023';
+            end;
+        elsif filter.key in (
+            'contact_id', 'company_id', 'deal_id', 'document_id', 'file_id', 'conversation_id', 'activity_id',
+            'owner_id'
+        ) and filter.word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+            if filter.key = 'owner_id' then
+                owner_id := filter.word::uuid;
+            else
+                records := coalesce(records, '{}') || jsonb_build_object(filter.key, filter.word);
+            end if;
+        else
+            raise exception 'There is no filter % of %.', filter.key, filter.value
+                using errcode = '22023',
+                hint = 'Filters are type (a word or a list), contact_id, company_id, deal_id, document_id, file_id,'
+                    ' conversation_id, activity_id and owner_id (a uuid), after and before (a time).';
+        end if;
+    end loop;
+end;
+$_$;
+
+ALTER FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) IS 'The filters of a search, taken apart; 22023 for one that nobody knows.';
+
 CREATE TABLE crm.messages (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -10953,6 +13040,26 @@ $$;
 ALTER FUNCTION app.search_messages(query text, page_size integer, after uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.search_messages(query text, page_size integer, after uuid) IS 'Messages whose text holds words that begin like those of the text, latest first.';
+
+CREATE FUNCTION app.search_model(OUT id uuid, OUT key text, OUT storage text, OUT vector_type text, OUT dims integer, OUT distance text) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    select m.id, m.key, m.storage, m.vector_type, m.dims, m.distance
+      into id, key, storage, vector_type, dims, distance
+      from tenancy.agencies as a
+      join ai.embedding_models as m
+        on m.id = a.embedding_model_id
+     where a.id = proof.agency_id;
+end;
+$$;
+
+ALTER FUNCTION app.search_model(OUT id uuid, OUT key text, OUT storage text, OUT vector_type text, OUT dims integer, OUT distance text) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.search_model(OUT id uuid, OUT key text, OUT storage text, OUT vector_type text, OUT dims integer, OUT distance text) IS 'The embedding model of my agency; nulls when it has none.';
 
 CREATE FUNCTION app.search_pattern(wanted text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -11127,6 +13234,26 @@ ALTER FUNCTION app.search_text(query text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.search_text(query text) IS 'A search text as names are compared: lower case, no accents, single blanks; null when empty.';
 
+CREATE FUNCTION app.search_tiers(storage text) RETURNS text[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return (
+        select case t.state when 'moving' then '{small,large}' else array[t.tier] end
+          from ai.agency_tiers as t
+         where t.agency_id = proof.agency_id
+           and t.storage = search_tiers.storage
+    );
+end;
+$$;
+
+ALTER FUNCTION app.search_tiers(storage text) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.search_tiers(storage text) IS 'The tiers that hold vectors of my agency: one, or both while it is moved.';
+
 CREATE FUNCTION app.search_words(query text) RETURNS tsquery
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -11262,6 +13389,561 @@ $$;
 ALTER FUNCTION app.similar_names(entity app.entity, name text, at_most integer) OWNER TO gardenos_merger;
 
 COMMENT ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) IS 'Ids of the contacts or companies that I see with a name like this, at most 100, the most similar first.';
+
+CREATE FUNCTION app.source_access(agency uuid, kind text, record_id uuid, OUT owner_id uuid, OUT team_id uuid, OUT visibility app.visibility, OUT participant_ids uuid[], OUT by_record boolean, OUT deleted_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    file crm.files;
+    removed timestamptz;
+    place uuid;
+begin
+    case kind
+        when 'contact' then
+            select r.owner_id, r.team_id, 'agency', null, true, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.contacts as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'company' then
+            select r.owner_id, r.team_id, 'agency', null, true, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.companies as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'deal' then
+            select r.owner_id, r.team_id, 'agency', null, true, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.deals as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'activity' then
+            select coalesce(r.assignee_id, r.owner_id), r.team_id, r.visibility, null, false, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.activities as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'conversation' then
+            select coalesce(r.assignee_id, r.owner_id), r.team_id, r.visibility, r.participant_ids, false, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.conversations as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'calendar_event' then
+            select r.owner_id, r.team_id, r.visibility, null, false, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.calendar_events as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'message' then
+            select r.conversation_id, r.deleted_at
+              into place, removed
+              from crm.messages as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+            select a.*
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from app.source_access(agency, 'conversation', place) as a;
+            deleted_at := coalesce(removed, deleted_at);
+        when 'file' then
+            select r.*
+              into file
+              from crm.files as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+            if num_nonnulls(
+                file.contact_id, file.company_id, file.deal_id, file.activity_id, file.calendar_event_id,
+                file.message_id
+            ) = 0 then
+                owner_id := file.owner_id;
+                visibility := 'private';
+                by_record := false;
+                deleted_at := file.deleted_at;
+                return;
+            end if;
+            select a.*
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from app.source_access(
+                  agency,
+                  case
+                      when file.contact_id is not null then 'contact'
+                      when file.company_id is not null then 'company'
+                      when file.deal_id is not null then 'deal'
+                      when file.activity_id is not null then 'activity'
+                      when file.calendar_event_id is not null then 'calendar_event'
+                      else 'message'
+                  end,
+                  coalesce(
+                      file.contact_id, file.company_id, file.deal_id, file.activity_id, file.calendar_event_id,
+                      file.message_id
+                  )
+              ) as a;
+            if file.visibility = 'private' then
+                owner_id := case
+                    when file.owner_id = owner_id or file.owner_id = any(participant_ids) then file.owner_id
+                end;
+                participant_ids := case when participant_ids is not null then '{}'::uuid[] end;
+            end if;
+            visibility := least(file.visibility, visibility);
+            deleted_at := coalesce(file.deleted_at, deleted_at);
+    end case;
+    -- no such source: the foreign key refuses it
+    visibility := coalesce(visibility, 'private');
+    by_record := coalesce(by_record, false);
+end;
+$$;
+
+ALTER FUNCTION app.source_access(agency uuid, kind text, record_id uuid, OUT owner_id uuid, OUT team_id uuid, OUT visibility app.visibility, OUT participant_ids uuid[], OUT by_record boolean, OUT deleted_at timestamp with time zone) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.source_access(agency uuid, kind text, record_id uuid, OUT owner_id uuid, OUT team_id uuid, OUT visibility app.visibility, OUT participant_ids uuid[], OUT by_record boolean, OUT deleted_at timestamp with time zone) IS 'Who may read a record, and since when it is deleted; the record stays locked.';
+
+CREATE FUNCTION app.spread_chunk() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies uuid[];
+    ids uuid[];
+begin
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.owner_id, n.team_id, n.visibility, n.participant_ids, n.by_record
+            from new_rows as n
+          except
+          select o.agency_id, o.id, o.owner_id, o.team_id, o.visibility, o.participant_ids, o.by_record
+            from old_rows as o
+      ) as c;
+    if ids is null then
+        return null;
+    end if;
+    update ai.embeddings_vector_1536 as e
+       set owner_id = t.owner_id,
+           team_id = t.team_id,
+           visibility = t.visibility,
+           participant_ids = t.participant_ids,
+           by_record = t.by_record
+      from unnest(agencies, ids) as c (agency_id, id)
+      join ai.chunks as t
+        on t.agency_id = c.agency_id
+       and t.id = c.id
+     where e.agency_id = t.agency_id
+       and e.chunk_id = t.id;
+    update ai.embeddings_halfvec_3072 as e
+       set owner_id = t.owner_id,
+           team_id = t.team_id,
+           visibility = t.visibility,
+           participant_ids = t.participant_ids,
+           by_record = t.by_record
+      from unnest(agencies, ids) as c (agency_id, id)
+      join ai.chunks as t
+        on t.agency_id = c.agency_id
+       and t.id = c.id
+     where e.agency_id = t.agency_id
+       and e.chunk_id = t.id;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.spread_chunk() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.spread_chunk() IS 'Copies to vectors who may read their chunk.';
+
+CREATE FUNCTION app.spread_document() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies uuid[];
+    ids uuid[];
+begin
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.deleted_at is null from new_rows as n where n.deleted_at is not null
+          except
+          select o.agency_id, o.id, o.deleted_at is null from old_rows as o
+      ) as c;
+    if ids is not null then
+        delete from ai.chunks as t
+         using unnest(agencies, ids) as c (agency_id, id)
+         where t.agency_id = c.agency_id
+           and t.document_id = c.id;
+    end if;
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.owner_id, n.team_id, n.visibility, n.participant_ids, n.by_record
+            from new_rows as n
+          except
+          select o.agency_id, o.id, o.owner_id, o.team_id, o.visibility, o.participant_ids, o.by_record
+            from old_rows as o
+      ) as c;
+    if ids is not null then
+        update ai.chunks as t
+           set owner_id = d.owner_id,
+               team_id = d.team_id,
+               visibility = d.visibility,
+               participant_ids = d.participant_ids,
+               by_record = d.by_record
+          from unnest(agencies, ids) as c (agency_id, id)
+          join ai.documents as d
+            on d.agency_id = c.agency_id
+           and d.id = c.id
+         where t.agency_id = d.agency_id
+           and t.document_id = d.id;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.spread_document() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.spread_document() IS 'Copies to chunks who may read their document.';
+
+CREATE FUNCTION app.spread_memory() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies uuid[];
+    ids uuid[];
+begin
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.deleted_at is null from new_rows as n where n.deleted_at is not null
+          except
+          select o.agency_id, o.id, o.deleted_at is null from old_rows as o
+      ) as c;
+    if ids is not null then
+        delete from ai.embeddings_vector_1536 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.memory_id = c.id;
+        delete from ai.embeddings_halfvec_3072 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.memory_id = c.id;
+        delete from ai.embedding_jobs as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.memory_id = c.id;
+    end if;
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.owner_id, n.team_id, n.visibility, n.participant_ids, n.by_record
+            from new_rows as n
+          except
+          select o.agency_id, o.id, o.owner_id, o.team_id, o.visibility, o.participant_ids, o.by_record
+            from old_rows as o
+      ) as c;
+    if ids is null then
+        return null;
+    end if;
+    update ai.embeddings_vector_1536 as e
+       set owner_id = t.owner_id,
+           team_id = t.team_id,
+           visibility = t.visibility,
+           participant_ids = t.participant_ids,
+           by_record = t.by_record
+      from unnest(agencies, ids) as c (agency_id, id)
+      join ai.memories as t
+        on t.agency_id = c.agency_id
+       and t.id = c.id
+     where e.agency_id = t.agency_id
+       and e.memory_id = t.id;
+    update ai.embeddings_halfvec_3072 as e
+       set owner_id = t.owner_id,
+           team_id = t.team_id,
+           visibility = t.visibility,
+           participant_ids = t.participant_ids,
+           by_record = t.by_record
+      from unnest(agencies, ids) as c (agency_id, id)
+      join ai.memories as t
+        on t.agency_id = c.agency_id
+       and t.id = c.id
+     where e.agency_id = t.agency_id
+       and e.memory_id = t.id;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.spread_memory() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.spread_memory() IS 'Copies to vectors who may read their memory.';
+
+CREATE FUNCTION app.spread_source() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies uuid[];
+    ids uuid[];
+    removed_agencies uuid[];
+    removed_ids uuid[];
+    removed timestamptz[];
+    restamped boolean;
+begin
+    case tg_table_name
+        when 'contacts' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.team_id, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.team_id, o.deleted_at from old_rows as o
+              ) as c;
+            select array_agg(o.agency_id), array_agg(o.id), array_agg(o.deleted_at)
+              into removed_agencies, removed_ids, removed
+              from old_rows as o
+             where o.deleted_at is not null;
+        when 'companies' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.team_id, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.team_id, o.deleted_at from old_rows as o
+              ) as c;
+            select array_agg(o.agency_id), array_agg(o.id), array_agg(o.deleted_at)
+              into removed_agencies, removed_ids, removed
+              from old_rows as o
+             where o.deleted_at is not null;
+        when 'deals' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.team_id, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.team_id, o.deleted_at from old_rows as o
+              ) as c;
+            select array_agg(o.agency_id), array_agg(o.id), array_agg(o.deleted_at)
+              into removed_agencies, removed_ids, removed
+              from old_rows as o
+             where o.deleted_at is not null;
+        when 'activities' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.assignee_id, n.team_id, n.visibility, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.assignee_id, o.team_id, o.visibility, o.deleted_at from old_rows as o
+              ) as c;
+        when 'calendar_events' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.team_id, n.visibility, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.team_id, o.visibility, o.deleted_at from old_rows as o
+              ) as c;
+        when 'messages' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.conversation_id, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.conversation_id, o.deleted_at from old_rows as o
+              ) as c;
+        when 'files' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.visibility, n.contact_id, n.company_id, n.deal_id,
+                      n.activity_id, n.calendar_event_id, n.message_id, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.visibility, o.contact_id, o.company_id, o.deal_id,
+                      o.activity_id, o.calendar_event_id, o.message_id, o.deleted_at from old_rows as o
+              ) as c;
+        when 'conversations' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.assignee_id, n.team_id, n.visibility, n.deleted_at, n.participant_ids from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.assignee_id, o.team_id, o.visibility, o.deleted_at, o.participant_ids from old_rows as o
+              ) as c;
+            restamped := exists (
+                select n.agency_id, n.id, n.owner_id, n.assignee_id, n.team_id, n.visibility, n.deleted_at
+                  from new_rows as n
+                except
+                select o.agency_id, o.id, o.owner_id, o.assignee_id, o.team_id, o.visibility, o.deleted_at
+                  from old_rows as o
+            );
+    end case;
+    if ids is null then
+        return null;
+    end if;
+    case tg_table_name
+        when 'contacts' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+             where d.agency_id = c.agency_id
+               and d.contact_id = c.id;
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.contact_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+            update ai.memories as m
+               set owner_id = m.owner_id
+              from unnest(agencies, ids) as c (agency_id, id)
+             where m.agency_id = c.agency_id
+               and m.contact_id = c.id;
+            update ai.memories as m
+               set deleted_at = null
+              from unnest(removed_agencies, removed_ids, removed) as c (agency_id, id, deleted_at)
+             where m.agency_id = c.agency_id
+               and m.contact_id = c.id
+               and m.deleted_at = c.deleted_at;
+        when 'companies' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+             where d.agency_id = c.agency_id
+               and d.company_id = c.id;
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.company_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+            update ai.memories as m
+               set owner_id = m.owner_id
+              from unnest(agencies, ids) as c (agency_id, id)
+             where m.agency_id = c.agency_id
+               and m.company_id = c.id;
+            update ai.memories as m
+               set deleted_at = null
+              from unnest(removed_agencies, removed_ids, removed) as c (agency_id, id, deleted_at)
+             where m.agency_id = c.agency_id
+               and m.company_id = c.id
+               and m.deleted_at = c.deleted_at;
+        when 'deals' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+             where d.agency_id = c.agency_id
+               and d.deal_id = c.id;
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.deal_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+            update ai.memories as m
+               set owner_id = m.owner_id
+              from unnest(agencies, ids) as c (agency_id, id)
+             where m.agency_id = c.agency_id
+               and m.deal_id = c.id;
+            update ai.memories as m
+               set deleted_at = null
+              from unnest(removed_agencies, removed_ids, removed) as c (agency_id, id, deleted_at)
+             where m.agency_id = c.agency_id
+               and m.deal_id = c.id
+               and m.deleted_at = c.deleted_at;
+        when 'activities' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+             where d.agency_id = c.agency_id
+               and d.activity_id = c.id;
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.activity_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+        when 'calendar_events' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.calendar_event_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+        when 'messages' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.message_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+        when 'files' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+             where d.agency_id = c.agency_id
+               and d.file_id = c.id;
+        when 'conversations' then
+            -- who takes part is no change of the document
+            if restamped then
+                update ai.documents as d
+                   set visibility = d.visibility
+                  from unnest(agencies, ids) as c (agency_id, id)
+                 where d.agency_id = c.agency_id
+                   and d.conversation_id = c.id;
+                update ai.documents as d
+                   set visibility = d.visibility
+                  from unnest(agencies, ids) as c (agency_id, id)
+                  join crm.messages as e
+                    on e.agency_id = c.agency_id
+                   and e.conversation_id = c.id
+                  join crm.files as f
+                    on f.agency_id = e.agency_id
+                   and f.message_id = e.id
+                 where d.agency_id = f.agency_id
+                   and d.file_id = f.id;
+            else
+                update ai.documents as d
+                   set participant_ids = d.participant_ids
+                  from unnest(agencies, ids) as c (agency_id, id)
+                 where d.agency_id = c.agency_id
+                   and d.conversation_id = c.id;
+                update ai.documents as d
+                   set participant_ids = d.participant_ids
+                  from unnest(agencies, ids) as c (agency_id, id)
+                  join crm.messages as e
+                    on e.agency_id = c.agency_id
+                   and e.conversation_id = c.id
+                  join crm.files as f
+                    on f.agency_id = e.agency_id
+                   and f.message_id = e.id
+                 where d.agency_id = f.agency_id
+                   and d.file_id = f.id;
+            end if;
+    end case;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.spread_source() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.spread_source() IS 'Lets documents and memories copy anew who may read a record.';
 
 CREATE FUNCTION app.stamp_deletion() RETURNS trigger
     LANGUAGE plpgsql
@@ -11527,6 +14209,306 @@ ALTER FUNCTION app.tell_erasure(agency uuid, request uuid) OWNER TO gardenos_own
 
 COMMENT ON FUNCTION app.tell_erasure(agency uuid, request uuid) IS 'Writes the event that a request to be forgotten was executed.';
 
+CREATE FUNCTION app.text_candidates(query text, page_limit integer, filters jsonb DEFAULT '{}'::jsonb, chunk_ids uuid[] DEFAULT NULL::uuid[], memory_ids uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(chunk_id uuid, memory_id uuid, place bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+#variable_conflict use_column
+declare
+    words tsquery := app.search_words(query);
+    filter record := app.search_filters(filters);
+    proof record;
+    me uuid;
+    teams uuid[];
+    document_reach app.record_scope;
+    reads_all_talk boolean;
+    reads_memories boolean;
+    contact_reach app.record_scope;
+    company_reach app.record_scope;
+    deal_reach app.record_scope;
+begin
+    if words is null then
+        return;
+    end if;
+    proof := app.proof();
+    me := proof.membership_id;
+    teams := app.my_teams();
+    if app.may('ai.chunks:select', 'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent') then
+        document_reach := app.reach(
+            'ai.documents:select',
+            agency => '{owner,admin}',
+            team => '{manager}',
+            scope => '{member,viewer,ai_agent}'
+        );
+        reads_all_talk := app.may('ai.documents:select', 'owner', 'admin', 'manager');
+    end if;
+    reads_memories := app.may('ai.memories:select', 'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent');
+    contact_reach := app.reach(
+        'crm.contacts:select',
+        agency => '{owner,admin}',
+        scope => '{manager,member,viewer,ai_agent}'
+    );
+    company_reach := app.reach(
+        'crm.companies:select',
+        agency => '{owner,admin}',
+        scope => '{manager,member,viewer,ai_agent}'
+    );
+    deal_reach := app.reach(
+        'crm.deals:select',
+        agency => '{owner,admin}',
+        scope => '{manager,member,viewer,ai_agent}'
+    );
+    return query
+    with
+    found as (
+        select c.id as chunk_id, null::uuid as memory_id, ts_rank(c.search, words) as rank
+          from ai.chunks as c
+         where c.agency_id = proof.agency_id
+           and c.search @@ words
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case document_reach
+                   when 'all' then c.visibility <> 'private' or c.owner_id = me or me = any(c.participant_ids)
+                   when 'team' then
+                       c.owner_id = me
+                       or me = any(c.participant_ids)
+                       or (
+                           c.visibility <> 'private'
+                           and (
+                               c.team_id = any(teams)
+                               or (c.owner_id is null and c.team_id is null)
+                           )
+                       )
+                   when 'own' then c.owner_id = me
+               end
+               and (
+                   c.participant_ids is null
+                   or reads_all_talk
+                   or (
+                       proof.agency_role <> 'viewer'
+                       and (c.owner_id = me or me = any(c.participant_ids))
+                   )
+               )
+           ) is true
+           and (chunk_ids is null or c.id = any(chunk_ids))
+           and (filter.owner_id is null or c.owner_id = filter.owner_id)
+           and (
+               (filter.source_kinds is null and filter.since is null and filter.until is null)
+               or exists (
+                   select 1
+                     from ai.documents as d
+                    where d.agency_id = c.agency_id
+                      and d.id = c.document_id
+                      and (filter.source_kinds is null or d.source_kind = any(filter.source_kinds))
+                      and (filter.since is null or d.created_at >= filter.since)
+                      and (filter.until is null or d.created_at < filter.until)
+                   offset 0
+               )
+           )
+        union all
+        select null, m.id, ts_rank(m.search, words)
+          from ai.memories as m
+         where m.agency_id = proof.agency_id
+           and reads_memories
+           and m.search @@ words
+           and m.deleted_at is null
+           and m.superseded_by_id is null
+           and (m.expires_at is null or m.expires_at > now())
+           and (
+               (
+                   m.owner_id = me
+                   or m.visibility in ('agency', 'client')
+                   or (
+                       m.visibility = 'team'
+                       and m.team_id = any(teams)
+                   )
+               )
+               and case
+                   case m.subject
+                       when 'contact' then contact_reach
+                       when 'company' then company_reach
+                       when 'deal' then deal_reach
+                       else 'all'
+                   end
+                   when 'all' then true
+                   when 'team' then
+                       m.owner_id = me
+                       or m.team_id = any(teams)
+                       or (m.owner_id is null and m.team_id is null)
+                   when 'own' then m.owner_id = me
+               end
+           ) is true
+           and (memory_ids is null or m.id = any(memory_ids))
+           and (filter.memory_kinds is null or m.kind = any(filter.memory_kinds))
+           and (filter.owner_id is null or m.owner_id = filter.owner_id)
+           and (filter.since is null or m.created_at >= filter.since)
+           and (filter.until is null or m.created_at < filter.until)
+    )
+    select f.chunk_id, f.memory_id, row_number() over (order by f.rank desc, f.chunk_id, f.memory_id)
+      from found as f
+     order by f.rank desc, f.chunk_id, f.memory_id
+     limit page_limit;
+end;
+$$;
+
+ALTER FUNCTION app.text_candidates(query text, page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.text_candidates(query text, page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) IS 'The chunks and memories that the caller may read and that hold the words, best first; use ai.search.';
+
+CREATE FUNCTION app.texts_about(filters jsonb, OUT chunk_ids uuid[], OUT memory_ids uuid[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    filter record := app.search_filters(filters);
+    contact uuid := filter.records ->> 'contact_id';
+    company uuid := filter.records ->> 'company_id';
+    deal uuid := filter.records ->> 'deal_id';
+    document uuid := filter.records ->> 'document_id';
+    file uuid := filter.records ->> 'file_id';
+    conversation uuid := filter.records ->> 'conversation_id';
+    activity uuid := filter.records ->> 'activity_id';
+    named integer := (select count(*) from jsonb_object_keys(filter.records));
+    activities uuid[];
+    conversations uuid[];
+    files uuid[];
+begin
+    if filter.source_kinds is null or filter.source_kinds <> '{}' then
+        with
+        about as (
+            select 1 as record, d.id
+              from ai.documents as d
+             where d.agency_id = agency
+               and d.contact_id = contact
+            union all
+            select 1, d.id
+              from crm.activities as a
+              join ai.documents as d
+                on d.agency_id = a.agency_id
+               and d.activity_id = a.id
+             where a.agency_id = agency
+               and a.contact_id = contact
+            union all
+            select 1, d.id
+              from crm.conversations as v
+              join ai.documents as d
+                on d.agency_id = v.agency_id
+               and d.conversation_id = v.id
+             where v.agency_id = agency
+               and v.contact_id = contact
+            union all
+            select 1, d.id
+              from crm.files as f
+              join ai.documents as d
+                on d.agency_id = f.agency_id
+               and d.file_id = f.id
+             where f.agency_id = agency
+               and f.contact_id = contact
+            union all
+            select 2, d.id
+              from ai.documents as d
+             where d.agency_id = agency
+               and d.company_id = company
+            union all
+            select 2, d.id
+              from crm.activities as a
+              join ai.documents as d
+                on d.agency_id = a.agency_id
+               and d.activity_id = a.id
+             where a.agency_id = agency
+               and a.company_id = company
+            union all
+            select 2, d.id
+              from crm.files as f
+              join ai.documents as d
+                on d.agency_id = f.agency_id
+               and d.file_id = f.id
+             where f.agency_id = agency
+               and f.company_id = company
+            union all
+            select 3, d.id
+              from ai.documents as d
+             where d.agency_id = agency
+               and d.deal_id = deal
+            union all
+            select 3, d.id
+              from crm.activities as a
+              join ai.documents as d
+                on d.agency_id = a.agency_id
+               and d.activity_id = a.id
+             where a.agency_id = agency
+               and a.deal_id = deal
+            union all
+            select 3, d.id
+              from crm.conversations as v
+              join ai.documents as d
+                on d.agency_id = v.agency_id
+               and d.conversation_id = v.id
+             where v.agency_id = agency
+               and v.deal_id = deal
+            union all
+            select 3, d.id
+              from crm.files as f
+              join ai.documents as d
+                on d.agency_id = f.agency_id
+               and d.file_id = f.id
+             where f.agency_id = agency
+               and f.deal_id = deal
+            union all
+            select k.record, d.id
+              from ai.documents as d
+             cross join lateral (
+                 values
+                 (4, d.id = document),
+                 (5, d.file_id = file),
+                 (6, d.conversation_id = conversation),
+                 (7, d.activity_id = activity)
+             ) as k (record, is_it)
+             where d.agency_id = agency
+               and (d.id = document or d.file_id = file or d.conversation_id = conversation or d.activity_id = activity)
+               and k.is_it
+        )
+        select array_agg(c.id)
+          into chunk_ids
+          from ai.documents as d
+          join ai.chunks as c
+            on c.agency_id = d.agency_id
+           and c.document_id = d.id
+         where d.agency_id = agency
+           and d.id in (select a.id from about as a group by a.id having count(distinct a.record) = named)
+           and d.deleted_at is null
+           and (filter.source_kinds is null or d.source_kind = any(filter.source_kinds))
+           and (filter.owner_id is null or c.owner_id = filter.owner_id)
+           and (filter.since is null or d.created_at >= filter.since)
+           and (filter.until is null or d.created_at < filter.until);
+    end if;
+    if filter.memory_kinds is null or filter.memory_kinds <> '{}' then
+        select array_agg(m.id)
+          into memory_ids
+          from ai.memories as m
+         where m.agency_id = agency
+           and (m.contact_id = contact or m.company_id = company or m.deal_id = deal)
+           and named = 1
+           and m.deleted_at is null
+           and m.superseded_by_id is null
+           and (m.expires_at is null or m.expires_at > now())
+           and (filter.memory_kinds is null or m.kind = any(filter.memory_kinds))
+           and (filter.owner_id is null or m.owner_id = filter.owner_id)
+           and (filter.since is null or m.created_at >= filter.since)
+           and (filter.until is null or m.created_at < filter.until);
+    end if;
+    chunk_ids := coalesce(chunk_ids, '{}');
+    memory_ids := coalesce(memory_ids, '{}');
+end;
+$$;
+
+ALTER FUNCTION app.texts_about(filters jsonb, OUT chunk_ids uuid[], OUT memory_ids uuid[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.texts_about(filters jsonb, OUT chunk_ids uuid[], OUT memory_ids uuid[]) IS 'The chunks and memories about a record that the filters of a search name, as far as the caller reads them.';
+
 CREATE FUNCTION app.token_agency(token text) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -11590,6 +14572,40 @@ $$;
 ALTER FUNCTION app.total_deals() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.total_deals() IS 'Sums the lines of deals.';
+
+CREATE FUNCTION app.touch_memories(ids uuid[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    touched integer;
+begin
+    perform 1
+       from ai.memories as m
+      where m.agency_id = agency
+        and m.id = any(ids)
+      order by m.id
+        for no key update;
+    update ai.memories as m
+       set last_accessed_at = now(),
+           access_count = m.access_count + u.times
+      from (
+          select i.id, count(*) as times
+            from unnest(ids) as i (id)
+           group by i.id
+      ) as u
+     where m.agency_id = agency
+       and m.id = u.id
+       and m.deleted_at is null;
+    get diagnostics touched = row_count;
+    return touched;
+end;
+$$;
+
+ALTER FUNCTION app.touch_memories(ids uuid[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.touch_memories(ids uuid[]) IS 'Notes that these memories were used, once for each time an id is named; returns how many it touched.';
 
 CREATE FUNCTION app.undo_merge(id uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11756,6 +14772,9 @@ begin
             winner_id,
             loser_id,
             ids => past.moved -> 'children'
+        );
+        perform app.move_items(
+            agency, entity::text, winner_id, loser_id, coalesce(past.moved -> 'items', '[]')
         );
     exception
         when unique_violation then
@@ -12789,6 +15808,129 @@ $$;
 ALTER FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) IS 'Checks the next n lines of an import; answers the last one, or null when it is ready or was stopped.';
+
+CREATE FUNCTION app.vector_candidates(query_embedding real[], page_limit integer, filters jsonb DEFAULT '{}'::jsonb, chunk_ids uuid[] DEFAULT NULL::uuid[], memory_ids uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(chunk_id uuid, memory_id uuid, distance double precision)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    SET enable_sort TO 'off'
+    SET "hnsw.ef_search" TO '200'
+    SET "hnsw.iterative_scan" TO 'relaxed_order'
+    SET "hnsw.max_scan_tuples" TO '5000'
+    AS $_$
+#variable_conflict use_column
+declare
+    agency uuid := app.agency_id();
+    filter record := app.search_filters(filters);
+    model record;
+    tier text;
+    scan text;
+    chunks uuid[];
+    memories uuid[];
+    distances double precision[];
+begin
+    if query_embedding is null or agency is null then
+        return;
+    end if;
+    model := app.search_model();
+    if model.id is null then
+        raise exception 'The agency has no embedding model, so nothing is found by a vector.'
+            using errcode = '22023',
+            hint = 'Search by words, with query alone.';
+    end if;
+    if cardinality(query_embedding) <> model.dims or array_ndims(query_embedding) <> 1 then
+        raise exception 'The query_embedding has % numbers, and those of % have %.',
+            cardinality(query_embedding), model.key, model.dims
+            using errcode = '22023';
+    end if;
+    if array_position(query_embedding, null) is not null
+        or 'NaN' = any(query_embedding)
+        or 'Infinity' = any(query_embedding)
+        or '-Infinity' = any(query_embedding)
+        or (0 = all(query_embedding) and model.distance = 'cosine')
+    then
+        raise exception 'The query_embedding is no vector: its numbers are finite, and not all of them 0.'
+            using errcode = '22023';
+    end if;
+
+    scan := format(
+        'select e.chunk_id, e.memory_id, e.embedding operator(extensions.%s) $1::extensions.%I(%s) as distance'
+        || ' from ai.%I as e where e.agency_id = %L and e.model_id = %L',
+        case model.distance when 'l2' then '<->' when 'inner_product' then '<#>' else '<=>' end,
+        model.vector_type,
+        model.dims,
+        'embeddings_' || model.storage,
+        agency,
+        model.id
+    );
+    if chunk_ids is not null then
+        scan := scan || ' and (e.chunk_id = any($3) or e.memory_id = any($4))';
+    else
+        if filter.owner_id is not null then
+            scan := scan || ' and e.owner_id = $5';
+        end if;
+        scan := scan || case
+            when filter.memory_kinds = '{}' then ' and e.memory_id is null'
+            else concat(
+                ' and (e.memory_id is null or exists (select 1 from ai.memories as m',
+                format(' where m.agency_id = %L and m.id = e.memory_id', agency),
+                ' and m.superseded_by_id is null and (m.expires_at is null or m.expires_at > now())',
+                case when filter.memory_kinds is not null then ' and m.kind = any($6)' end,
+                case when filter.since is not null then ' and m.created_at >= $8' end,
+                case when filter.until is not null then ' and m.created_at < $9' end,
+                ' offset 0))'
+            )
+        end;
+        scan := scan || case
+            when filter.source_kinds = '{}' then ' and e.chunk_id is null'
+            when filter.source_kinds is not null or filter.since is not null or filter.until is not null then
+                concat(
+                    ' and (e.chunk_id is null or exists (select 1 from ai.chunks as c join ai.documents as d',
+                    format(' on d.agency_id = %L and d.id = c.document_id', agency),
+                    format(' where c.agency_id = %L and c.id = e.chunk_id', agency),
+                    case when filter.source_kinds is not null then ' and d.source_kind = any($7)' end,
+                    case when filter.since is not null then ' and d.created_at >= $8' end,
+                    case when filter.until is not null then ' and d.created_at < $9' end,
+                    ' offset 0))'
+                )
+            else ''
+        end;
+    end if;
+
+    foreach tier in array app.search_tiers(model.storage)
+    loop
+        distances := null;
+        if tier = 'large' and chunk_ids is null then
+            execute format(
+                'select array_agg(n.chunk_id), array_agg(n.memory_id), array_agg(n.distance)'
+                || ' from (%s and e.tier = %L order by distance limit $2) as n',
+                scan,
+                tier
+            )
+               into chunks, memories, distances
+              using query_embedding, page_limit, chunk_ids, memory_ids, filter.owner_id,
+                    filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
+        end if;
+        if distances is null or cardinality(distances) < page_limit then
+            return query execute format(
+                'select n.* from (%s and e.tier = %L offset 0) as n order by n.distance limit $2',
+                scan,
+                tier
+            )
+              using query_embedding, page_limit, chunk_ids, memory_ids, filter.owner_id,
+                    filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
+        else
+            return query
+                select n.chunk_id, n.memory_id, n.distance
+                  from unnest(chunks, memories, distances) as n (chunk_id, memory_id, distance);
+        end if;
+    end loop;
+end;
+$_$;
+
+ALTER FUNCTION app.vector_candidates(query_embedding real[], page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.vector_candidates(query_embedding real[], page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) IS 'The chunks and memories that the caller may read and that are nearest to a vector; use ai.search.';
 
 CREATE FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -14047,6 +17189,179 @@ ALTER FUNCTION audit.reader_agency(agency uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.reader_agency(agency uuid) IS 'The agency whose audit trail the caller may read; 42501 when it may not, 22004 when it must name one.';
 
+CREATE FUNCTION audit.record_ai_agency_tiers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'agency_tiers',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'agency_tiers',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.storage is distinct from n.storage) then 'storage' end,
+                case when (o.state is distinct from n.state) then 'state' end
+            ], null),
+            case when (o.storage is distinct from n.storage) then jsonb_build_object('storage', o.storage) else '{}' end
+            || case when (o.state is distinct from n.state) then jsonb_build_object('state', o.state) else '{}' end,
+            case when (o.storage is distinct from n.storage) then jsonb_build_object('storage', n.storage) else '{}' end
+            || case when (o.state is distinct from n.state) then jsonb_build_object('state', n.state) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.tier is distinct from n.tier)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.storage is distinct from n.storage)
+        or (o.state is distinct from n.state);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'agency_tiers',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_agency_tiers() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_agency_tiers() IS 'Appends the changes of ai.agency_tiers to the trail.';
+
 CREATE FUNCTION audit.record_ai_agent_runs() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -14472,6 +17787,1255 @@ $$;
 ALTER FUNCTION audit.record_ai_agent_steps() OWNER TO gardenos_audit_writer;
 
 COMMENT ON FUNCTION audit.record_ai_agent_steps() IS 'Appends the changes of ai.agent_steps to the trail.';
+
+CREATE FUNCTION audit.record_ai_chunks() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'chunks',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'chunks',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.participant_ids is distinct from n.participant_ids)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.document_id is distinct from n.document_id)
+        or (o.seq is distinct from n.seq)
+        or (o.content is distinct from n.content)
+        or (o.token_count is distinct from n.token_count)
+        or (o.content_sha256 is distinct from n.content_sha256)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.by_record is distinct from n.by_record)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'chunks',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_chunks() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_chunks() IS 'Appends the changes of ai.chunks to the trail.';
+
+CREATE FUNCTION audit.record_ai_documents() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'documents',
+            n.id,
+            'insert',
+            case
+                when n.visibility <> 'private'
+                    then to_jsonb(n)
+            end,
+            case
+                when n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'documents',
+            n.id,
+            'update',
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then array_remove(array[
+                        case when (o.source_kind is distinct from n.source_kind) then 'source_kind' end,
+                        case when (o.file_id is distinct from n.file_id) then 'file_id' end,
+                        case when (o.conversation_id is distinct from n.conversation_id) then 'conversation_id' end,
+                        case when (o.activity_id is distinct from n.activity_id) then 'activity_id' end,
+                        case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                        case when (o.company_id is distinct from n.company_id) then 'company_id' end,
+                        case when (o.deal_id is distinct from n.deal_id) then 'deal_id' end,
+                        case when (o.title is distinct from n.title) then 'title' end,
+                        case when (o.content_sha256 is distinct from n.content_sha256) then 'content_sha256' end,
+                        case when (o.status is distinct from n.status) then 'status' end,
+                        case when (o.error is distinct from n.error) then 'error' end,
+                        case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                        case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                        case when (o.visibility is distinct from n.visibility) then 'visibility' end,
+                        case when (o.by_record is distinct from n.by_record) then 'by_record' end,
+                        case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                        case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                        case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                        case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                        case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                        case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                        case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+                    ], null)
+                else '{}'
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.source_kind is distinct from n.source_kind) then jsonb_build_object('source_kind', o.source_kind) else '{}' end
+                    || case when (o.file_id is distinct from n.file_id) then jsonb_build_object('file_id', o.file_id) else '{}' end
+                    || case when (o.conversation_id is distinct from n.conversation_id) then jsonb_build_object('conversation_id', o.conversation_id) else '{}' end
+                    || case when (o.activity_id is distinct from n.activity_id) then jsonb_build_object('activity_id', o.activity_id) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', o.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', o.deal_id) else '{}' end
+                    || case when (o.title is distinct from n.title) then jsonb_build_object('title', o.title) else '{}' end
+                    || case when (o.content_sha256 is distinct from n.content_sha256) then jsonb_build_object('content_sha256', o.content_sha256) else '{}' end
+                    || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+                    || case when (o.error is distinct from n.error) then jsonb_build_object('error', o.error) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', o.visibility) else '{}' end
+                    || case when (o.by_record is distinct from n.by_record) then jsonb_build_object('by_record', o.by_record) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.source_kind is distinct from n.source_kind) then jsonb_build_object('source_kind', n.source_kind) else '{}' end
+                    || case when (o.file_id is distinct from n.file_id) then jsonb_build_object('file_id', n.file_id) else '{}' end
+                    || case when (o.conversation_id is distinct from n.conversation_id) then jsonb_build_object('conversation_id', n.conversation_id) else '{}' end
+                    || case when (o.activity_id is distinct from n.activity_id) then jsonb_build_object('activity_id', n.activity_id) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', n.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', n.deal_id) else '{}' end
+                    || case when (o.title is distinct from n.title) then jsonb_build_object('title', n.title) else '{}' end
+                    || case when (o.content_sha256 is distinct from n.content_sha256) then jsonb_build_object('content_sha256', n.content_sha256) else '{}' end
+                    || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+                    || case when (o.error is distinct from n.error) then jsonb_build_object('error', n.error) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', n.visibility) else '{}' end
+                    || case when (o.by_record is distinct from n.by_record) then jsonb_build_object('by_record', n.by_record) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.participant_ids is distinct from n.participant_ids)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.source_kind is distinct from n.source_kind)
+        or (o.file_id is distinct from n.file_id)
+        or (o.conversation_id is distinct from n.conversation_id)
+        or (o.activity_id is distinct from n.activity_id)
+        or (o.contact_id is distinct from n.contact_id)
+        or (o.company_id is distinct from n.company_id)
+        or (o.deal_id is distinct from n.deal_id)
+        or (o.title is distinct from n.title)
+        or (o.content_sha256 is distinct from n.content_sha256)
+        or (o.status is distinct from n.status)
+        or (o.error is distinct from n.error)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.by_record is distinct from n.by_record)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by)
+        or (o.updated_at is distinct from n.updated_at)
+        or (o.updated_by is distinct from n.updated_by)
+        or (o.row_version is distinct from n.row_version)
+        or (o.deleted_at is distinct from n.deleted_at)
+        or (o.deleted_by is distinct from n.deleted_by);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'documents',
+            o.id,
+            'delete',
+            case
+                when o.visibility <> 'private'
+                    then to_jsonb(o)
+            end,
+            case
+                when o.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(o.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_documents() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_documents() IS 'Appends the changes of ai.documents to the trail.';
+
+CREATE FUNCTION audit.record_ai_embedding_models() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'ai',
+            'embedding_models',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'ai',
+            'embedding_models',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.key is distinct from n.key) then 'key' end,
+                case when (o.provider is distinct from n.provider) then 'provider' end,
+                case when (o.model is distinct from n.model) then 'model' end,
+                case when (o.vector_type is distinct from n.vector_type) then 'vector_type' end,
+                case when (o.dims is distinct from n.dims) then 'dims' end,
+                case when (o.storage is distinct from n.storage) then 'storage' end,
+                case when (o.distance is distinct from n.distance) then 'distance' end,
+                case when (o.normalised is distinct from n.normalised) then 'normalised' end,
+                case when (o.max_tokens is distinct from n.max_tokens) then 'max_tokens' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.key is distinct from n.key) then jsonb_build_object('key', o.key) else '{}' end
+            || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', o.provider) else '{}' end
+            || case when (o.model is distinct from n.model) then jsonb_build_object('model', o.model) else '{}' end
+            || case when (o.vector_type is distinct from n.vector_type) then jsonb_build_object('vector_type', o.vector_type) else '{}' end
+            || case when (o.dims is distinct from n.dims) then jsonb_build_object('dims', o.dims) else '{}' end
+            || case when (o.storage is distinct from n.storage) then jsonb_build_object('storage', o.storage) else '{}' end
+            || case when (o.distance is distinct from n.distance) then jsonb_build_object('distance', o.distance) else '{}' end
+            || case when (o.normalised is distinct from n.normalised) then jsonb_build_object('normalised', o.normalised) else '{}' end
+            || case when (o.max_tokens is distinct from n.max_tokens) then jsonb_build_object('max_tokens', o.max_tokens) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.key is distinct from n.key) then jsonb_build_object('key', n.key) else '{}' end
+            || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', n.provider) else '{}' end
+            || case when (o.model is distinct from n.model) then jsonb_build_object('model', n.model) else '{}' end
+            || case when (o.vector_type is distinct from n.vector_type) then jsonb_build_object('vector_type', n.vector_type) else '{}' end
+            || case when (o.dims is distinct from n.dims) then jsonb_build_object('dims', n.dims) else '{}' end
+            || case when (o.storage is distinct from n.storage) then jsonb_build_object('storage', n.storage) else '{}' end
+            || case when (o.distance is distinct from n.distance) then jsonb_build_object('distance', n.distance) else '{}' end
+            || case when (o.normalised is distinct from n.normalised) then jsonb_build_object('normalised', n.normalised) else '{}' end
+            || case when (o.max_tokens is distinct from n.max_tokens) then jsonb_build_object('max_tokens', n.max_tokens) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'ai',
+            'embedding_models',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_embedding_models() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_embedding_models() IS 'Appends the changes of ai.embedding_models to the trail.';
+
+CREATE FUNCTION audit.record_ai_embeddings_halfvec_3072() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'embeddings_halfvec_3072',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'embeddings_halfvec_3072',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+           and n.tier = o.tier
+         where (
+            not (o.tier is distinct from n.tier)
+            and not (o.participant_ids is distinct from n.participant_ids)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.chunk_id is distinct from n.chunk_id)
+        or (o.memory_id is distinct from n.memory_id)
+        or (o.model_id is distinct from n.model_id)
+        or (o.storage is distinct from n.storage)
+        or (o.content_sha256 is distinct from n.content_sha256)
+        or (o.embedding operator(extensions.<>) n.embedding)
+        or (o.embedded_at is distinct from n.embedded_at)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.by_record is distinct from n.by_record);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'embeddings_halfvec_3072',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_embeddings_halfvec_3072() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_embeddings_halfvec_3072() IS 'Appends the changes of ai.embeddings_halfvec_3072 to the trail.';
+
+CREATE FUNCTION audit.record_ai_embeddings_vector_1536() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'embeddings_vector_1536',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'embeddings_vector_1536',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+           and n.tier = o.tier
+         where (
+            not (o.tier is distinct from n.tier)
+            and not (o.participant_ids is distinct from n.participant_ids)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.chunk_id is distinct from n.chunk_id)
+        or (o.memory_id is distinct from n.memory_id)
+        or (o.model_id is distinct from n.model_id)
+        or (o.storage is distinct from n.storage)
+        or (o.content_sha256 is distinct from n.content_sha256)
+        or (o.embedding operator(extensions.<>) n.embedding)
+        or (o.embedded_at is distinct from n.embedded_at)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.by_record is distinct from n.by_record);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'embeddings_vector_1536',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_embeddings_vector_1536() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_embeddings_vector_1536() IS 'Appends the changes of ai.embeddings_vector_1536 to the trail.';
+
+CREATE FUNCTION audit.record_ai_memories() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'memories',
+            n.id,
+            'insert',
+            case
+                when n.visibility <> 'private'
+                    then to_jsonb(n) - 'search'
+            end,
+            case
+                when n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'memories',
+            n.id,
+            'update',
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then array_remove(array[
+                        case when (o.subject is distinct from n.subject) then 'subject' end,
+                        case when (o.membership_id is distinct from n.membership_id) then 'membership_id' end,
+                        case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                        case when (o.company_id is distinct from n.company_id) then 'company_id' end,
+                        case when (o.deal_id is distinct from n.deal_id) then 'deal_id' end,
+                        case when (o.kind is distinct from n.kind) then 'kind' end,
+                        case when (o.content is distinct from n.content) then 'content' end,
+                        case when (o.content_sha256 is distinct from n.content_sha256) then 'content_sha256' end,
+                        case when (o.importance is distinct from n.importance) then 'importance' end,
+                        case when (o.confidence is distinct from n.confidence) then 'confidence' end,
+                        case when (o.half_life is distinct from n.half_life) then 'half_life' end,
+                        case when (o.expires_at is distinct from n.expires_at) then 'expires_at' end,
+                        case when (o.source_run_id is distinct from n.source_run_id) then 'source_run_id' end,
+                        case when (o.superseded_by_id is distinct from n.superseded_by_id) then 'superseded_by_id' end,
+                        case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                        case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                        case when (o.visibility is distinct from n.visibility) then 'visibility' end,
+                        case when (o.by_record is distinct from n.by_record) then 'by_record' end,
+                        case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                        case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                        case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                        case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                        case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                        case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                        case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+                    ], null)
+                else '{}'
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', o.subject) else '{}' end
+                    || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', o.membership_id) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', o.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', o.deal_id) else '{}' end
+                    || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', o.kind) else '{}' end
+                    || case when (o.content is distinct from n.content) then jsonb_build_object('content', o.content) else '{}' end
+                    || case when (o.content_sha256 is distinct from n.content_sha256) then jsonb_build_object('content_sha256', o.content_sha256) else '{}' end
+                    || case when (o.importance is distinct from n.importance) then jsonb_build_object('importance', o.importance) else '{}' end
+                    || case when (o.confidence is distinct from n.confidence) then jsonb_build_object('confidence', o.confidence) else '{}' end
+                    || case when (o.half_life is distinct from n.half_life) then jsonb_build_object('half_life', o.half_life) else '{}' end
+                    || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', o.expires_at) else '{}' end
+                    || case when (o.source_run_id is distinct from n.source_run_id) then jsonb_build_object('source_run_id', o.source_run_id) else '{}' end
+                    || case when (o.superseded_by_id is distinct from n.superseded_by_id) then jsonb_build_object('superseded_by_id', o.superseded_by_id) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', o.visibility) else '{}' end
+                    || case when (o.by_record is distinct from n.by_record) then jsonb_build_object('by_record', o.by_record) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', n.subject) else '{}' end
+                    || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', n.membership_id) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', n.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', n.deal_id) else '{}' end
+                    || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', n.kind) else '{}' end
+                    || case when (o.content is distinct from n.content) then jsonb_build_object('content', n.content) else '{}' end
+                    || case when (o.content_sha256 is distinct from n.content_sha256) then jsonb_build_object('content_sha256', n.content_sha256) else '{}' end
+                    || case when (o.importance is distinct from n.importance) then jsonb_build_object('importance', n.importance) else '{}' end
+                    || case when (o.confidence is distinct from n.confidence) then jsonb_build_object('confidence', n.confidence) else '{}' end
+                    || case when (o.half_life is distinct from n.half_life) then jsonb_build_object('half_life', n.half_life) else '{}' end
+                    || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', n.expires_at) else '{}' end
+                    || case when (o.source_run_id is distinct from n.source_run_id) then jsonb_build_object('source_run_id', n.source_run_id) else '{}' end
+                    || case when (o.superseded_by_id is distinct from n.superseded_by_id) then jsonb_build_object('superseded_by_id', n.superseded_by_id) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', n.visibility) else '{}' end
+                    || case when (o.by_record is distinct from n.by_record) then jsonb_build_object('by_record', n.by_record) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.last_accessed_at is distinct from n.last_accessed_at)
+            and not (o.access_count is distinct from n.access_count)
+            and not (o.participant_ids is distinct from n.participant_ids)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.subject is distinct from n.subject)
+        or (o.membership_id is distinct from n.membership_id)
+        or (o.contact_id is distinct from n.contact_id)
+        or (o.company_id is distinct from n.company_id)
+        or (o.deal_id is distinct from n.deal_id)
+        or (o.kind is distinct from n.kind)
+        or (o.content is distinct from n.content)
+        or (o.content_sha256 is distinct from n.content_sha256)
+        or (o.importance is distinct from n.importance)
+        or (o.confidence is distinct from n.confidence)
+        or (o.half_life is distinct from n.half_life)
+        or (o.expires_at is distinct from n.expires_at)
+        or (o.source_run_id is distinct from n.source_run_id)
+        or (o.superseded_by_id is distinct from n.superseded_by_id)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.by_record is distinct from n.by_record)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by)
+        or (o.updated_at is distinct from n.updated_at)
+        or (o.updated_by is distinct from n.updated_by)
+        or (o.row_version is distinct from n.row_version)
+        or (o.deleted_at is distinct from n.deleted_at)
+        or (o.deleted_by is distinct from n.deleted_by);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'memories',
+            o.id,
+            'delete',
+            case
+                when o.visibility <> 'private'
+                    then to_jsonb(o) - 'search'
+            end,
+            case
+                when o.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(o.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_memories() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_memories() IS 'Appends the changes of ai.memories to the trail.';
 
 CREATE FUNCTION audit.record_audit_retired() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -20847,6 +25411,746 @@ ALTER FUNCTION audit.record_integration_webhook_secrets() OWNER TO gardenos_audi
 
 COMMENT ON FUNCTION audit.record_integration_webhook_secrets() IS 'Appends the changes of integration.webhook_secrets to the trail.';
 
+CREATE FUNCTION audit.record_langgraph_checkpoint_blobs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoint_blobs',
+            n.conversation_id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoint_blobs',
+            n.conversation_id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.thread_id = o.thread_id
+           and n.checkpoint_ns = o.checkpoint_ns
+           and n.channel = o.channel
+           and n.version = o.version;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'langgraph',
+            'checkpoint_blobs',
+            o.conversation_id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_langgraph_checkpoint_blobs() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_langgraph_checkpoint_blobs() IS 'Appends the changes of langgraph.checkpoint_blobs to the trail.';
+
+CREATE FUNCTION audit.record_langgraph_checkpoint_writes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoint_writes',
+            n.conversation_id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoint_writes',
+            n.conversation_id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.thread_id = o.thread_id
+           and n.checkpoint_ns = o.checkpoint_ns
+           and n.checkpoint_id = o.checkpoint_id
+           and n.task_id = o.task_id
+           and n.idx = o.idx;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'langgraph',
+            'checkpoint_writes',
+            o.conversation_id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_langgraph_checkpoint_writes() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_langgraph_checkpoint_writes() IS 'Appends the changes of langgraph.checkpoint_writes to the trail.';
+
+CREATE FUNCTION audit.record_langgraph_checkpoints() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoints',
+            n.conversation_id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'checkpoints',
+            n.conversation_id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.thread_id = o.thread_id
+           and n.checkpoint_ns = o.checkpoint_ns
+           and n.checkpoint_id = o.checkpoint_id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'langgraph',
+            'checkpoints',
+            o.conversation_id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_langgraph_checkpoints() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_langgraph_checkpoints() IS 'Appends the changes of langgraph.checkpoints to the trail.';
+
+CREATE FUNCTION audit.record_langgraph_store() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'store',
+            case
+                when split_part(n.prefix, '.', 2) = 'agency' then n.agency_id
+                else split_part(n.prefix, '.', 3)::uuid
+            end,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'store',
+            case
+                when split_part(n.prefix, '.', 2) = 'agency' then n.agency_id
+                else split_part(n.prefix, '.', 3)::uuid
+            end,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.prefix = o.prefix
+           and n.key = o.key;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'langgraph',
+            'store',
+            case
+                when split_part(o.prefix, '.', 2) = 'agency' then o.agency_id
+                else split_part(o.prefix, '.', 3)::uuid
+            end,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_langgraph_store() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_langgraph_store() IS 'Appends the changes of langgraph.store to the trail.';
+
+CREATE FUNCTION audit.record_langgraph_store_vectors() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'store_vectors',
+            case
+                when split_part(n.prefix, '.', 2) = 'agency' then n.agency_id
+                else split_part(n.prefix, '.', 3)::uuid
+            end,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'langgraph',
+            'store_vectors',
+            case
+                when split_part(n.prefix, '.', 2) = 'agency' then n.agency_id
+                else split_part(n.prefix, '.', 3)::uuid
+            end,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.prefix = o.prefix
+           and n.key = o.key
+           and n.field_name = o.field_name;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'langgraph',
+            'store_vectors',
+            case
+                when split_part(o.prefix, '.', 2) = 'agency' then o.agency_id
+                else split_part(o.prefix, '.', 3)::uuid
+            end,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_langgraph_store_vectors() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_langgraph_store_vectors() IS 'Appends the changes of langgraph.store_vectors to the trail.';
+
 CREATE FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -23813,6 +29117,33 @@ ALTER FUNCTION integration.make_partitions(months integer) OWNER TO gardenos_own
 
 COMMENT ON FUNCTION integration.make_partitions(months integer) IS 'Makes the months of outbox_events that are missing, this one and so many ahead; returns how many it made.';
 
+CREATE TABLE ai.agency_tiers (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    storage text NOT NULL,
+    tier text DEFAULT 'small'::text NOT NULL,
+    state text DEFAULT 'ready'::text NOT NULL,
+    CONSTRAINT agency_tiers_in_a_state CHECK ((state = ANY (ARRAY['ready'::text, 'moving'::text]))),
+    CONSTRAINT agency_tiers_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT agency_tiers_storage_length CHECK ((length(storage) <= 20))
+);
+
+ALTER TABLE ONLY ai.agency_tiers FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.agency_tiers OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.agency_tiers IS 'In which partition the vectors of an agency are. Made with the agency; the worker moves it.';
+
+COMMENT ON COLUMN ai.agency_tiers.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.agency_tiers.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.agency_tiers.storage IS 'not personal: Type and dimensions: vector_1536, halfvec_3072.';
+
+COMMENT ON COLUMN ai.agency_tiers.tier IS 'not personal: Where new vectors go.';
+
+COMMENT ON COLUMN ai.agency_tiers.state IS 'not personal: moving: vectors are in both tiers, and a search reads both.';
+
 CREATE TABLE ai.agent_runs (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -23973,6 +29304,593 @@ COMMENT ON COLUMN ai.agent_steps.error IS 'free text: Why it failed.';
 COMMENT ON COLUMN ai.agent_steps.created_at IS 'When the row was made.';
 
 COMMENT ON COLUMN ai.agent_steps.created_by IS 'The membership that made the row: the person, when an agent acts for one; null for a service.';
+
+CREATE TABLE ai.chunks (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    document_id uuid NOT NULL,
+    seq integer NOT NULL,
+    content app.body NOT NULL,
+    token_count integer NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (content)::text)) STORED,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    CONSTRAINT chunks_seq_not_negative CHECK ((seq >= 0)),
+    CONSTRAINT chunks_token_count_in_bounds CHECK (((token_count >= 1) AND (token_count <= 8192)))
+);
+
+ALTER TABLE ONLY ai.chunks FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.chunks OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.chunks IS 'The pieces of documents that are searched. The worker writes them.';
+
+COMMENT ON COLUMN ai.chunks.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.chunks.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.chunks.document_id IS 'not personal: The document.';
+
+COMMENT ON COLUMN ai.chunks.seq IS 'not personal: Its place: 0, 1, 2 …';
+
+COMMENT ON COLUMN ai.chunks.content IS 'free text: The text.';
+
+COMMENT ON COLUMN ai.chunks.token_count IS 'not personal: How many tokens it has.';
+
+COMMENT ON COLUMN ai.chunks.content_sha256 IS 'not personal: The hash of the text.';
+
+COMMENT ON COLUMN ai.chunks.search IS 'not personal: What full text search looks at; made by the database.';
+
+COMMENT ON COLUMN ai.chunks.owner_id IS 'not personal: Whose it is, copied from the document.';
+
+COMMENT ON COLUMN ai.chunks.team_id IS 'not personal: Whose team it is, copied from the document.';
+
+COMMENT ON COLUMN ai.chunks.visibility IS 'not personal: How widely it may be read, copied from the document.';
+
+COMMENT ON COLUMN ai.chunks.participant_ids IS 'not personal: Who takes part, copied from the document; null where nobody has to.';
+
+COMMENT ON COLUMN ai.chunks.by_record IS 'not personal: Whether readers must also reach the record, by owner and team.';
+
+COMMENT ON COLUMN ai.chunks.created_at IS 'not personal: When the row was made.';
+
+COMMENT ON COLUMN ai.chunks.created_by IS 'not personal: The membership that made the row; null for a service.';
+
+CREATE TABLE ai.documents (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    source_kind text NOT NULL,
+    file_id uuid,
+    conversation_id uuid,
+    activity_id uuid,
+    contact_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    title app.label NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    status app.document_status DEFAULT 'pending'::app.document_status NOT NULL,
+    error app.line,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT documents_one_source CHECK ((num_nonnulls(file_id, conversation_id, activity_id, contact_id, company_id, deal_id) = ((source_kind <> 'note'::text))::integer)),
+    CONSTRAINT documents_source_of_a_kind CHECK ((source_kind = ANY (ARRAY['file'::text, 'conversation'::text, 'activity'::text, 'contact'::text, 'company'::text, 'deal'::text, 'note'::text])))
+);
+
+ALTER TABLE ONLY ai.documents FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.documents OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.documents IS 'A source that has been, or will be, cut into chunks. Who may read it is copied from the source.';
+
+COMMENT ON COLUMN ai.documents.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.documents.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.documents.source_kind IS 'not personal: What it was made of: file, conversation, activity, contact, company, deal; or note, which stands alone.';
+
+COMMENT ON COLUMN ai.documents.file_id IS 'not personal: The source, of the kind file.';
+
+COMMENT ON COLUMN ai.documents.conversation_id IS 'not personal: The source, of the kind conversation.';
+
+COMMENT ON COLUMN ai.documents.activity_id IS 'not personal: The source, of the kind activity.';
+
+COMMENT ON COLUMN ai.documents.contact_id IS 'not personal: The source, of the kind contact.';
+
+COMMENT ON COLUMN ai.documents.company_id IS 'not personal: The source, of the kind company.';
+
+COMMENT ON COLUMN ai.documents.deal_id IS 'not personal: The source, of the kind deal.';
+
+COMMENT ON COLUMN ai.documents.title IS 'free text: What it is called.';
+
+COMMENT ON COLUMN ai.documents.content_sha256 IS 'not personal: The hash of the content that was cut; different from that of the source: stale.';
+
+COMMENT ON COLUMN ai.documents.status IS 'not personal: How far the worker is.';
+
+COMMENT ON COLUMN ai.documents.error IS 'free text: Why it could not be cut.';
+
+COMMENT ON COLUMN ai.documents.owner_id IS 'not personal: Whose it is, copied from the source.';
+
+COMMENT ON COLUMN ai.documents.team_id IS 'not personal: Whose team it is, copied from the source.';
+
+COMMENT ON COLUMN ai.documents.visibility IS 'not personal: How widely it may be read, copied from the source.';
+
+COMMENT ON COLUMN ai.documents.participant_ids IS 'not personal: Who takes part, copied from the source; null where nobody has to.';
+
+COMMENT ON COLUMN ai.documents.by_record IS 'not personal: Whether readers must also reach the record, by owner and team.';
+
+COMMENT ON COLUMN ai.documents.created_at IS 'not personal: When the row was made.';
+
+COMMENT ON COLUMN ai.documents.created_by IS 'not personal: The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN ai.documents.updated_at IS 'not personal: When the row was last changed.';
+
+COMMENT ON COLUMN ai.documents.updated_by IS 'not personal: The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN ai.documents.row_version IS 'not personal: Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN ai.documents.deleted_at IS 'not personal: When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN ai.documents.deleted_by IS 'not personal: The membership that deleted the row.';
+
+CREATE TABLE ai.embedding_jobs (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    priority smallint DEFAULT 100 NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    run_after timestamp with time zone DEFAULT now() NOT NULL,
+    locked_by app.label,
+    locked_until timestamp with time zone,
+    last_error app.line,
+    dead_at timestamp with time zone,
+    CONSTRAINT embedding_jobs_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1))
+);
+
+ALTER TABLE ONLY ai.embedding_jobs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embedding_jobs OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embedding_jobs IS 'The queue of texts that need a vector. No API role reaches it.';
+
+COMMENT ON COLUMN ai.embedding_jobs.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.embedding_jobs.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.embedding_jobs.chunk_id IS 'not personal: The chunk to embed; or a memory.';
+
+COMMENT ON COLUMN ai.embedding_jobs.memory_id IS 'not personal: The memory to embed; or a chunk.';
+
+COMMENT ON COLUMN ai.embedding_jobs.model_id IS 'not personal: The model to use.';
+
+COMMENT ON COLUMN ai.embedding_jobs.content_sha256 IS 'not personal: The hash of the text to embed.';
+
+COMMENT ON COLUMN ai.embedding_jobs.priority IS 'not personal: Small first.';
+
+COMMENT ON COLUMN ai.embedding_jobs.attempts IS 'not personal: How often it was tried.';
+
+COMMENT ON COLUMN ai.embedding_jobs.run_after IS 'not personal: Not before.';
+
+COMMENT ON COLUMN ai.embedding_jobs.locked_by IS 'not personal: The worker that has it.';
+
+COMMENT ON COLUMN ai.embedding_jobs.locked_until IS 'not personal: Until when that worker has it.';
+
+COMMENT ON COLUMN ai.embedding_jobs.last_error IS 'free text: What went wrong last.';
+
+COMMENT ON COLUMN ai.embedding_jobs.dead_at IS 'not personal: When it was given up.';
+
+CREATE TABLE ai.embedding_models (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    key app.label NOT NULL,
+    provider app.label NOT NULL,
+    model app.label NOT NULL,
+    vector_type text NOT NULL,
+    dims integer NOT NULL,
+    storage text GENERATED ALWAYS AS (((vector_type || '_'::text) || (dims)::text)) STORED,
+    distance text DEFAULT 'cosine'::text NOT NULL,
+    normalised boolean DEFAULT true NOT NULL,
+    max_tokens integer DEFAULT 8192 NOT NULL,
+    status app.model_status DEFAULT 'building'::app.model_status NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT embedding_models_dims_in_bounds CHECK (((dims >= 1) AND (dims <=
+CASE vector_type
+    WHEN 'vector'::text THEN 2000
+    ELSE 4000
+END))),
+    CONSTRAINT embedding_models_known_distance CHECK ((distance = ANY (ARRAY['cosine'::text, 'l2'::text, 'inner_product'::text]))),
+    CONSTRAINT embedding_models_known_type CHECK ((vector_type = ANY (ARRAY['vector'::text, 'halfvec'::text]))),
+    CONSTRAINT embedding_models_storage_length CHECK ((length(storage) <= 20))
+);
+
+ALTER TABLE ONLY ai.embedding_models FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embedding_models OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embedding_models IS 'The models that make vectors. Read-only for everybody; a revision or a service adds one.';
+
+COMMENT ON COLUMN ai.embedding_models.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.embedding_models.key IS 'not personal: Its name: openai/text-embedding-3-small@1536.';
+
+COMMENT ON COLUMN ai.embedding_models.provider IS 'not personal: Who runs it.';
+
+COMMENT ON COLUMN ai.embedding_models.model IS 'not personal: Its name there.';
+
+COMMENT ON COLUMN ai.embedding_models.vector_type IS 'not personal: vector or halfvec.';
+
+COMMENT ON COLUMN ai.embedding_models.dims IS 'not personal: How many numbers a vector has.';
+
+COMMENT ON COLUMN ai.embedding_models.storage IS 'not personal: Which table has its vectors: vector_1536; made by the database.';
+
+COMMENT ON COLUMN ai.embedding_models.distance IS 'not personal: How vectors are compared: cosine, l2 or inner_product.';
+
+COMMENT ON COLUMN ai.embedding_models.normalised IS 'not personal: Whether every vector has the length 1.';
+
+COMMENT ON COLUMN ai.embedding_models.max_tokens IS 'not personal: How long a text may be.';
+
+COMMENT ON COLUMN ai.embedding_models.status IS 'not personal: building: texts are being embedded; active: searched; retired: to be deleted.';
+
+COMMENT ON COLUMN ai.embedding_models.created_at IS 'not personal: When the row was made.';
+
+COMMENT ON COLUMN ai.embedding_models.updated_at IS 'not personal: When the row was last changed.';
+
+COMMENT ON COLUMN ai.embedding_models.row_version IS 'not personal: Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE TABLE ai.embeddings_halfvec_3072 (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid NOT NULL,
+    storage text DEFAULT 'halfvec_3072'::text NOT NULL,
+    tier text DEFAULT app.embedding_tier('halfvec_3072'::text) NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    embedding extensions.halfvec(3072) NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false NOT NULL,
+    CONSTRAINT embeddings_halfvec_3072_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_halfvec_3072_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_halfvec_3072_of_this_storage CHECK ((storage = 'halfvec_3072'::text))
+)
+PARTITION BY LIST (tier);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072 FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072 OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_halfvec_3072 IS 'Vectors of 3072 numbers, one for each text and model. Partitions by tier: small is searched exactly, large has an index for each agency.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.chunk_id IS 'not personal: The chunk it stands for; or a memory.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.memory_id IS 'not personal: The memory it stands for; or a chunk.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.model_id IS 'not personal: The model that made it: vectors of two models are never compared.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.storage IS 'not personal: Constant; half of the key to the model.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.tier IS 'not personal: The partition, as ai.agency_tiers says.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.content_sha256 IS 'not personal: The hash of the text it was made of; different from that of the text: stale.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.embedding IS 'not personal: The vector, which follows the text: an erasure that changes the text deletes it.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.embedded_at IS 'not personal: When it was made.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.owner_id IS 'not personal: Whose it is, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.team_id IS 'not personal: Whose team it is, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.visibility IS 'not personal: How widely it may be read, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.participant_ids IS 'not personal: Who takes part, copied from the chunk or the memory; null where nobody has to.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.by_record IS 'not personal: Whether readers must also reach the record, by owner and team.';
+
+CREATE TABLE ai.embeddings_halfvec_3072_large (
+    agency_id uuid CONSTRAINT embeddings_halfvec_3072_agency_id_not_null NOT NULL,
+    id uuid DEFAULT app.uuid_v7() CONSTRAINT embeddings_halfvec_3072_id_not_null NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid CONSTRAINT embeddings_halfvec_3072_model_id_not_null NOT NULL,
+    storage text DEFAULT 'halfvec_3072'::text CONSTRAINT embeddings_halfvec_3072_storage_not_null NOT NULL,
+    tier text DEFAULT app.embedding_tier('halfvec_3072'::text) CONSTRAINT embeddings_halfvec_3072_tier_not_null NOT NULL,
+    content_sha256 app.sha256 CONSTRAINT embeddings_halfvec_3072_content_sha256_not_null NOT NULL,
+    embedding extensions.halfvec(3072) CONSTRAINT embeddings_halfvec_3072_embedding_not_null NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() CONSTRAINT embeddings_halfvec_3072_embedded_at_not_null NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility CONSTRAINT embeddings_halfvec_3072_visibility_not_null NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false CONSTRAINT embeddings_halfvec_3072_by_record_not_null NOT NULL,
+    CONSTRAINT embeddings_halfvec_3072_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_halfvec_3072_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_halfvec_3072_of_this_storage CHECK ((storage = 'halfvec_3072'::text))
+)
+PARTITION BY LIST (agency_id);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072_large FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072_large OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_halfvec_3072_large IS 'A partition of ai.embeddings_halfvec_3072, for nobody to touch.';
+
+CREATE TABLE ai.embeddings_halfvec_3072_small (
+    agency_id uuid CONSTRAINT embeddings_halfvec_3072_agency_id_not_null NOT NULL,
+    id uuid DEFAULT app.uuid_v7() CONSTRAINT embeddings_halfvec_3072_id_not_null NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid CONSTRAINT embeddings_halfvec_3072_model_id_not_null NOT NULL,
+    storage text DEFAULT 'halfvec_3072'::text CONSTRAINT embeddings_halfvec_3072_storage_not_null NOT NULL,
+    tier text DEFAULT app.embedding_tier('halfvec_3072'::text) CONSTRAINT embeddings_halfvec_3072_tier_not_null NOT NULL,
+    content_sha256 app.sha256 CONSTRAINT embeddings_halfvec_3072_content_sha256_not_null NOT NULL,
+    embedding extensions.halfvec(3072) CONSTRAINT embeddings_halfvec_3072_embedding_not_null NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() CONSTRAINT embeddings_halfvec_3072_embedded_at_not_null NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility CONSTRAINT embeddings_halfvec_3072_visibility_not_null NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false CONSTRAINT embeddings_halfvec_3072_by_record_not_null NOT NULL,
+    CONSTRAINT embeddings_halfvec_3072_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_halfvec_3072_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_halfvec_3072_of_this_storage CHECK ((storage = 'halfvec_3072'::text))
+);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072_small FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072_small OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_halfvec_3072_small IS 'A partition of ai.embeddings_halfvec_3072, for nobody to touch.';
+
+CREATE TABLE ai.embeddings_vector_1536 (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid NOT NULL,
+    storage text DEFAULT 'vector_1536'::text NOT NULL,
+    tier text DEFAULT app.embedding_tier('vector_1536'::text) NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    embedding extensions.vector(1536) NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false NOT NULL,
+    CONSTRAINT embeddings_vector_1536_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_vector_1536_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_vector_1536_of_this_storage CHECK ((storage = 'vector_1536'::text))
+)
+PARTITION BY LIST (tier);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536 FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536 OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_vector_1536 IS 'Vectors of 1536 numbers, one for each text and model. Partitions by tier: small is searched exactly, large has an index for each agency.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.chunk_id IS 'not personal: The chunk it stands for; or a memory.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.memory_id IS 'not personal: The memory it stands for; or a chunk.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.model_id IS 'not personal: The model that made it: vectors of two models are never compared.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.storage IS 'not personal: Constant; half of the key to the model.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.tier IS 'not personal: The partition, as ai.agency_tiers says.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.content_sha256 IS 'not personal: The hash of the text it was made of; different from that of the text: stale.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.embedding IS 'not personal: The vector, which follows the text: an erasure that changes the text deletes it.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.embedded_at IS 'not personal: When it was made.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.owner_id IS 'not personal: Whose it is, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.team_id IS 'not personal: Whose team it is, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.visibility IS 'not personal: How widely it may be read, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.participant_ids IS 'not personal: Who takes part, copied from the chunk or the memory; null where nobody has to.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.by_record IS 'not personal: Whether readers must also reach the record, by owner and team.';
+
+CREATE TABLE ai.embeddings_vector_1536_large (
+    agency_id uuid CONSTRAINT embeddings_vector_1536_agency_id_not_null NOT NULL,
+    id uuid DEFAULT app.uuid_v7() CONSTRAINT embeddings_vector_1536_id_not_null NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid CONSTRAINT embeddings_vector_1536_model_id_not_null NOT NULL,
+    storage text DEFAULT 'vector_1536'::text CONSTRAINT embeddings_vector_1536_storage_not_null NOT NULL,
+    tier text DEFAULT app.embedding_tier('vector_1536'::text) CONSTRAINT embeddings_vector_1536_tier_not_null NOT NULL,
+    content_sha256 app.sha256 CONSTRAINT embeddings_vector_1536_content_sha256_not_null NOT NULL,
+    embedding extensions.vector(1536) CONSTRAINT embeddings_vector_1536_embedding_not_null NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() CONSTRAINT embeddings_vector_1536_embedded_at_not_null NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility CONSTRAINT embeddings_vector_1536_visibility_not_null NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false CONSTRAINT embeddings_vector_1536_by_record_not_null NOT NULL,
+    CONSTRAINT embeddings_vector_1536_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_vector_1536_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_vector_1536_of_this_storage CHECK ((storage = 'vector_1536'::text))
+)
+PARTITION BY LIST (agency_id);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536_large FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536_large OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_vector_1536_large IS 'A partition of ai.embeddings_vector_1536, for nobody to touch.';
+
+CREATE TABLE ai.embeddings_vector_1536_small (
+    agency_id uuid CONSTRAINT embeddings_vector_1536_agency_id_not_null NOT NULL,
+    id uuid DEFAULT app.uuid_v7() CONSTRAINT embeddings_vector_1536_id_not_null NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid CONSTRAINT embeddings_vector_1536_model_id_not_null NOT NULL,
+    storage text DEFAULT 'vector_1536'::text CONSTRAINT embeddings_vector_1536_storage_not_null NOT NULL,
+    tier text DEFAULT app.embedding_tier('vector_1536'::text) CONSTRAINT embeddings_vector_1536_tier_not_null NOT NULL,
+    content_sha256 app.sha256 CONSTRAINT embeddings_vector_1536_content_sha256_not_null NOT NULL,
+    embedding extensions.vector(1536) CONSTRAINT embeddings_vector_1536_embedding_not_null NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() CONSTRAINT embeddings_vector_1536_embedded_at_not_null NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility CONSTRAINT embeddings_vector_1536_visibility_not_null NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false CONSTRAINT embeddings_vector_1536_by_record_not_null NOT NULL,
+    CONSTRAINT embeddings_vector_1536_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_vector_1536_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_vector_1536_of_this_storage CHECK ((storage = 'vector_1536'::text))
+);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536_small FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536_small OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_vector_1536_small IS 'A partition of ai.embeddings_vector_1536, for nobody to touch.';
+
+CREATE TABLE ai.memories (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    subject app.memory_subject NOT NULL,
+    membership_id uuid,
+    contact_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    kind app.memory_kind NOT NULL,
+    content app.line NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    importance real DEFAULT 0.5 NOT NULL,
+    confidence real DEFAULT 0.5 NOT NULL,
+    half_life interval,
+    last_accessed_at timestamp with time zone,
+    access_count integer DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone,
+    source_run_id uuid,
+    superseded_by_id uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (content)::text)) STORED,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT memories_about_a_member_are_private CHECK (((subject <> 'member'::app.memory_subject) OR ((visibility = 'private'::app.visibility) AND (owner_id = membership_id)))),
+    CONSTRAINT memories_company_is_named CHECK (((subject = 'company'::app.memory_subject) = (company_id IS NOT NULL))),
+    CONSTRAINT memories_contact_is_named CHECK (((subject = 'contact'::app.memory_subject) = (contact_id IS NOT NULL))),
+    CONSTRAINT memories_deal_is_named CHECK (((subject = 'deal'::app.memory_subject) = (deal_id IS NOT NULL))),
+    CONSTRAINT memories_member_is_named CHECK (((subject = 'member'::app.memory_subject) = (membership_id IS NOT NULL))),
+    CONSTRAINT memories_not_for_clients CHECK ((visibility <> 'client'::app.visibility)),
+    CONSTRAINT memories_not_superseded_by_itself CHECK ((superseded_by_id <> id)),
+    CONSTRAINT memories_one_subject CHECK ((num_nonnulls(membership_id, contact_id, company_id, deal_id) = ((subject <> 'agency'::app.memory_subject))::integer)),
+    CONSTRAINT memories_weights_in_bounds CHECK ((((importance >= (0)::double precision) AND (importance <= (1)::double precision)) AND ((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))))
+);
+
+ALTER TABLE ONLY ai.memories FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.memories OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.memories IS 'What agents remember: one fact each.';
+
+COMMENT ON COLUMN ai.memories.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.memories.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.memories.subject IS 'not personal: What it is about; never changes.';
+
+COMMENT ON COLUMN ai.memories.membership_id IS 'not personal: The colleague it is about.';
+
+COMMENT ON COLUMN ai.memories.contact_id IS 'not personal: The contact it is about.';
+
+COMMENT ON COLUMN ai.memories.company_id IS 'not personal: The company it is about.';
+
+COMMENT ON COLUMN ai.memories.deal_id IS 'not personal: The deal it is about.';
+
+COMMENT ON COLUMN ai.memories.kind IS 'not personal: semantic: a fact; episodic: an event; procedural: how to do something.';
+
+COMMENT ON COLUMN ai.memories.content IS 'free text: The fact.';
+
+COMMENT ON COLUMN ai.memories.content_sha256 IS 'not personal: The hash of the content, made by the database.';
+
+COMMENT ON COLUMN ai.memories.importance IS 'not personal: From 0 to 1.';
+
+COMMENT ON COLUMN ai.memories.confidence IS 'not personal: From 0 to 1.';
+
+COMMENT ON COLUMN ai.memories.half_life IS 'not personal: How fast it fades in the order of a search; null: as its kind does.';
+
+COMMENT ON COLUMN ai.memories.last_accessed_at IS 'not personal: When it was last used; written by the worker in batches.';
+
+COMMENT ON COLUMN ai.memories.access_count IS 'not personal: How often it was used; written by the worker in batches.';
+
+COMMENT ON COLUMN ai.memories.expires_at IS 'not personal: From when on it is not found.';
+
+COMMENT ON COLUMN ai.memories.source_run_id IS 'not personal: The run of an agent that it comes from.';
+
+COMMENT ON COLUMN ai.memories.superseded_by_id IS 'not personal: The memory that replaced it.';
+
+COMMENT ON COLUMN ai.memories.search IS 'not personal: What full text search looks at; made by the database.';
+
+COMMENT ON COLUMN ai.memories.owner_id IS 'not personal: Whose it is, copied from the record it is about, if any.';
+
+COMMENT ON COLUMN ai.memories.team_id IS 'not personal: Whose team it is, copied from the record it is about, if any.';
+
+COMMENT ON COLUMN ai.memories.visibility IS 'not personal: How widely it may be read, copied from the record it is about, if any.';
+
+COMMENT ON COLUMN ai.memories.participant_ids IS 'not personal: Who takes part, copied from the record it is about, if any; null where nobody has to.';
+
+COMMENT ON COLUMN ai.memories.by_record IS 'not personal: Whether readers must also reach the record, by owner and team.';
+
+COMMENT ON COLUMN ai.memories.created_at IS 'not personal: When the row was made.';
+
+COMMENT ON COLUMN ai.memories.created_by IS 'not personal: The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN ai.memories.updated_at IS 'not personal: When the row was last changed.';
+
+COMMENT ON COLUMN ai.memories.updated_by IS 'not personal: The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN ai.memories.row_version IS 'not personal: Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN ai.memories.deleted_at IS 'not personal: When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN ai.memories.deleted_by IS 'not personal: The membership that deleted the row.';
 
 CREATE TABLE audit.log (
     agency_id uuid NOT NULL,
@@ -25506,6 +31424,266 @@ COMMENT ON COLUMN integration.webhook_secrets.previous_ref IS 'not personal: The
 
 COMMENT ON COLUMN integration.webhook_secrets.previous_until IS 'Until when it does.';
 
+CREATE TABLE langgraph.checkpoint_blobs (
+    thread_id text NOT NULL,
+    checkpoint_ns text DEFAULT ''::text NOT NULL,
+    channel text NOT NULL,
+    version text NOT NULL,
+    type text NOT NULL,
+    blob bytea,
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    conversation_id uuid GENERATED ALWAYS AS ((thread_id)::uuid) STORED NOT NULL,
+    CONSTRAINT checkpoint_blobs_limits CHECK (((octet_length(checkpoint_ns) <= 1000) AND (octet_length(channel) <= 500) AND (octet_length(version) <= 200) AND (octet_length(type) <= 200) AND (octet_length(blob) <= 268435456))),
+    CONSTRAINT checkpoint_blobs_thread_is_conversation CHECK ((thread_id = (conversation_id)::text))
+);
+
+ALTER TABLE ONLY langgraph.checkpoint_blobs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoint_blobs OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.checkpoint_blobs IS 'The long values of a thread, once for each version. Of the library.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.thread_id IS 'not personal: The id of the conversation, as text.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.checkpoint_ns IS 'not personal: Which graph within the thread; empty for the outermost.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.channel IS 'not personal: The name of the value in the graph.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.version IS 'not personal: The version that checkpoints name.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.type IS 'not personal: How the value is serialised.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.blob IS 'personal: The value, opaque bytes; erased with the conversation.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN langgraph.checkpoint_blobs.conversation_id IS 'The conversation that the thread is.';
+
+CREATE TABLE langgraph.checkpoint_migrations (
+    v integer NOT NULL
+);
+
+ALTER TABLE ONLY langgraph.checkpoint_migrations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoint_migrations OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.checkpoint_migrations IS 'Versions of the library''s checkpoint tables that these are; sha256 98d38ed91d4a57a2fb066323f26f2902efcb01f483e09f3ff2be31304a799d35.';
+
+COMMENT ON COLUMN langgraph.checkpoint_migrations.v IS 'A version.';
+
+CREATE TABLE langgraph.checkpoint_writes (
+    thread_id text NOT NULL,
+    checkpoint_ns text DEFAULT ''::text NOT NULL,
+    checkpoint_id text NOT NULL,
+    task_id text NOT NULL,
+    idx integer NOT NULL,
+    channel text NOT NULL,
+    type text,
+    blob bytea NOT NULL,
+    task_path text DEFAULT ''::text NOT NULL,
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    conversation_id uuid GENERATED ALWAYS AS ((thread_id)::uuid) STORED NOT NULL,
+    CONSTRAINT checkpoint_writes_limits CHECK (((octet_length(checkpoint_ns) <= 1000) AND (octet_length(checkpoint_id) <= 200) AND (octet_length(task_id) <= 200) AND (octet_length(channel) <= 500) AND (octet_length(type) <= 200) AND (octet_length(blob) <= 268435456) AND (octet_length(task_path) <= 4000))),
+    CONSTRAINT checkpoint_writes_thread_is_conversation CHECK ((thread_id = (conversation_id)::text))
+);
+
+ALTER TABLE ONLY langgraph.checkpoint_writes FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoint_writes OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.checkpoint_writes IS 'What the tasks of a step wrote before the next checkpoint. Of the library.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.thread_id IS 'not personal: The id of the conversation, as text.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.checkpoint_ns IS 'not personal: Which graph within the thread; empty for the outermost.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.checkpoint_id IS 'not personal: The step that the task belongs to.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.task_id IS 'not personal: The task.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.idx IS 'The place among the writes of the task; below zero for errors and interrupts.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.channel IS 'not personal: The name of the value in the graph.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.type IS 'not personal: How the value is serialised.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.blob IS 'personal: The value, opaque bytes; erased with the conversation.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.task_path IS 'not personal: Where in the graph the task stands.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN langgraph.checkpoint_writes.conversation_id IS 'The conversation that the thread is.';
+
+CREATE TABLE langgraph.checkpoints (
+    thread_id text NOT NULL,
+    checkpoint_ns text DEFAULT ''::text NOT NULL,
+    checkpoint_id text NOT NULL,
+    parent_checkpoint_id text,
+    type text,
+    checkpoint jsonb NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    conversation_id uuid GENERATED ALWAYS AS ((thread_id)::uuid) STORED NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT checkpoints_limits CHECK (((octet_length(checkpoint_ns) <= 1000) AND (octet_length(checkpoint_id) <= 200) AND (octet_length(parent_checkpoint_id) <= 200) AND (octet_length(type) <= 200) AND (pg_column_size(checkpoint) <= 67108864) AND (pg_column_size(metadata) <= 16777216))),
+    CONSTRAINT checkpoints_thread_is_conversation CHECK ((thread_id = (conversation_id)::text))
+);
+
+ALTER TABLE ONLY langgraph.checkpoints FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoints OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.checkpoints IS 'The state of an agent''s thread after each step; a thread is a conversation. Of the library.';
+
+COMMENT ON COLUMN langgraph.checkpoints.thread_id IS 'not personal: The id of the conversation, as text.';
+
+COMMENT ON COLUMN langgraph.checkpoints.checkpoint_ns IS 'not personal: Which graph within the thread; empty for the outermost.';
+
+COMMENT ON COLUMN langgraph.checkpoints.checkpoint_id IS 'not personal: Sorts in the order of the steps.';
+
+COMMENT ON COLUMN langgraph.checkpoints.parent_checkpoint_id IS 'not personal: The step before; null for the first, and where it was pruned.';
+
+COMMENT ON COLUMN langgraph.checkpoints.type IS 'not personal: Not used by the library any more.';
+
+COMMENT ON COLUMN langgraph.checkpoints.checkpoint IS 'personal: Short values, and the version of each long one in checkpoint_blobs; erased with the conversation.';
+
+COMMENT ON COLUMN langgraph.checkpoints.metadata IS 'personal: What the run says about the step; erased with the conversation.';
+
+COMMENT ON COLUMN langgraph.checkpoints.agency_id IS 'The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN langgraph.checkpoints.conversation_id IS 'The conversation that the thread is.';
+
+COMMENT ON COLUMN langgraph.checkpoints.created_at IS 'When the row was made; pruning and retention count from then.';
+
+CREATE TABLE langgraph.store (
+    prefix text NOT NULL,
+    key text NOT NULL,
+    value jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP,
+    expires_at timestamp with time zone,
+    ttl_minutes integer,
+    agency_id uuid GENERATED ALWAYS AS ((split_part(prefix, '.'::text, 1))::uuid) STORED NOT NULL,
+    subject text GENERATED ALWAYS AS (split_part(prefix, '.'::text, 2)) STORED NOT NULL,
+    membership_id uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (split_part(prefix, '.'::text, 2) = 'member'::text) THEN (split_part(prefix, '.'::text, 3))::uuid
+    ELSE NULL::uuid
+END) STORED,
+    contact_id uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (split_part(prefix, '.'::text, 2) = 'contact'::text) THEN (split_part(prefix, '.'::text, 3))::uuid
+    ELSE NULL::uuid
+END) STORED,
+    company_id uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (split_part(prefix, '.'::text, 2) = 'company'::text) THEN (split_part(prefix, '.'::text, 3))::uuid
+    ELSE NULL::uuid
+END) STORED,
+    deal_id uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (split_part(prefix, '.'::text, 2) = 'deal'::text) THEN (split_part(prefix, '.'::text, 3))::uuid
+    ELSE NULL::uuid
+END) STORED,
+    conversation_id uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (split_part(prefix, '.'::text, 2) = 'conversation'::text) THEN (split_part(prefix, '.'::text, 3))::uuid
+    ELSE NULL::uuid
+END) STORED,
+    CONSTRAINT store_limits CHECK (((octet_length(prefix) <= 1000) AND (octet_length(key) <= 1000) AND (pg_column_size(value) <= 16777216))),
+    CONSTRAINT store_subject_known CHECK ((subject = ANY (ARRAY['agency'::text, 'agent'::text, 'member'::text, 'contact'::text, 'company'::text, 'deal'::text, 'conversation'::text])))
+);
+
+ALTER TABLE ONLY langgraph.store FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.store OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.store IS 'What agents remember across threads, each item about a subject. Of the library.';
+
+COMMENT ON COLUMN langgraph.store.prefix IS 'not personal: The namespace joined with dots: agency, kind of the subject, its id, and what the agent adds.';
+
+COMMENT ON COLUMN langgraph.store.key IS 'not personal: The name of the item in its namespace.';
+
+COMMENT ON COLUMN langgraph.store.value IS 'personal: What is remembered; erased with its subject.';
+
+COMMENT ON COLUMN langgraph.store.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN langgraph.store.updated_at IS 'When the item was last put.';
+
+COMMENT ON COLUMN langgraph.store.expires_at IS 'When it may be swept; null for never.';
+
+COMMENT ON COLUMN langgraph.store.ttl_minutes IS 'By how much reading may put that off, in minutes.';
+
+COMMENT ON COLUMN langgraph.store.agency_id IS 'The agency that the namespace names; never changes.';
+
+COMMENT ON COLUMN langgraph.store.subject IS 'not personal: The kind of the subject: agency, agent, member, contact, company, deal or conversation.';
+
+COMMENT ON COLUMN langgraph.store.membership_id IS 'The member that the item is about.';
+
+COMMENT ON COLUMN langgraph.store.contact_id IS 'The contact that the item is about.';
+
+COMMENT ON COLUMN langgraph.store.company_id IS 'The company that the item is about.';
+
+COMMENT ON COLUMN langgraph.store.deal_id IS 'The deal that the item is about.';
+
+COMMENT ON COLUMN langgraph.store.conversation_id IS 'The conversation that the item is about.';
+
+CREATE TABLE langgraph.store_migrations (
+    v integer NOT NULL
+);
+
+ALTER TABLE ONLY langgraph.store_migrations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.store_migrations OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.store_migrations IS 'Versions of the library''s store that this is; sha256 e28bd11ad44ee17e20b63ca41dff8ead4c4f38d2c0dbbdaabeb077777c847145.';
+
+COMMENT ON COLUMN langgraph.store_migrations.v IS 'A version.';
+
+CREATE TABLE langgraph.store_vectors (
+    prefix text NOT NULL,
+    key text NOT NULL,
+    field_name text NOT NULL,
+    embedding extensions.vector(1536),
+    created_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP,
+    agency_id uuid GENERATED ALWAYS AS ((split_part(prefix, '.'::text, 1))::uuid) STORED NOT NULL,
+    CONSTRAINT store_vectors_limits CHECK (((octet_length(prefix) <= 1000) AND (octet_length(key) <= 1000) AND (octet_length(field_name) <= 500)))
+);
+
+ALTER TABLE ONLY langgraph.store_vectors FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.store_vectors OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.store_vectors IS 'The embeddings of the fields of an item. Of the library.';
+
+COMMENT ON COLUMN langgraph.store_vectors.prefix IS 'not personal: The namespace of the item.';
+
+COMMENT ON COLUMN langgraph.store_vectors.key IS 'not personal: The name of the item in its namespace.';
+
+COMMENT ON COLUMN langgraph.store_vectors.field_name IS 'not personal: Which field of the value.';
+
+COMMENT ON COLUMN langgraph.store_vectors.embedding IS 'Made of the field; goes with the item.';
+
+COMMENT ON COLUMN langgraph.store_vectors.created_at IS 'When the row was made.';
+
+COMMENT ON COLUMN langgraph.store_vectors.updated_at IS 'When the item was last put.';
+
+COMMENT ON COLUMN langgraph.store_vectors.agency_id IS 'The agency that the namespace names; never changes.';
+
+CREATE TABLE langgraph.vector_migrations (
+    v integer NOT NULL
+);
+
+ALTER TABLE ONLY langgraph.vector_migrations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.vector_migrations OWNER TO gardenos_owner;
+
+COMMENT ON TABLE langgraph.vector_migrations IS 'Versions of the library''s vectors that these are; sha256 534b69a2d1d129fe32c2cef160dd48f2dab471281beb672fd3daa99a7a77ded5.';
+
+COMMENT ON COLUMN langgraph.vector_migrations.v IS 'A version.';
+
 CREATE TABLE migration.alembic_version (
     version_num character varying(32) NOT NULL
 );
@@ -25985,6 +32163,20 @@ COMMENT ON COLUMN tenancy.users.updated_at IS 'When the row was last changed.';
 
 COMMENT ON COLUMN tenancy.users.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
 
+ALTER TABLE ONLY ai.embeddings_halfvec_3072 ATTACH PARTITION ai.embeddings_halfvec_3072_large FOR VALUES IN ('large');
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072 ATTACH PARTITION ai.embeddings_halfvec_3072_small FOR VALUES IN ('small');
+
+ALTER TABLE ONLY ai.embeddings_vector_1536 ATTACH PARTITION ai.embeddings_vector_1536_large FOR VALUES IN ('large');
+
+ALTER TABLE ONLY ai.embeddings_vector_1536 ATTACH PARTITION ai.embeddings_vector_1536_small FOR VALUES IN ('small');
+
+ALTER TABLE ONLY ai.agency_tiers
+    ADD CONSTRAINT agency_tiers_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY ai.agency_tiers
+    ADD CONSTRAINT agency_tiers_storage_key UNIQUE (agency_id, storage);
+
 ALTER TABLE ONLY ai.agent_runs
     ADD CONSTRAINT agent_runs_pkey PRIMARY KEY (agency_id, id);
 
@@ -25993,6 +32185,48 @@ ALTER TABLE ONLY ai.agent_steps
 
 ALTER TABLE ONLY ai.agent_steps
     ADD CONSTRAINT agent_steps_seq_key UNIQUE (agency_id, run_id, seq);
+
+ALTER TABLE ONLY ai.chunks
+    ADD CONSTRAINT chunks_document_id_seq_key UNIQUE (agency_id, document_id, seq);
+
+ALTER TABLE ONLY ai.chunks
+    ADD CONSTRAINT chunks_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY ai.embedding_jobs
+    ADD CONSTRAINT embedding_jobs_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY ai.embedding_models
+    ADD CONSTRAINT embedding_models_id_storage_key UNIQUE (id, storage);
+
+ALTER TABLE ONLY ai.embedding_models
+    ADD CONSTRAINT embedding_models_key_key UNIQUE (key);
+
+ALTER TABLE ONLY ai.embedding_models
+    ADD CONSTRAINT embedding_models_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072
+    ADD CONSTRAINT embeddings_halfvec_3072_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072_large
+    ADD CONSTRAINT embeddings_halfvec_3072_large_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072_small
+    ADD CONSTRAINT embeddings_halfvec_3072_small_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536
+    ADD CONSTRAINT embeddings_vector_1536_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536_large
+    ADD CONSTRAINT embeddings_vector_1536_large_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536_small
+    ADD CONSTRAINT embeddings_vector_1536_small_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_pkey PRIMARY KEY (agency_id, id);
 
 ALTER TABLE ONLY audit.log
     ADD CONSTRAINT log_pkey PRIMARY KEY (agency_id, id);
@@ -26156,6 +32390,30 @@ ALTER TABLE ONLY integration.webhook_secrets
 ALTER TABLE ONLY integration.webhook_secrets
     ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (agency_id, id);
 
+ALTER TABLE ONLY langgraph.checkpoint_blobs
+    ADD CONSTRAINT checkpoint_blobs_pkey PRIMARY KEY (thread_id, checkpoint_ns, channel, version);
+
+ALTER TABLE ONLY langgraph.checkpoint_migrations
+    ADD CONSTRAINT checkpoint_migrations_pkey PRIMARY KEY (v);
+
+ALTER TABLE ONLY langgraph.checkpoint_writes
+    ADD CONSTRAINT checkpoint_writes_pkey PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx);
+
+ALTER TABLE ONLY langgraph.checkpoints
+    ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id);
+
+ALTER TABLE ONLY langgraph.store_migrations
+    ADD CONSTRAINT store_migrations_pkey PRIMARY KEY (v);
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_pkey PRIMARY KEY (prefix, key);
+
+ALTER TABLE ONLY langgraph.store_vectors
+    ADD CONSTRAINT store_vectors_pkey PRIMARY KEY (prefix, key, field_name);
+
+ALTER TABLE ONLY langgraph.vector_migrations
+    ADD CONSTRAINT vector_migrations_pkey PRIMARY KEY (v);
+
 ALTER TABLE ONLY migration.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
@@ -26252,6 +32510,110 @@ CREATE INDEX agent_runs_unfinished_idx ON ai.agent_runs USING btree (agency_id, 
 CREATE INDEX agent_steps_decided_by_id_idx ON ai.agent_steps USING btree (agency_id, decided_by_id) WHERE (decided_by_id IS NOT NULL);
 
 CREATE INDEX agent_steps_waiting_idx ON ai.agent_steps USING btree (agency_id, run_id) WHERE (approval = 'required'::app.approval);
+
+CREATE INDEX chunks_search_idx ON ai.chunks USING gin (agency_id, search);
+
+CREATE INDEX documents_activity_id_idx ON ai.documents USING btree (agency_id, activity_id) WHERE (activity_id IS NOT NULL);
+
+CREATE UNIQUE INDEX documents_activity_id_key ON ai.documents USING btree (agency_id, activity_id) WHERE ((activity_id IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX documents_company_id_idx ON ai.documents USING btree (agency_id, company_id) WHERE (company_id IS NOT NULL);
+
+CREATE INDEX documents_contact_id_idx ON ai.documents USING btree (agency_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE INDEX documents_conversation_id_idx ON ai.documents USING btree (agency_id, conversation_id) WHERE (conversation_id IS NOT NULL);
+
+CREATE UNIQUE INDEX documents_conversation_id_key ON ai.documents USING btree (agency_id, conversation_id) WHERE ((conversation_id IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX documents_deal_id_idx ON ai.documents USING btree (agency_id, deal_id) WHERE (deal_id IS NOT NULL);
+
+CREATE INDEX documents_file_id_idx ON ai.documents USING btree (agency_id, file_id) WHERE (file_id IS NOT NULL);
+
+CREATE UNIQUE INDEX documents_file_id_key ON ai.documents USING btree (agency_id, file_id) WHERE ((file_id IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX documents_owner_id_idx ON ai.documents USING btree (agency_id, owner_id);
+
+CREATE INDEX documents_team_id_idx ON ai.documents USING btree (agency_id, team_id);
+
+CREATE INDEX documents_to_cut_idx ON ai.documents USING btree (agency_id, id) WHERE ((status = ANY (ARRAY['pending'::app.document_status, 'stale'::app.document_status])) AND (deleted_at IS NULL));
+
+CREATE UNIQUE INDEX embedding_jobs_chunk_id_key ON ai.embedding_jobs USING btree (agency_id, chunk_id, model_id) WHERE (chunk_id IS NOT NULL);
+
+CREATE INDEX embedding_jobs_dead_idx ON ai.embedding_jobs USING btree (agency_id, id) WHERE (dead_at IS NOT NULL);
+
+CREATE INDEX embedding_jobs_due_idx ON ai.embedding_jobs USING btree (agency_id, priority, run_after, id) WHERE (dead_at IS NULL);
+
+CREATE UNIQUE INDEX embedding_jobs_memory_id_key ON ai.embedding_jobs USING btree (agency_id, memory_id, model_id) WHERE (memory_id IS NOT NULL);
+
+CREATE INDEX embedding_jobs_model_id_idx ON ai.embedding_jobs USING btree (model_id);
+
+CREATE INDEX embeddings_halfvec_3072_agency_id_model_id_idx ON ONLY ai.embeddings_halfvec_3072 USING btree (agency_id, model_id);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_chunk_id_key ON ONLY ai.embeddings_halfvec_3072 USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_large_agency_id_chunk_id_model_id_t_idx ON ONLY ai.embeddings_halfvec_3072_large USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_memory_id_key ON ONLY ai.embeddings_halfvec_3072 USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_large_agency_id_memory_id_model_id__idx ON ONLY ai.embeddings_halfvec_3072_large USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE INDEX embeddings_halfvec_3072_large_agency_id_model_id_idx ON ONLY ai.embeddings_halfvec_3072_large USING btree (agency_id, model_id);
+
+CREATE INDEX embeddings_halfvec_3072_model_id_idx ON ONLY ai.embeddings_halfvec_3072 USING btree (model_id, storage);
+
+CREATE INDEX embeddings_halfvec_3072_large_model_id_storage_idx ON ONLY ai.embeddings_halfvec_3072_large USING btree (model_id, storage);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_small_agency_id_chunk_id_model_id_t_idx ON ai.embeddings_halfvec_3072_small USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_small_agency_id_memory_id_model_id__idx ON ai.embeddings_halfvec_3072_small USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE INDEX embeddings_halfvec_3072_small_agency_id_model_id_idx ON ai.embeddings_halfvec_3072_small USING btree (agency_id, model_id);
+
+CREATE INDEX embeddings_halfvec_3072_small_model_id_storage_idx ON ai.embeddings_halfvec_3072_small USING btree (model_id, storage);
+
+CREATE INDEX embeddings_vector_1536_agency_id_model_id_idx ON ONLY ai.embeddings_vector_1536 USING btree (agency_id, model_id);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_chunk_id_key ON ONLY ai.embeddings_vector_1536 USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_large_agency_id_chunk_id_model_id_ti_idx ON ONLY ai.embeddings_vector_1536_large USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_memory_id_key ON ONLY ai.embeddings_vector_1536 USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_large_agency_id_memory_id_model_id_t_idx ON ONLY ai.embeddings_vector_1536_large USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE INDEX embeddings_vector_1536_large_agency_id_model_id_idx ON ONLY ai.embeddings_vector_1536_large USING btree (agency_id, model_id);
+
+CREATE INDEX embeddings_vector_1536_model_id_idx ON ONLY ai.embeddings_vector_1536 USING btree (model_id, storage);
+
+CREATE INDEX embeddings_vector_1536_large_model_id_storage_idx ON ONLY ai.embeddings_vector_1536_large USING btree (model_id, storage);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_small_agency_id_chunk_id_model_id_ti_idx ON ai.embeddings_vector_1536_small USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_small_agency_id_memory_id_model_id_t_idx ON ai.embeddings_vector_1536_small USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE INDEX embeddings_vector_1536_small_agency_id_model_id_idx ON ai.embeddings_vector_1536_small USING btree (agency_id, model_id);
+
+CREATE INDEX embeddings_vector_1536_small_model_id_storage_idx ON ai.embeddings_vector_1536_small USING btree (model_id, storage);
+
+CREATE INDEX memories_company_id_idx ON ai.memories USING btree (agency_id, company_id) WHERE (company_id IS NOT NULL);
+
+CREATE INDEX memories_contact_id_idx ON ai.memories USING btree (agency_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE INDEX memories_deal_id_idx ON ai.memories USING btree (agency_id, deal_id) WHERE (deal_id IS NOT NULL);
+
+CREATE INDEX memories_expires_at_idx ON ai.memories USING btree (agency_id, expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX memories_membership_id_idx ON ai.memories USING btree (agency_id, membership_id) WHERE (membership_id IS NOT NULL);
+
+CREATE INDEX memories_owner_id_idx ON ai.memories USING btree (agency_id, owner_id);
+
+CREATE INDEX memories_search_idx ON ai.memories USING gin (agency_id, search);
+
+CREATE INDEX memories_source_run_id_idx ON ai.memories USING btree (agency_id, source_run_id) WHERE (source_run_id IS NOT NULL);
+
+CREATE INDEX memories_superseded_by_id_idx ON ai.memories USING btree (agency_id, superseded_by_id) WHERE (superseded_by_id IS NOT NULL);
+
+CREATE INDEX memories_team_id_idx ON ai.memories USING btree (agency_id, team_id);
 
 CREATE INDEX log_actor_idx ON ONLY audit.log USING btree (agency_id, actor_user_id, id) WHERE (actor_user_id IS NOT NULL);
 
@@ -26517,7 +32879,33 @@ CREATE INDEX webhook_deliveries_due_idx ON integration.webhook_deliveries USING 
 
 CREATE UNIQUE INDEX webhook_endpoints_url_key ON integration.webhook_endpoints USING btree (agency_id, url) WHERE (deleted_at IS NULL);
 
+CREATE INDEX checkpoint_blobs_conversation_id_idx ON langgraph.checkpoint_blobs USING btree (agency_id, conversation_id);
+
+CREATE INDEX checkpoint_writes_conversation_id_idx ON langgraph.checkpoint_writes USING btree (agency_id, conversation_id);
+
+CREATE INDEX checkpoints_conversation_id_idx ON langgraph.checkpoints USING btree (agency_id, conversation_id);
+
+CREATE INDEX store_agency_id_prefix_idx ON langgraph.store USING btree (agency_id, prefix);
+
+CREATE INDEX store_company_id_idx ON langgraph.store USING btree (agency_id, company_id) WHERE (company_id IS NOT NULL);
+
+CREATE INDEX store_contact_id_idx ON langgraph.store USING btree (agency_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE INDEX store_conversation_id_idx ON langgraph.store USING btree (agency_id, conversation_id) WHERE (conversation_id IS NOT NULL);
+
+CREATE INDEX store_deal_id_idx ON langgraph.store USING btree (agency_id, deal_id) WHERE (deal_id IS NOT NULL);
+
+CREATE INDEX store_expires_at_idx ON langgraph.store USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX store_membership_id_idx ON langgraph.store USING btree (agency_id, membership_id) WHERE (membership_id IS NOT NULL);
+
+CREATE INDEX store_prefix_idx ON langgraph.store USING btree (prefix text_pattern_ops);
+
+CREATE INDEX store_vectors_agency_id_idx ON langgraph.store_vectors USING btree (agency_id);
+
 CREATE UNIQUE INDEX seal_keys_login_key ON migration.seal_keys USING btree (login) WHERE (expires_at IS NULL);
+
+CREATE INDEX agencies_embedding_model_id_idx ON tenancy.agencies USING btree (embedding_model_id);
 
 CREATE INDEX api_keys_acts_as_id_idx ON tenancy.api_keys USING btree (agency_id, acts_as_id);
 
@@ -26551,33 +32939,193 @@ CREATE INDEX users_active_agency_id_idx ON tenancy.users USING btree (active_age
 
 CREATE UNIQUE INDEX users_email_key ON tenancy.users USING btree (email) WHERE (email IS NOT NULL);
 
+ALTER INDEX ai.embeddings_halfvec_3072_chunk_id_key ATTACH PARTITION ai.embeddings_halfvec_3072_large_agency_id_chunk_id_model_id_t_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_memory_id_key ATTACH PARTITION ai.embeddings_halfvec_3072_large_agency_id_memory_id_model_id__idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_agency_id_model_id_idx ATTACH PARTITION ai.embeddings_halfvec_3072_large_agency_id_model_id_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_model_id_idx ATTACH PARTITION ai.embeddings_halfvec_3072_large_model_id_storage_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_pkey ATTACH PARTITION ai.embeddings_halfvec_3072_large_pkey;
+
+ALTER INDEX ai.embeddings_halfvec_3072_chunk_id_key ATTACH PARTITION ai.embeddings_halfvec_3072_small_agency_id_chunk_id_model_id_t_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_memory_id_key ATTACH PARTITION ai.embeddings_halfvec_3072_small_agency_id_memory_id_model_id__idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_agency_id_model_id_idx ATTACH PARTITION ai.embeddings_halfvec_3072_small_agency_id_model_id_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_model_id_idx ATTACH PARTITION ai.embeddings_halfvec_3072_small_model_id_storage_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_pkey ATTACH PARTITION ai.embeddings_halfvec_3072_small_pkey;
+
+ALTER INDEX ai.embeddings_vector_1536_chunk_id_key ATTACH PARTITION ai.embeddings_vector_1536_large_agency_id_chunk_id_model_id_ti_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_memory_id_key ATTACH PARTITION ai.embeddings_vector_1536_large_agency_id_memory_id_model_id_t_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_agency_id_model_id_idx ATTACH PARTITION ai.embeddings_vector_1536_large_agency_id_model_id_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_model_id_idx ATTACH PARTITION ai.embeddings_vector_1536_large_model_id_storage_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_pkey ATTACH PARTITION ai.embeddings_vector_1536_large_pkey;
+
+ALTER INDEX ai.embeddings_vector_1536_chunk_id_key ATTACH PARTITION ai.embeddings_vector_1536_small_agency_id_chunk_id_model_id_ti_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_memory_id_key ATTACH PARTITION ai.embeddings_vector_1536_small_agency_id_memory_id_model_id_t_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_agency_id_model_id_idx ATTACH PARTITION ai.embeddings_vector_1536_small_agency_id_model_id_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_model_id_idx ATTACH PARTITION ai.embeddings_vector_1536_small_model_id_storage_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_pkey ATTACH PARTITION ai.embeddings_vector_1536_small_pkey;
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.agency_tiers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agency_tiers();
+
 CREATE TRIGGER audit_delete AFTER DELETE ON ai.agent_runs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_runs();
 
 CREATE TRIGGER audit_delete AFTER DELETE ON ai.agent_steps REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_steps();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.chunks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_chunks();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.documents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_documents();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.embedding_models REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embedding_models();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.embeddings_halfvec_3072 REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_halfvec_3072();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.embeddings_vector_1536 REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_vector_1536();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.memories REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_memories();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.agency_tiers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agency_tiers();
 
 CREATE TRIGGER audit_insert AFTER INSERT ON ai.agent_runs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_runs();
 
 CREATE TRIGGER audit_insert AFTER INSERT ON ai.agent_steps REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_steps();
 
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.chunks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_chunks();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.documents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_documents();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.embedding_models REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embedding_models();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.embeddings_halfvec_3072 REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_halfvec_3072();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.embeddings_vector_1536 REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_vector_1536();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.memories REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_memories();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.agency_tiers FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
 CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.agent_runs FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
 
 CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.agent_steps FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.chunks FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.documents FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.embedding_models FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.embeddings_halfvec_3072 FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.embeddings_vector_1536 FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.memories FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.agency_tiers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agency_tiers();
 
 CREATE TRIGGER audit_update AFTER UPDATE ON ai.agent_runs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_runs();
 
 CREATE TRIGGER audit_update AFTER UPDATE ON ai.agent_steps REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agent_steps();
 
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.chunks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_chunks();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_documents();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.embedding_models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embedding_models();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.embeddings_halfvec_3072 REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_halfvec_3072();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.embeddings_vector_1536 REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_vector_1536();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_memories();
+
 CREATE TRIGGER check_agent AFTER INSERT ON ai.agent_runs FOR EACH ROW EXECUTE FUNCTION app.check_run_agent();
+
+CREATE TRIGGER copy_document BEFORE INSERT ON ai.chunks FOR EACH ROW EXECUTE FUNCTION app.copy_document();
+
+CREATE TRIGGER copy_document_again BEFORE UPDATE OF document_id, owner_id, team_id, visibility, participant_ids, by_record ON ai.chunks FOR EACH ROW WHEN ((CURRENT_USER <> 'gardenos_ai_writer'::name)) EXECUTE FUNCTION app.copy_document();
+
+CREATE TRIGGER copy_source BEFORE INSERT OR UPDATE OF source_kind, file_id, conversation_id, activity_id, contact_id, company_id, deal_id, owner_id, team_id, visibility, participant_ids, by_record, deleted_at ON ai.documents FOR EACH ROW EXECUTE FUNCTION app.copy_source();
+
+CREATE TRIGGER copy_subject BEFORE INSERT OR UPDATE OF subject, membership_id, contact_id, company_id, deal_id, owner_id, team_id, participant_ids, by_record, deleted_at ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.copy_subject();
+
+CREATE TRIGGER copy_text BEFORE INSERT ON ai.embeddings_halfvec_3072 FOR EACH ROW EXECUTE FUNCTION app.copy_text();
+
+CREATE TRIGGER copy_text BEFORE INSERT ON ai.embeddings_vector_1536 FOR EACH ROW EXECUTE FUNCTION app.copy_text();
+
+CREATE TRIGGER copy_text_again BEFORE UPDATE OF chunk_id, memory_id, owner_id, team_id, visibility, participant_ids, by_record ON ai.embeddings_halfvec_3072 FOR EACH ROW WHEN ((CURRENT_USER <> 'gardenos_ai_writer'::name)) EXECUTE FUNCTION app.copy_text();
+
+CREATE TRIGGER copy_text_again BEFORE UPDATE OF chunk_id, memory_id, owner_id, team_id, visibility, participant_ids, by_record ON ai.embeddings_vector_1536 FOR EACH ROW WHEN ((CURRENT_USER <> 'gardenos_ai_writer'::name)) EXECUTE FUNCTION app.copy_text();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON ai.documents FOR EACH ROW WHEN (((new.source_kind = 'note'::text) AND (new.owner_id IS NULL))) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON ai.memories FOR EACH ROW WHEN (((new.owner_id IS NULL) AND (new.subject = ANY (ARRAY['agency'::app.memory_subject, 'member'::app.memory_subject])))) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_team BEFORE INSERT ON ai.documents FOR EACH ROW WHEN (((new.source_kind = 'note'::text) AND (new.team_id IS NULL))) EXECUTE FUNCTION app.default_team();
+
+CREATE TRIGGER default_team BEFORE INSERT ON ai.memories FOR EACH ROW WHEN (((new.team_id IS NULL) AND (new.subject = ANY (ARRAY['agency'::app.memory_subject, 'member'::app.memory_subject])))) EXECUTE FUNCTION app.default_team();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.agency_tiers FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id))) EXECUTE FUNCTION app.forbid_agency_change();
 
 CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.agent_runs FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
 
 CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.agent_steps FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
 
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.chunks FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.documents FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.embedding_jobs FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.embedding_models FOR EACH ROW WHEN (((old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.embeddings_halfvec_3072 FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.embeddings_vector_1536 FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.memories FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
 CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF parent_run_id ON ai.agent_runs FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('parent_run_id', 'ai.agent_runs');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT ON ai.documents FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('file_id', 'crm.files', 'conversation_id', 'crm.conversations', 'activity_id', 'crm.activities', 'contact_id', 'crm.contacts', 'company_id', 'crm.companies', 'deal_id', 'crm.deals');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF membership_id, contact_id, company_id, deal_id, superseded_by_id ON ai.memories FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('membership_id', 'tenancy.memberships', 'contact_id', 'crm.contacts', 'company_id', 'crm.companies', 'deal_id', 'crm.deals', 'superseded_by_id', 'ai.memories');
+
+CREATE TRIGGER forbid_hidden_team AFTER INSERT OR UPDATE OF team_id ON ai.memories FOR EACH ROW WHEN (((CURRENT_USER = 'authenticated'::name) AND (NOT new.by_record))) EXECUTE FUNCTION app.forbid_hidden_links('team_id', 'tenancy.teams');
+
+CREATE TRIGGER forbid_subject_change BEFORE UPDATE ON ai.memories FOR EACH ROW WHEN (((old.subject <> new.subject) OR ((CURRENT_USER <> 'gardenos_merger'::name) AND ((old.membership_id IS DISTINCT FROM new.membership_id) OR (old.contact_id IS DISTINCT FROM new.contact_id) OR (old.company_id IS DISTINCT FROM new.company_id) OR (old.deal_id IS DISTINCT FROM new.deal_id))))) EXECUTE FUNCTION app.forbid_subject_change();
+
+CREATE TRIGGER forget_vectors AFTER UPDATE ON ai.chunks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN ((CURRENT_USER = 'gardenos_eraser'::name)) EXECUTE FUNCTION app.forget_vectors();
+
+CREATE TRIGGER forget_vectors AFTER UPDATE ON ai.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN ((CURRENT_USER = 'gardenos_eraser'::name)) EXECUTE FUNCTION app.forget_vectors();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON ai.agent_runs FOR EACH ROW EXECUTE FUNCTION app.guard_run();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON ai.agent_steps FOR EACH ROW EXECUTE FUNCTION app.guard_step();
+
+CREATE TRIGGER guard_agent BEFORE UPDATE ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
+
+CREATE TRIGGER guard_status AFTER UPDATE ON ai.embedding_models FOR EACH ROW EXECUTE FUNCTION app.guard_model_status();
+
+CREATE TRIGGER guard_tier BEFORE INSERT ON ai.embeddings_halfvec_3072 FOR EACH ROW EXECUTE FUNCTION app.guard_tier();
+
+CREATE TRIGGER guard_tier BEFORE INSERT ON ai.embeddings_vector_1536 FOR EACH ROW EXECUTE FUNCTION app.guard_tier();
+
+CREATE TRIGGER hash_content BEFORE INSERT OR UPDATE OF content, content_sha256 ON ai.chunks FOR EACH ROW EXECUTE FUNCTION app.hash_content();
+
+CREATE TRIGGER hash_content BEFORE INSERT OR UPDATE OF content, content_sha256 ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.hash_content();
 
 CREATE TRIGGER keep_access BEFORE INSERT ON ai.agent_runs FOR EACH ROW EXECUTE FUNCTION app.keep_run_access();
 
@@ -26589,9 +33137,35 @@ CREATE TRIGGER note_tokens_insert AFTER INSERT ON ai.agent_steps REFERENCING NEW
 
 CREATE TRIGGER note_tokens_update AFTER UPDATE ON ai.agent_steps REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_tokens();
 
+CREATE TRIGGER queue_insert AFTER INSERT ON ai.chunks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_text();
+
+CREATE TRIGGER queue_insert AFTER INSERT ON ai.memories REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_text();
+
+CREATE TRIGGER queue_update AFTER UPDATE ON ai.chunks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_text();
+
+CREATE TRIGGER queue_update AFTER UPDATE ON ai.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_text();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON ai.chunks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_chunk();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON ai.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_document();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON ai.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_memory();
+
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, agent_key, agent_membership_id, triggered_by_id, on_behalf_of_id, conversation_id, parent_run_id, status, model, input, outcome, cost, currency, started_at, finished_at, error, team_id, visibility, request_id, created_at, created_by, updated_at, updated_by, row_version ON ai.agent_runs FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
 
 CREATE TRIGGER stamp BEFORE INSERT ON ai.agent_steps FOR EACH ROW EXECUTE FUNCTION app.stamp_link();
+
+CREATE TRIGGER stamp BEFORE INSERT ON ai.chunks FOR EACH ROW EXECUTE FUNCTION app.stamp_link();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, source_kind, file_id, conversation_id, activity_id, contact_id, company_id, deal_id, title, content_sha256, status, error, owner_id, team_id, visibility, by_record, created_at, created_by, updated_at, updated_by, row_version, deleted_at, deleted_by ON ai.documents FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON ai.embedding_models FOR EACH ROW EXECUTE FUNCTION app.stamp_global();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, subject, membership_id, contact_id, company_id, deal_id, kind, content, content_sha256, importance, confidence, half_life, expires_at, source_run_id, superseded_by_id, owner_id, team_id, visibility, by_record, created_at, created_by, updated_at, updated_by, row_version, deleted_at, deleted_by ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON ai.documents FOR EACH ROW WHEN (((CURRENT_USER <> 'gardenos_ai_writer'::name) AND (((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by)))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON ai.memories FOR EACH ROW WHEN (((CURRENT_USER <> 'gardenos_ai_writer'::name) AND (((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by)))) EXECUTE FUNCTION app.stamp_deletion();
 
 CREATE TRIGGER audit_delete AFTER DELETE ON audit.retired REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_audit_retired();
 
@@ -27045,6 +33619,22 @@ CREATE TRIGGER place BEFORE INSERT ON crm.deals FOR EACH ROW EXECUTE FUNCTION ap
 
 CREATE TRIGGER place_update BEFORE UPDATE ON crm.deals FOR EACH ROW WHEN (((old.stage_id <> new.stage_id) OR (old.status <> new.status) OR (old.stage_entered_at <> new.stage_entered_at) OR (old.closed_at IS DISTINCT FROM new.closed_at))) EXECUTE FUNCTION app.place_deal();
 
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.activities REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.calendar_events REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.companies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.contacts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.conversations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.deals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.files REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.activities FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, title, description, location, starts_at, ends_at, all_day, timezone, calendar_key, external_uid, recurrence_id, recurrence_rule, owner_id, team_id, company_id, deal_id, visibility, created_at, created_by, updated_at, updated_by, row_version, deleted_at, deleted_by, search ON crm.calendar_events FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
@@ -27225,6 +33815,76 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON integration.webhook_endpoints FO
 
 CREATE TRIGGER stamp_deletion BEFORE UPDATE ON integration.webhook_endpoints FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
 
+CREATE TRIGGER audit_delete AFTER DELETE ON langgraph.checkpoint_blobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_blobs();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON langgraph.checkpoint_writes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_writes();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON langgraph.checkpoints REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoints();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON langgraph.store REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON langgraph.store_vectors REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store_vectors();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON langgraph.checkpoint_blobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_blobs();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON langgraph.checkpoint_writes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_writes();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON langgraph.checkpoints REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoints();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON langgraph.store REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON langgraph.store_vectors REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store_vectors();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON langgraph.checkpoint_blobs FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON langgraph.checkpoint_writes FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON langgraph.checkpoints FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON langgraph.store FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON langgraph.store_vectors FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON langgraph.checkpoint_blobs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_blobs();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON langgraph.checkpoint_writes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoint_writes();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON langgraph.checkpoints REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_checkpoints();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON langgraph.store REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON langgraph.store_vectors REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_langgraph_store_vectors();
+
+CREATE TRIGGER check_namespace BEFORE INSERT ON langgraph.store FOR EACH ROW EXECUTE FUNCTION app.check_namespace();
+
+CREATE TRIGGER check_namespace BEFORE INSERT ON langgraph.store_vectors FOR EACH ROW EXECUTE FUNCTION app.check_namespace();
+
+CREATE TRIGGER check_thread BEFORE INSERT ON langgraph.checkpoint_blobs FOR EACH ROW EXECUTE FUNCTION app.check_thread();
+
+CREATE TRIGGER check_thread BEFORE INSERT ON langgraph.checkpoint_writes FOR EACH ROW EXECUTE FUNCTION app.check_thread();
+
+CREATE TRIGGER check_thread BEFORE INSERT ON langgraph.checkpoints FOR EACH ROW EXECUTE FUNCTION app.check_thread();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON langgraph.checkpoint_blobs FOR EACH ROW WHEN ((old.agency_id IS DISTINCT FROM new.agency_id)) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON langgraph.checkpoint_writes FOR EACH ROW WHEN ((old.agency_id IS DISTINCT FROM new.agency_id)) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON langgraph.checkpoints FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.created_at IS DISTINCT FROM new.created_at))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON langgraph.store FOR EACH ROW WHEN (((old.prefix IS DISTINCT FROM new.prefix) OR (old.created_at IS DISTINCT FROM new.created_at))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON langgraph.store_vectors FOR EACH ROW WHEN (((old.prefix IS DISTINCT FROM new.prefix) OR (old.created_at IS DISTINCT FROM new.created_at))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON langgraph.checkpoint_blobs FOR EACH ROW WHEN (((old.thread_id IS DISTINCT FROM new.thread_id) OR (old.checkpoint_ns IS DISTINCT FROM new.checkpoint_ns) OR (old.channel IS DISTINCT FROM new.channel) OR (old.version IS DISTINCT FROM new.version))) EXECUTE FUNCTION app.forbid_redefinition('thread_id', 'checkpoint_ns', 'channel', 'version');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON langgraph.checkpoint_writes FOR EACH ROW WHEN (((old.thread_id IS DISTINCT FROM new.thread_id) OR (old.checkpoint_ns IS DISTINCT FROM new.checkpoint_ns) OR (old.checkpoint_id IS DISTINCT FROM new.checkpoint_id) OR (old.task_id IS DISTINCT FROM new.task_id) OR (old.idx IS DISTINCT FROM new.idx))) EXECUTE FUNCTION app.forbid_redefinition('thread_id', 'checkpoint_ns', 'checkpoint_id', 'task_id', 'idx');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON langgraph.checkpoints FOR EACH ROW WHEN (((old.thread_id IS DISTINCT FROM new.thread_id) OR (old.checkpoint_ns IS DISTINCT FROM new.checkpoint_ns) OR (old.checkpoint_id IS DISTINCT FROM new.checkpoint_id))) EXECUTE FUNCTION app.forbid_redefinition('thread_id', 'checkpoint_ns', 'checkpoint_id');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON langgraph.store FOR EACH ROW WHEN ((old.key IS DISTINCT FROM new.key)) EXECUTE FUNCTION app.forbid_redefinition('key');
+
+CREATE TRIGGER keep_definition BEFORE UPDATE ON langgraph.store_vectors FOR EACH ROW WHEN (((old.key IS DISTINCT FROM new.key) OR (old.field_name IS DISTINCT FROM new.field_name))) EXECUTE FUNCTION app.forbid_redefinition('key', 'field_name');
+
 CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.agencies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_agencies();
 
 CREATE TRIGGER audit_delete AFTER DELETE ON tenancy.api_key_secrets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_tenancy_api_key_secrets();
@@ -27359,6 +34019,10 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON tenancy.memberships FOR EACH ROW
 
 CREATE TRIGGER guard_insert AFTER INSERT ON tenancy.memberships FOR EACH ROW EXECUTE FUNCTION app.guard_membership();
 
+CREATE TRIGGER guard_model AFTER INSERT OR UPDATE OF embedding_model_id ON tenancy.agencies FOR EACH ROW EXECUTE FUNCTION app.guard_agency_model();
+
+CREATE TRIGGER make_tiers AFTER INSERT ON tenancy.agencies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.make_tiers();
+
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON tenancy.agencies FOR EACH ROW EXECUTE FUNCTION app.stamp_global();
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, name, prefix, scopes, acts_as_id, expires_at, revoked_at, created_at, created_by, updated_at, updated_by, row_version ON tenancy.api_keys FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
@@ -27378,6 +34042,9 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON tenancy.users FOR EACH ROW EXECU
 CREATE TRIGGER stamp_deletion BEFORE UPDATE ON tenancy.agencies FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
 
 CREATE TRIGGER stamp_deletion BEFORE UPDATE ON tenancy.teams FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+ALTER TABLE ONLY ai.agency_tiers
+    ADD CONSTRAINT agency_tiers_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY ai.agent_runs
     ADD CONSTRAINT agent_runs_agent_membership_id_fkey FOREIGN KEY (agency_id, agent_membership_id) REFERENCES tenancy.memberships(agency_id, id);
@@ -27402,6 +34069,96 @@ ALTER TABLE ONLY ai.agent_steps
 
 ALTER TABLE ONLY ai.agent_steps
     ADD CONSTRAINT agent_steps_run_id_fkey FOREIGN KEY (agency_id, run_id) REFERENCES ai.agent_runs(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.chunks
+    ADD CONSTRAINT chunks_document_id_fkey FOREIGN KEY (agency_id, document_id) REFERENCES ai.documents(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_activity_id_fkey FOREIGN KEY (agency_id, activity_id) REFERENCES crm.activities(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_file_id_fkey FOREIGN KEY (agency_id, file_id) REFERENCES crm.files(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
+
+ALTER TABLE ONLY ai.embedding_jobs
+    ADD CONSTRAINT embedding_jobs_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY ai.embedding_jobs
+    ADD CONSTRAINT embedding_jobs_chunk_id_fkey FOREIGN KEY (agency_id, chunk_id) REFERENCES ai.chunks(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.embedding_jobs
+    ADD CONSTRAINT embedding_jobs_memory_id_fkey FOREIGN KEY (agency_id, memory_id) REFERENCES ai.memories(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.embedding_jobs
+    ADD CONSTRAINT embedding_jobs_model_id_fkey FOREIGN KEY (model_id) REFERENCES ai.embedding_models(id);
+
+ALTER TABLE ai.embeddings_halfvec_3072
+    ADD CONSTRAINT embeddings_halfvec_3072_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ai.embeddings_halfvec_3072
+    ADD CONSTRAINT embeddings_halfvec_3072_chunk_id_fkey FOREIGN KEY (agency_id, chunk_id) REFERENCES ai.chunks(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ai.embeddings_halfvec_3072
+    ADD CONSTRAINT embeddings_halfvec_3072_memory_id_fkey FOREIGN KEY (agency_id, memory_id) REFERENCES ai.memories(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ai.embeddings_halfvec_3072
+    ADD CONSTRAINT embeddings_halfvec_3072_model_id_fkey FOREIGN KEY (model_id, storage) REFERENCES ai.embedding_models(id, storage);
+
+ALTER TABLE ai.embeddings_vector_1536
+    ADD CONSTRAINT embeddings_vector_1536_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ai.embeddings_vector_1536
+    ADD CONSTRAINT embeddings_vector_1536_chunk_id_fkey FOREIGN KEY (agency_id, chunk_id) REFERENCES ai.chunks(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ai.embeddings_vector_1536
+    ADD CONSTRAINT embeddings_vector_1536_memory_id_fkey FOREIGN KEY (agency_id, memory_id) REFERENCES ai.memories(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ai.embeddings_vector_1536
+    ADD CONSTRAINT embeddings_vector_1536_model_id_fkey FOREIGN KEY (model_id, storage) REFERENCES ai.embedding_models(id, storage);
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_membership_id_fkey FOREIGN KEY (agency_id, membership_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_superseded_by_id_fkey FOREIGN KEY (agency_id, superseded_by_id) REFERENCES ai.memories(agency_id, id) ON DELETE SET NULL (superseded_by_id);
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
 
 ALTER TABLE ONLY crm.activities
     ADD CONSTRAINT activities_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
@@ -27700,6 +34457,39 @@ ALTER TABLE ONLY integration.webhook_endpoints
 ALTER TABLE ONLY integration.webhook_secrets
     ADD CONSTRAINT webhook_secrets_endpoint_id_fkey FOREIGN KEY (agency_id, endpoint_id) REFERENCES integration.webhook_endpoints(agency_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY langgraph.checkpoint_blobs
+    ADD CONSTRAINT checkpoint_blobs_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.checkpoint_writes
+    ADD CONSTRAINT checkpoint_writes_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.checkpoints
+    ADD CONSTRAINT checkpoints_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store
+    ADD CONSTRAINT store_membership_id_fkey FOREIGN KEY (agency_id, membership_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY langgraph.store_vectors
+    ADD CONSTRAINT store_vectors_prefix_fkey FOREIGN KEY (prefix, key) REFERENCES langgraph.store(prefix, key) ON DELETE CASCADE;
+
+ALTER TABLE ONLY tenancy.agencies
+    ADD CONSTRAINT agencies_embedding_model_id_fkey FOREIGN KEY (embedding_model_id) REFERENCES ai.embedding_models(id);
+
 ALTER TABLE ONLY tenancy.api_key_secrets
     ADD CONSTRAINT api_key_secrets_api_key_id_fkey FOREIGN KEY (agency_id, api_key_id) REFERENCES tenancy.api_keys(agency_id, id) ON DELETE CASCADE;
 
@@ -27754,9 +34544,19 @@ ALTER TABLE ONLY tenancy.user_identities
 ALTER TABLE ONLY tenancy.users
     ADD CONSTRAINT users_active_agency_id_fkey FOREIGN KEY (active_agency_id) REFERENCES tenancy.agencies(id) ON DELETE SET NULL;
 
+ALTER TABLE ai.agency_tiers ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE ai.agent_runs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE ai.agent_steps ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "agents add documents within their scope" ON ai.documents FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.documents:insert'::text, scope => '{ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
 
 CREATE POLICY "agents add steps to the runs they act in" ON ai.agent_steps FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (( SELECT app.agent_reach('ai.agent_steps:insert'::text, own => '{ai_agent}'::app.agency_role[]) AS agent_reach) = 'own'::app.record_scope) AND (EXISTS ( SELECT 1
    FROM ai.agent_runs parent
@@ -27781,9 +34581,71 @@ CREATE POLICY "agents start runs" ON ai.agent_runs FOR INSERT TO authenticated W
    FROM crm.conversations parent
   WHERE ((parent.agency_id = agent_runs.agency_id) AND (parent.id = agent_runs.conversation_id)))))));
 
+ALTER TABLE ai.chunks ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.documents ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embedding_jobs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embedding_models ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072_large ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072_small ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536_large ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536_small ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY "erasure reaches the agency it is bound to" ON ai.agent_runs TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
 CREATE POLICY "erasure reaches the agency it is bound to" ON ai.agent_steps TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON ai.chunks TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON ai.documents TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON ai.embedding_jobs TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON ai.memories TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+ALTER TABLE ai.memories ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "merges move what hangs on a record" ON ai.documents TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON ai.memories TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "owners and admins remove documents" ON ai.documents FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('ai.documents:delete'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) AND ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))));
+
+CREATE POLICY "owners and admins remove memories and others their own" ON ai.memories FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.memories:delete'::text, agency => '{owner,admin}'::app.agency_role[], own => '{manager,member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "search finds by words" ON ai.chunks FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search finds by words" ON ai.documents FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search finds by words" ON ai.memories FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search reads the model of an agency" ON ai.embedding_models FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search reads the tiers of an agency" ON ai.agency_tiers FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "staff add their own memories and agents within their scope" ON ai.memories FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.memories:insert'::text, own => '{owner,admin,manager,member}'::app.agency_role[], scope => '{ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
 
 CREATE POLICY "staff and agents read runs whose conversation they see" ON ai.agent_runs FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
 CASE ( SELECT app.agent_reach('ai.agent_runs:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], own => '{member,ai_agent}'::app.agency_role[]) AS agent_reach)
@@ -27799,29 +34661,225 @@ CREATE POLICY "staff and agents read the steps of runs they see" ON ai.agent_ste
    FROM ai.agent_runs parent
   WHERE ((parent.agency_id = agent_steps.agency_id) AND (parent.id = agent_steps.run_id))))));
 
+CREATE POLICY "staff change their own memories and agents within their scope" ON ai.memories FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.memories:update'::text, own => '{owner,admin,manager,member}'::app.agency_role[], scope => '{ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR (( SELECT app.may('ai.memories:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.memories:update'::text, own => '{owner,admin,manager,member}'::app.agency_role[], scope => '{ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (visibility = ANY (ARRAY['agency'::app.visibility, 'client'::app.visibility])) OR ((visibility = 'team'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[]))))
+    ELSE NULL::boolean
+END AND ((subject = ANY (ARRAY['agency'::app.memory_subject, 'member'::app.memory_subject])) OR (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.contact_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.company_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.deal_id))))) AND ((deleted_at IS NULL) OR (( SELECT app.may('ai.memories:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff read documents within their scope" ON ai.documents FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.documents:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((participant_ids IS NULL) OR ( SELECT app.may('ai.documents:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR ((( SELECT app.agency_role() AS agency_role) <> 'viewer'::app.agency_role) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids))))) AND (deleted_at IS NULL)));
+
+CREATE POLICY "staff read memories shared with them" ON ai.memories FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('ai.memories:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (visibility = ANY (ARRAY['agency'::app.visibility, 'client'::app.visibility])) OR ((visibility = 'team'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))) AND ((subject = ANY (ARRAY['agency'::app.memory_subject, 'member'::app.memory_subject])) OR (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.contact_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.company_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.deal_id))))) AND ((deleted_at IS NULL) OR (( SELECT app.may('ai.memories:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff read models" ON ai.embedding_models FOR SELECT TO authenticated USING (((( SELECT app.agency_id() AS agency_id) IS NOT NULL) AND ( SELECT app.may('ai.embedding_models:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may)));
+
+CREATE POLICY "staff read the chunks of documents they see" ON ai.chunks FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('ai.chunks:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND
+CASE ( SELECT app.reach('ai.documents:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((participant_ids IS NULL) OR ( SELECT app.may('ai.documents:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR ((( SELECT app.agency_role() AS agency_role) <> 'viewer'::app.agency_role) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))))));
+
+CREATE POLICY "staff read the vectors of texts they see" ON ai.embeddings_halfvec_3072 FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('ai.embeddings_halfvec_3072:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND
+CASE
+    WHEN (memory_id IS NULL) THEN (( SELECT app.may('ai.chunks:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND
+    CASE ( SELECT app.reach('ai.documents:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+        WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))
+        WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+        WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+        ELSE NULL::boolean
+    END AND ((participant_ids IS NULL) OR ( SELECT app.may('ai.documents:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR ((( SELECT app.agency_role() AS agency_role) <> 'viewer'::app.agency_role) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids))))))
+    ELSE (( SELECT app.may('ai.memories:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (visibility = ANY (ARRAY['agency'::app.visibility, 'client'::app.visibility])) OR ((visibility = 'team'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))) AND ((NOT by_record) OR
+    CASE ( SELECT app.reach('ai.memories:select'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+        WHEN 'all'::app.record_scope THEN true
+        WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+        WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+        ELSE NULL::boolean
+    END))
+END));
+
+CREATE POLICY "staff read the vectors of texts they see" ON ai.embeddings_vector_1536 FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('ai.embeddings_vector_1536:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND
+CASE
+    WHEN (memory_id IS NULL) THEN (( SELECT app.may('ai.chunks:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND
+    CASE ( SELECT app.reach('ai.documents:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+        WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))
+        WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+        WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+        ELSE NULL::boolean
+    END AND ((participant_ids IS NULL) OR ( SELECT app.may('ai.documents:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR ((( SELECT app.agency_role() AS agency_role) <> 'viewer'::app.agency_role) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids))))))
+    ELSE (( SELECT app.may('ai.memories:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (visibility = ANY (ARRAY['agency'::app.visibility, 'client'::app.visibility])) OR ((visibility = 'team'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))) AND ((NOT by_record) OR
+    CASE ( SELECT app.reach('ai.memories:select'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+        WHEN 'all'::app.record_scope THEN true
+        WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+        WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+        ELSE NULL::boolean
+    END))
+END));
+
+CREATE POLICY "tenancy functions furnish new agencies" ON ai.agency_tiers FOR INSERT TO gardenos_tenancy_writer WITH CHECK (true);
+
+CREATE POLICY "tenant floor" ON ai.agency_tiers AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
 CREATE POLICY "tenant floor" ON ai.agent_runs AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
 
 CREATE POLICY "tenant floor" ON ai.agent_steps AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.chunks AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.documents AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.embedding_jobs AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.embedding_models AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((( SELECT app.agency_id() AS agency_id) IS NOT NULL)) WITH CHECK ((( SELECT app.agency_id() AS agency_id) IS NOT NULL));
+
+CREATE POLICY "tenant floor" ON ai.embeddings_halfvec_3072 AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.embeddings_vector_1536 AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.memories AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the auditor reads everything" ON ai.agency_tiers FOR SELECT TO gardenos_auditor USING (true);
 
 CREATE POLICY "the auditor reads everything" ON ai.agent_runs FOR SELECT TO gardenos_auditor USING (true);
 
 CREATE POLICY "the auditor reads everything" ON ai.agent_steps FOR SELECT TO gardenos_auditor USING (true);
 
+CREATE POLICY "the auditor reads everything" ON ai.chunks FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.documents FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.embedding_jobs FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.embedding_models FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.embeddings_halfvec_3072 FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.embeddings_vector_1536 FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.memories FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the publisher looks for work" ON ai.chunks FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the publisher looks for work" ON ai.documents FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the publisher looks for work" ON ai.embedding_models FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the publisher looks for work" ON ai.embeddings_halfvec_3072 FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the publisher looks for work" ON ai.embeddings_vector_1536 FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the publisher looks for work" ON ai.memories FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the worker adds chunks" ON ai.chunks FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds documents" ON ai.documents FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds jobs" ON ai.embedding_jobs FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
 CREATE POLICY "the worker adds runs of agents" ON ai.agent_runs FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
 CREATE POLICY "the worker adds steps of agents" ON ai.agent_steps FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds vectors" ON ai.embeddings_halfvec_3072 FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds vectors" ON ai.embeddings_vector_1536 FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker changes chunks" ON ai.chunks FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker changes documents" ON ai.documents FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
 CREATE POLICY "the worker changes runs of agents" ON ai.agent_runs FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
 CREATE POLICY "the worker changes steps of agents" ON ai.agent_steps FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
+CREATE POLICY "the worker changes vectors" ON ai.embeddings_halfvec_3072 FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker changes vectors" ON ai.embeddings_vector_1536 FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker ends jobs" ON ai.embedding_jobs FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker moves agencies between tiers" ON ai.agency_tiers FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker notes what was used and superseded" ON ai.memories FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads chunks" ON ai.chunks FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads documents" ON ai.documents FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads jobs" ON ai.embedding_jobs FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads memories" ON ai.memories FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads models" ON ai.embedding_models FOR SELECT TO gardenos_worker USING (((( SELECT app.agency_id() AS agency_id) IS NOT NULL) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
 CREATE POLICY "the worker reads runs of agents" ON ai.agent_runs FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
 CREATE POLICY "the worker reads steps of agents" ON ai.agent_steps FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
+CREATE POLICY "the worker reads tiers" ON ai.agency_tiers FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads vectors" ON ai.embeddings_halfvec_3072 FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads vectors" ON ai.embeddings_vector_1536 FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker removes chunks" ON ai.chunks FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker removes documents" ON ai.documents FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker removes vectors" ON ai.embeddings_halfvec_3072 FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker removes vectors" ON ai.embeddings_vector_1536 FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker takes jobs" ON ai.embedding_jobs FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
 CREATE POLICY "triggers and decisions keep runs" ON ai.agent_runs TO gardenos_crm_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers and decisions keep steps" ON ai.agent_steps TO gardenos_crm_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers copy who may read" ON ai.chunks TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers copy who may read" ON ai.documents TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers copy who may read" ON ai.embeddings_halfvec_3072 TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers copy who may read" ON ai.embeddings_vector_1536 TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers copy who may read" ON ai.memories TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock the tier of an agency" ON ai.agency_tiers FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers queue texts" ON ai.embedding_jobs TO gardenos_publisher USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers read the tier of an agency" ON ai.agency_tiers FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers remove the jobs of deleted memories" ON ai.embedding_jobs TO gardenos_ai_writer USING (true) WITH CHECK (true);
 
 ALTER TABLE audit.log ENABLE ROW LEVEL SECURITY;
 
@@ -28702,9 +35760,41 @@ CREATE POLICY "the worker reads messages" ON crm.messages FOR SELECT TO gardenos
 
 CREATE POLICY "the worker reads participants" ON crm.participants FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
+CREATE POLICY "triggers copy who may read" ON crm.activities FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.calendar_events FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.companies FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.contacts FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.conversations FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.deals FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.files FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.messages FOR SELECT TO gardenos_ai_writer USING (true);
+
 CREATE POLICY "triggers delete and restore addresses with their contact" ON crm.contact_points TO gardenos_crm_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers list who takes part" ON crm.participants FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.activities FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.calendar_events FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.companies FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.contacts FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.conversations FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.deals FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.files FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.messages FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers look definitions up" ON crm.custom_field_defs FOR SELECT TO gardenos_crm_writer USING (true);
 
@@ -28906,6 +35996,266 @@ ALTER TABLE integration.webhook_endpoints ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE integration.webhook_secrets ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY "agents add the embeddings of items they see" ON langgraph.store_vectors FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store_vectors:insert'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM langgraph.store parent
+  WHERE ((parent.prefix = store_vectors.prefix) AND (parent.key = store_vectors.key))))));
+
+CREATE POLICY "agents add the steps of threads they see" ON langgraph.checkpoints FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoints:insert'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoints.agency_id) AND (parent.id = checkpoints.conversation_id))))));
+
+CREATE POLICY "agents add the values of threads they see" ON langgraph.checkpoint_blobs FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_blobs:insert'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_blobs.agency_id) AND (parent.id = checkpoint_blobs.conversation_id))))));
+
+CREATE POLICY "agents add what tasks wrote in threads they see" ON langgraph.checkpoint_writes FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_writes:insert'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_writes.agency_id) AND (parent.id = checkpoint_writes.conversation_id))))));
+
+CREATE POLICY "agents add what they remember of what they see" ON langgraph.store FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:insert'::text) AS may_as_agent) AND
+CASE subject
+    WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ~~ ( SELECT (((app.agency_id() || '.agent.'::text) || app.acting_agent_id()) || '.%'::text)))
+    WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
+    WHEN 'contact'::text THEN (EXISTS ( SELECT 1
+       FROM crm.contacts parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.contact_id))))
+    WHEN 'company'::text THEN (EXISTS ( SELECT 1
+       FROM crm.companies parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.company_id))))
+    WHEN 'deal'::text THEN (EXISTS ( SELECT 1
+       FROM crm.deals parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.deal_id))))
+    WHEN 'conversation'::text THEN (EXISTS ( SELECT 1
+       FROM crm.conversations parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.conversation_id))))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "agents change the embeddings of items they see" ON langgraph.store_vectors FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store_vectors:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM langgraph.store parent
+  WHERE ((parent.prefix = store_vectors.prefix) AND (parent.key = store_vectors.key)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store_vectors:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM langgraph.store parent
+  WHERE ((parent.prefix = store_vectors.prefix) AND (parent.key = store_vectors.key))))));
+
+CREATE POLICY "agents change the steps of threads they see" ON langgraph.checkpoints FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoints:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoints.agency_id) AND (parent.id = checkpoints.conversation_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoints:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoints.agency_id) AND (parent.id = checkpoints.conversation_id))))));
+
+CREATE POLICY "agents change the values of threads they see" ON langgraph.checkpoint_blobs FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_blobs:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_blobs.agency_id) AND (parent.id = checkpoint_blobs.conversation_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_blobs:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_blobs.agency_id) AND (parent.id = checkpoint_blobs.conversation_id))))));
+
+CREATE POLICY "agents change what tasks wrote in threads they see" ON langgraph.checkpoint_writes FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_writes:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_writes.agency_id) AND (parent.id = checkpoint_writes.conversation_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_writes:update'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_writes.agency_id) AND (parent.id = checkpoint_writes.conversation_id))))));
+
+CREATE POLICY "agents change what they remember of what they see" ON langgraph.store FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:update'::text) AS may_as_agent) AND
+CASE subject
+    WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ~~ ( SELECT (((app.agency_id() || '.agent.'::text) || app.acting_agent_id()) || '.%'::text)))
+    WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
+    WHEN 'contact'::text THEN (EXISTS ( SELECT 1
+       FROM crm.contacts parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.contact_id))))
+    WHEN 'company'::text THEN (EXISTS ( SELECT 1
+       FROM crm.companies parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.company_id))))
+    WHEN 'deal'::text THEN (EXISTS ( SELECT 1
+       FROM crm.deals parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.deal_id))))
+    WHEN 'conversation'::text THEN (EXISTS ( SELECT 1
+       FROM crm.conversations parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.conversation_id))))
+    ELSE NULL::boolean
+END)) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:update'::text) AS may_as_agent) AND
+CASE subject
+    WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ~~ ( SELECT (((app.agency_id() || '.agent.'::text) || app.acting_agent_id()) || '.%'::text)))
+    WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
+    WHEN 'contact'::text THEN (EXISTS ( SELECT 1
+       FROM crm.contacts parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.contact_id))))
+    WHEN 'company'::text THEN (EXISTS ( SELECT 1
+       FROM crm.companies parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.company_id))))
+    WHEN 'deal'::text THEN (EXISTS ( SELECT 1
+       FROM crm.deals parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.deal_id))))
+    WHEN 'conversation'::text THEN (EXISTS ( SELECT 1
+       FROM crm.conversations parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.conversation_id))))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "agents delete the embeddings of items they see" ON langgraph.store_vectors FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store_vectors:delete'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM langgraph.store parent
+  WHERE ((parent.prefix = store_vectors.prefix) AND (parent.key = store_vectors.key))))));
+
+CREATE POLICY "agents delete the steps of threads they see" ON langgraph.checkpoints FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoints:delete'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoints.agency_id) AND (parent.id = checkpoints.conversation_id))))));
+
+CREATE POLICY "agents delete the values of threads they see" ON langgraph.checkpoint_blobs FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_blobs:delete'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_blobs.agency_id) AND (parent.id = checkpoint_blobs.conversation_id))))));
+
+CREATE POLICY "agents delete what tasks wrote in threads they see" ON langgraph.checkpoint_writes FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_writes:delete'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_writes.agency_id) AND (parent.id = checkpoint_writes.conversation_id))))));
+
+CREATE POLICY "agents delete what they remember of what they see" ON langgraph.store FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:delete'::text) AS may_as_agent) AND
+CASE subject
+    WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ~~ ( SELECT (((app.agency_id() || '.agent.'::text) || app.acting_agent_id()) || '.%'::text)))
+    WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
+    WHEN 'contact'::text THEN (EXISTS ( SELECT 1
+       FROM crm.contacts parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.contact_id))))
+    WHEN 'company'::text THEN (EXISTS ( SELECT 1
+       FROM crm.companies parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.company_id))))
+    WHEN 'deal'::text THEN (EXISTS ( SELECT 1
+       FROM crm.deals parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.deal_id))))
+    WHEN 'conversation'::text THEN (EXISTS ( SELECT 1
+       FROM crm.conversations parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.conversation_id))))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "agents read the embeddings of items they see" ON langgraph.store_vectors FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store_vectors:select'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM langgraph.store parent
+  WHERE ((parent.prefix = store_vectors.prefix) AND (parent.key = store_vectors.key))))));
+
+CREATE POLICY "agents read the steps of threads they see" ON langgraph.checkpoints FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoints:select'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoints.agency_id) AND (parent.id = checkpoints.conversation_id))))));
+
+CREATE POLICY "agents read the values of threads they see" ON langgraph.checkpoint_blobs FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_blobs:select'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_blobs.agency_id) AND (parent.id = checkpoint_blobs.conversation_id))))));
+
+CREATE POLICY "agents read what tasks wrote in threads they see" ON langgraph.checkpoint_writes FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.checkpoint_writes:select'::text) AS may_as_agent) AND (EXISTS ( SELECT 1
+   FROM crm.conversations parent
+  WHERE ((parent.agency_id = checkpoint_writes.agency_id) AND (parent.id = checkpoint_writes.conversation_id))))));
+
+CREATE POLICY "agents read what they remember of what they see" ON langgraph.store FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may_as_agent('langgraph.store:select'::text) AS may_as_agent) AND
+CASE subject
+    WHEN 'agency'::text THEN (( SELECT app.agency_role() AS agency_role) <> 'client'::app.agency_role)
+    WHEN 'agent'::text THEN ((prefix || '.'::text) ~~ ( SELECT (((app.agency_id() || '.agent.'::text) || app.acting_agent_id()) || '.%'::text)))
+    WHEN 'member'::text THEN (membership_id = ( SELECT app.membership_id() AS membership_id))
+    WHEN 'contact'::text THEN (EXISTS ( SELECT 1
+       FROM crm.contacts parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.contact_id))))
+    WHEN 'company'::text THEN (EXISTS ( SELECT 1
+       FROM crm.companies parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.company_id))))
+    WHEN 'deal'::text THEN (EXISTS ( SELECT 1
+       FROM crm.deals parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.deal_id))))
+    WHEN 'conversation'::text THEN (EXISTS ( SELECT 1
+       FROM crm.conversations parent
+      WHERE ((parent.agency_id = store.agency_id) AND (parent.id = store.conversation_id))))
+    ELSE NULL::boolean
+END));
+
+ALTER TABLE langgraph.checkpoint_blobs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoint_migrations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoint_writes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.checkpoints ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.checkpoint_blobs TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.checkpoint_writes TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.checkpoints TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.store TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON langgraph.store_vectors TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "merges move what agents remember" ON langgraph.store TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what agents remember" ON langgraph.store_vectors TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "no client reaches the versions of the library" ON langgraph.checkpoint_migrations AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING (false) WITH CHECK (false);
+
+CREATE POLICY "no client reaches the versions of the library" ON langgraph.store_migrations AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING (false) WITH CHECK (false);
+
+CREATE POLICY "no client reaches the versions of the library" ON langgraph.vector_migrations AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING (false) WITH CHECK (false);
+
+ALTER TABLE langgraph.store ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.store_migrations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE langgraph.store_vectors ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "tenant floor" ON langgraph.checkpoint_blobs AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON langgraph.checkpoint_writes AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON langgraph.checkpoints AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON langgraph.store AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON langgraph.store_vectors AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the auditor reads everything" ON langgraph.checkpoint_blobs FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.checkpoint_migrations FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.checkpoint_writes FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.checkpoints FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.store FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.store_migrations FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.store_vectors FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON langgraph.vector_migrations FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the worker cuts threads off from what it pruned" ON langgraph.checkpoints FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker deletes the embeddings of items" ON langgraph.store_vectors FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker prunes threads" ON langgraph.checkpoint_blobs FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker prunes threads" ON langgraph.checkpoint_writes FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker prunes threads" ON langgraph.checkpoints FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads the embeddings of items" ON langgraph.store_vectors FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads threads" ON langgraph.checkpoint_blobs FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads threads" ON langgraph.checkpoint_writes FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads threads" ON langgraph.checkpoints FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads what agents remember" ON langgraph.store FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker sweeps what has expired" ON langgraph.store FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "triggers look whose a thread is" ON langgraph.checkpoint_blobs FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "triggers look whose a thread is" ON langgraph.checkpoint_writes FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "triggers look whose a thread is" ON langgraph.checkpoints FOR SELECT TO gardenos_crm_writer USING (true);
+
+ALTER TABLE langgraph.vector_migrations ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE migration.seal_keys ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY "the sealer keeps the keys" ON migration.seal_keys TO gardenos_sealer USING (true) WITH CHECK (true);
@@ -28981,6 +36331,8 @@ CREATE POLICY "people change their own profile" ON tenancy.users FOR UPDATE TO a
 CREATE POLICY "people read their own identities" ON tenancy.user_identities FOR SELECT TO authenticated USING (((user_id = ( SELECT app.user_id() AS user_id)) AND ( SELECT app.may_as_myself('tenancy.user_identities:select'::text) AS may_as_myself)));
 
 CREATE POLICY "people read their own user" ON tenancy.users FOR SELECT TO authenticated USING (((id = ( SELECT app.user_id() AS user_id)) AND ( SELECT app.may_as_myself('tenancy.users:select'::text) AS may_as_myself)));
+
+CREATE POLICY "search reads the model of an agency" ON tenancy.agencies FOR SELECT TO gardenos_search USING (true);
 
 CREATE POLICY "staff read the directory and clients themselves" ON tenancy.memberships FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (( SELECT app.may('tenancy.memberships:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) OR (( SELECT app.may('tenancy.memberships:select'::text, VARIADIC ARRAY['client'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (id = ( SELECT app.membership_id() AS membership_id))))));
 
@@ -29068,6 +36420,8 @@ CREATE POLICY "the membership reader proves claims" ON tenancy.user_identities F
 
 CREATE POLICY "the membership reader proves claims" ON tenancy.users FOR SELECT TO gardenos_membership_reader USING (true);
 
+CREATE POLICY "the publisher looks for work" ON tenancy.agencies FOR SELECT TO gardenos_publisher USING (true);
+
 ALTER TABLE tenancy.user_identities ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE tenancy.users ENABLE ROW LEVEL SECURITY;
@@ -29078,6 +36432,11 @@ GRANT USAGE ON SCHEMA ai TO gardenos_worker;
 GRANT USAGE ON SCHEMA ai TO gardenos_auditor;
 GRANT USAGE ON SCHEMA ai TO gardenos_crm_writer;
 GRANT USAGE ON SCHEMA ai TO gardenos_eraser;
+GRANT USAGE ON SCHEMA ai TO gardenos_ai_writer;
+GRANT USAGE ON SCHEMA ai TO gardenos_tenancy_writer;
+GRANT USAGE ON SCHEMA ai TO gardenos_search;
+GRANT USAGE ON SCHEMA ai TO gardenos_merger;
+GRANT USAGE ON SCHEMA ai TO gardenos_publisher;
 
 GRANT USAGE ON SCHEMA app TO authenticated;
 GRANT USAGE ON SCHEMA app TO service_role;
@@ -29096,6 +36455,7 @@ GRANT ALL ON SCHEMA app TO gardenos_audit_sealer;
 GRANT ALL ON SCHEMA app TO gardenos_audit_redactor;
 GRANT ALL ON SCHEMA app TO gardenos_publisher;
 GRANT ALL ON SCHEMA app TO gardenos_eraser;
+GRANT ALL ON SCHEMA app TO gardenos_ai_writer;
 GRANT USAGE ON SCHEMA app TO gardenos_monitor;
 
 GRANT USAGE ON SCHEMA audit TO authenticated;
@@ -29117,6 +36477,7 @@ GRANT USAGE ON SCHEMA crm TO gardenos_auditor;
 GRANT USAGE ON SCHEMA crm TO gardenos_search;
 GRANT USAGE ON SCHEMA crm TO gardenos_crm_writer;
 GRANT USAGE ON SCHEMA crm TO gardenos_merger;
+GRANT USAGE ON SCHEMA crm TO gardenos_ai_writer;
 GRANT USAGE ON SCHEMA crm TO gardenos_tenancy_writer;
 GRANT USAGE ON SCHEMA crm TO gardenos_eraser;
 
@@ -29141,6 +36502,9 @@ GRANT USAGE ON SCHEMA integration TO gardenos_eraser;
 GRANT USAGE ON SCHEMA langgraph TO authenticated;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_worker;
 GRANT USAGE ON SCHEMA langgraph TO gardenos_auditor;
+GRANT USAGE ON SCHEMA langgraph TO gardenos_crm_writer;
+GRANT USAGE ON SCHEMA langgraph TO gardenos_merger;
+GRANT USAGE ON SCHEMA langgraph TO gardenos_eraser;
 
 GRANT USAGE ON SCHEMA migration TO gardenos_publisher;
 GRANT USAGE ON SCHEMA migration TO gardenos_sealer;
@@ -29164,6 +36528,10 @@ GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_sealer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_redactor;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_publisher;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_eraser;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_ai_writer;
+
+REVOKE ALL ON FUNCTION ai.search(query text, query_embedding real[], k integer, filters jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION ai.search(query text, query_embedding real[], k integer, filters jsonb) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.accept_invitation(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.accept_invitation(token text) TO authenticated;
@@ -29189,8 +36557,12 @@ GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT m
 REVOKE ALL ON FUNCTION app.address_pattern(addresses text[], phones text[], loose boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.address_pattern(addresses text[], phones text[], loose boolean) TO gardenos_eraser;
 
-REVOKE ALL ON FUNCTION app.agencies_with_work() FROM PUBLIC;
-GRANT ALL ON FUNCTION app.agencies_with_work() TO gardenos_worker;
+REVOKE ALL ON FUNCTION app.agencies_of_model(model_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.agencies_of_model(model_id uuid) TO service_role;
+GRANT ALL ON FUNCTION app.agencies_of_model(model_id uuid) TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.agencies_with_work(kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.agencies_with_work(kind text) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.agency_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.agency_id() TO authenticated;
@@ -29247,6 +36619,9 @@ GRANT ALL ON FUNCTION app.can_merge() TO gardenos_merger;
 REVOKE ALL ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.change_tier(storage text, tier text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.change_tier(storage text, tier text) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.check_active_agency() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.check_custom() FROM PUBLIC;
@@ -29267,6 +36642,8 @@ GRANT ALL ON FUNCTION app.check_last_owner() TO gardenos_owner;
 REVOKE ALL ON FUNCTION app.check_lookups() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_lookups() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.check_namespace() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.check_retention() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.check_run_agent() FROM PUBLIC;
@@ -29278,6 +36655,9 @@ GRANT ALL ON FUNCTION app.check_suppression() TO gardenos_owner;
 REVOKE ALL ON FUNCTION app.check_team_tree() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_team_tree() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.check_thread() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_thread() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.check_timezone() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.children_of(record_table regclass) FROM PUBLIC;
@@ -29285,6 +36665,9 @@ GRANT ALL ON FUNCTION app.children_of(record_table regclass) TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.claim_deliveries(batch integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.claim_deliveries(batch integer, lease interval) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.claim_embedding_jobs(worker text, models text[], batch integer, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.claim_embedding_jobs(worker text, models text[], batch integer, lease interval) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.uuid_v7() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.uuid_v7() TO authenticated;
@@ -29347,6 +36730,18 @@ GRANT ALL ON FUNCTION app.contact_id() TO gardenos_merger;
 REVOKE ALL ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.copy_document() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.copy_document() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.copy_source() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.copy_source() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.copy_subject() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.copy_subject() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.copy_text() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.copy_text() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.count_due(entity text, keep interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.count_due(entity text, keep interval) TO gardenos_worker;
 
@@ -29377,6 +36772,9 @@ GRANT ALL ON FUNCTION app.default_team_id() TO authenticated;
 GRANT ALL ON FUNCTION app.default_team_id() TO service_role;
 GRANT ALL ON FUNCTION app.default_team_id() TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.delete_embeddings(model_key text, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.delete_embeddings(model_key text, batch integer) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) TO authenticated;
 
@@ -29392,6 +36790,16 @@ GRANT ALL ON FUNCTION app.due_rows(entity text) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.embedding_health(OUT jobs_waiting bigint, OUT waiting_seconds double precision, OUT jobs_dead bigint, OUT agencies_dead bigint, OUT documents_failed bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.embedding_health(OUT jobs_waiting bigint, OUT waiting_seconds double precision, OUT jobs_dead bigint, OUT agencies_dead bigint, OUT documents_failed bigint) TO gardenos_monitor;
+
+REVOKE ALL ON FUNCTION app.embedding_progress(model_key text, OUT texts bigint, OUT lacking bigint, OUT waiting bigint, OUT dead bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.embedding_progress(model_key text, OUT texts bigint, OUT lacking bigint, OUT waiting bigint, OUT dead bigint) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.embedding_tier(storage text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.embedding_tier(storage text) TO service_role;
+GRANT ALL ON FUNCTION app.embedding_tier(storage text) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.erase_contact(agency uuid, contact uuid, request uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.erase_contact(agency uuid, contact uuid, request uuid) TO gardenos_eraser;
@@ -29413,8 +36821,14 @@ REVOKE ALL ON FUNCTION app.execute_erasure(request uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.execute_erasure(request uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.execute_erasure(request uuid) TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.fail_embedding_job(worker text, job_id uuid, error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.fail_embedding_job(worker text, job_id uuid, error text) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION app.finish_embedding_jobs(worker text, jobs uuid[], hashes bytea[], vectors extensions.vector[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.finish_embedding_jobs(worker text, jobs uuid[], hashes bytea[], vectors extensions.vector[]) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.finish_run(run_id uuid, status app.run_status, outcome jsonb, error text, cost numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.finish_run(run_id uuid, status app.run_status, outcome jsonb, error text, cost numeric) TO authenticated;
@@ -29434,10 +36848,18 @@ REVOKE ALL ON FUNCTION app.forbid_redefinition() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forbid_removal() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.forbid_subject_change() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.forget_path() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.forget_vectors() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.forget_vectors() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.furnish_agency(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.furnish_agency(agency uuid) TO gardenos_tenancy_writer;
+
+REVOKE ALL ON FUNCTION app.guard_agency_model() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.guard_agency_model() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.guard_agent() FROM PUBLIC;
 
@@ -29457,6 +36879,8 @@ REVOKE ALL ON FUNCTION app.guard_membership() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_message() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_model_status() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_run() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_stage() FROM PUBLIC;
@@ -29464,8 +36888,13 @@ GRANT ALL ON FUNCTION app.guard_stage() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.guard_step() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_tier() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.guard_tier() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.hand_over(from_member uuid, to_member uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hand_over(from_member uuid, to_member uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.hash_content() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) TO gardenos_sealer;
@@ -29545,6 +36974,10 @@ REVOKE ALL ON FUNCTION app.keep_participants() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.keep_run_access() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_run_access() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) TO gardenos_worker;
+GRANT ALL ON FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) TO gardenos_publisher;
+
 REVOKE ALL ON FUNCTION app.leave_agency() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.leave_agency() TO authenticated;
 
@@ -29554,6 +36987,12 @@ GRANT ALL ON FUNCTION app.link_identity() TO authenticated;
 REVOKE ALL ON FUNCTION app.live_twin(violated text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.live_twin(violated text, record_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.live_twin(violated text, record_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.make_tier_partition(storage text, distance text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.make_tier_partition(storage text, distance text) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.make_tiers() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.make_tiers() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.masked_name(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.masked_name(name text) TO authenticated;
@@ -29571,6 +37010,11 @@ GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO 
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_search;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_publisher;
 GRANT ALL ON FUNCTION app.may(action text, VARIADIC roles app.agency_role[]) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION app.may_as_agent(action text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.may_as_agent(action text) TO authenticated;
+GRANT ALL ON FUNCTION app.may_as_agent(action text) TO service_role;
+GRANT ALL ON FUNCTION app.may_as_agent(action text) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.may_as_myself(action text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.may_as_myself(action text) TO authenticated;
@@ -29594,6 +37038,7 @@ GRANT ALL ON FUNCTION app.membership_id() TO gardenos_crm_writer;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_merger;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_publisher;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_eraser;
+GRANT ALL ON FUNCTION app.membership_id() TO gardenos_ai_writer;
 
 REVOKE ALL ON FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) TO authenticated;
@@ -29615,6 +37060,12 @@ GRANT ALL ON FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb,
 
 REVOKE ALL ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.move_embeddings(storage text, batch_size integer, OUT moved integer, OUT state text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.move_embeddings(storage text, batch_size integer, OUT moved integer, OUT state text) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.move_items(agency uuid, kind text, from_id uuid, to_id uuid, only_these jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.move_items(agency uuid, kind text, from_id uuid, to_id uuid, only_these jsonb) TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.my_agencies() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.my_agencies() TO authenticated;
@@ -29675,6 +37126,9 @@ GRANT ALL ON FUNCTION app.note_run_access() TO gardenos_owner;
 REVOKE ALL ON FUNCTION app.note_stage() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_stage() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.note_text() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_text() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.note_tokens() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_tokens() TO gardenos_owner;
 
@@ -29715,12 +37169,19 @@ GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT member
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_merger;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_publisher;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_eraser;
+GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_ai_writer;
+
+REVOKE ALL ON FUNCTION app.prune_threads(older_than interval, max_threads integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.prune_threads(older_than interval, max_threads integer) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.publish_events(events uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.publish_events(events uuid[]) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.purge_deliveries(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.purge_deliveries(batch integer) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.queue_embeddings(model_key text, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.queue_embeddings(model_key text, batch integer) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO authenticated;
@@ -29752,6 +37213,9 @@ GRANT ALL ON FUNCTION app.record_step(run_id uuid, node text, kind app.step_kind
 REVOKE ALL ON FUNCTION app.refused_addresses(norms text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.refused_addresses(norms text[]) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.release_embedding_jobs(worker text, pause interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.release_embedding_jobs(worker text, pause interval) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.release_import(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.release_import(agency uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.release_import(agency uuid) TO gardenos_worker;
@@ -29764,6 +37228,9 @@ GRANT ALL ON FUNCTION app.remove_member(member uuid, heir uuid) TO authenticated
 
 REVOKE ALL ON FUNCTION app.replay_erasures(ledger jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.replay_erasures(ledger jsonb) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.requeue_embeddings(batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.requeue_embeddings(batch integer) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) TO authenticated;
@@ -29792,6 +37259,9 @@ GRANT ALL ON FUNCTION app.run_retention(max_rows integer) TO gardenos_worker;
 REVOKE ALL ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.safe_horizon(patience interval, OUT epoch integer, OUT txid xid8) TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.scrub_agents(agency uuid, pattern text, loose text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.scrub_agents(agency uuid, pattern text, loose text) TO gardenos_eraser;
+
 REVOKE ALL ON FUNCTION app.scrubbed(value jsonb, pattern text, mark text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.scrubbed(value jsonb, pattern text, mark text) TO gardenos_eraser;
 
@@ -29813,10 +37283,12 @@ GRANT SELECT ON TABLE crm.activities TO gardenos_worker;
 GRANT SELECT ON TABLE crm.activities TO gardenos_merger;
 GRANT SELECT ON TABLE crm.activities TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.activities TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.activities TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.activities TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.activities TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.activities TO gardenos_ai_writer;
 
 GRANT INSERT(kind),UPDATE(kind) ON TABLE crm.activities TO authenticated;
 
@@ -29866,10 +37338,12 @@ GRANT SELECT ON TABLE crm.companies TO gardenos_worker;
 GRANT SELECT ON TABLE crm.companies TO gardenos_merger;
 GRANT SELECT ON TABLE crm.companies TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.companies TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.companies TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.companies TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.companies TO gardenos_ai_writer;
 
 GRANT INSERT(name),UPDATE(name) ON TABLE crm.companies TO authenticated;
 GRANT UPDATE(name) ON TABLE crm.companies TO gardenos_merger;
@@ -29934,10 +37408,12 @@ GRANT SELECT ON TABLE crm.contacts TO gardenos_worker;
 GRANT SELECT ON TABLE crm.contacts TO gardenos_merger;
 GRANT SELECT ON TABLE crm.contacts TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.contacts TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.contacts TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contacts TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.contacts TO gardenos_ai_writer;
 
 GRANT INSERT(full_name),UPDATE(full_name) ON TABLE crm.contacts TO authenticated;
 GRANT UPDATE(full_name) ON TABLE crm.contacts TO gardenos_merger;
@@ -29997,11 +37473,13 @@ GRANT SELECT ON TABLE crm.conversations TO gardenos_worker;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_merger;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.conversations TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.conversations TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.conversations TO authenticated;
 GRANT INSERT(agency_id) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT UPDATE(id) ON TABLE crm.conversations TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.conversations TO gardenos_ai_writer;
 
 GRANT INSERT(channel),UPDATE(channel) ON TABLE crm.conversations TO authenticated;
 GRANT INSERT(channel) ON TABLE crm.conversations TO gardenos_worker;
@@ -30072,10 +37550,12 @@ GRANT SELECT ON TABLE crm.deals TO gardenos_worker;
 GRANT SELECT ON TABLE crm.deals TO gardenos_merger;
 GRANT SELECT ON TABLE crm.deals TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.deals TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.deals TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deals TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.deals TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.deals TO gardenos_ai_writer;
 
 GRANT INSERT(title),UPDATE(title) ON TABLE crm.deals TO authenticated;
 
@@ -30125,10 +37605,12 @@ GRANT SELECT ON TABLE crm.calendar_events TO gardenos_worker;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_merger;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.calendar_events TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.calendar_events TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.calendar_events TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.calendar_events TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.calendar_events TO gardenos_ai_writer;
 
 GRANT INSERT(title),UPDATE(title) ON TABLE crm.calendar_events TO authenticated;
 
@@ -30182,10 +37664,12 @@ GRANT SELECT,DELETE ON TABLE crm.files TO authenticated;
 GRANT SELECT ON TABLE crm.files TO gardenos_worker;
 GRANT SELECT ON TABLE crm.files TO gardenos_merger;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.files TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.files TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.files TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.files TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.files TO gardenos_ai_writer;
 
 GRANT INSERT(purpose),UPDATE(purpose) ON TABLE crm.files TO authenticated;
 
@@ -30235,6 +37719,10 @@ GRANT UPDATE(deleted_at) ON TABLE crm.files TO authenticated;
 REVOKE ALL ON FUNCTION app.search_files(query text, page_size integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_files(query text, page_size integer, after uuid) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) TO gardenos_search;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.messages TO service_role;
 GRANT SELECT ON TABLE crm.messages TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.messages TO authenticated;
@@ -30242,10 +37730,12 @@ GRANT SELECT,INSERT ON TABLE crm.messages TO gardenos_worker;
 GRANT SELECT ON TABLE crm.messages TO gardenos_merger;
 GRANT SELECT ON TABLE crm.messages TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.messages TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.messages TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.messages TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.messages TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.messages TO gardenos_ai_writer;
 
 GRANT INSERT(conversation_id),UPDATE(conversation_id) ON TABLE crm.messages TO authenticated;
 
@@ -30283,6 +37773,9 @@ GRANT UPDATE(deleted_at) ON TABLE crm.messages TO authenticated;
 
 REVOKE ALL ON FUNCTION app.search_messages(query text, page_size integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_messages(query text, page_size integer, after uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.search_model(OUT id uuid, OUT key text, OUT storage text, OUT vector_type text, OUT dims integer, OUT distance text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_model(OUT id uuid, OUT key text, OUT storage text, OUT vector_type text, OUT dims integer, OUT distance text) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.search_pattern(wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_pattern(wanted text) TO authenticated;
@@ -30326,6 +37819,9 @@ REVOKE ALL ON FUNCTION app.search_text(query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_text(query text) TO authenticated;
 GRANT ALL ON FUNCTION app.search_text(query text) TO gardenos_search;
 
+REVOKE ALL ON FUNCTION app.search_tiers(storage text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_tiers(storage text) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.search_words(query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_words(query text) TO authenticated;
 GRANT ALL ON FUNCTION app.search_words(query text) TO gardenos_search;
@@ -30335,6 +37831,21 @@ GRANT ALL ON FUNCTION app.settle_mention(agency uuid, place text, field text, re
 
 REVOKE ALL ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.source_access(agency uuid, kind text, record_id uuid, OUT owner_id uuid, OUT team_id uuid, OUT visibility app.visibility, OUT participant_ids uuid[], OUT by_record boolean, OUT deleted_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.source_access(agency uuid, kind text, record_id uuid, OUT owner_id uuid, OUT team_id uuid, OUT visibility app.visibility, OUT participant_ids uuid[], OUT by_record boolean, OUT deleted_at timestamp with time zone) TO gardenos_ai_writer;
+
+REVOKE ALL ON FUNCTION app.spread_chunk() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.spread_chunk() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.spread_document() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.spread_document() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.spread_memory() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.spread_memory() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.spread_source() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.spread_source() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.stamp_deletion() FROM PUBLIC;
 
@@ -30366,6 +37877,12 @@ GRANT ALL ON FUNCTION app.teams_i_lead() TO gardenos_tenancy_writer;
 REVOKE ALL ON FUNCTION app.tell_erasure(agency uuid, request uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.tell_erasure(agency uuid, request uuid) TO gardenos_eraser;
 
+REVOKE ALL ON FUNCTION app.text_candidates(query text, page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.text_candidates(query text, page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.texts_about(filters jsonb, OUT chunk_ids uuid[], OUT memory_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.texts_about(filters jsonb, OUT chunk_ids uuid[], OUT memory_ids uuid[]) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.token_agency(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.token_agency(token text) TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.token_agency(token text) TO gardenos_tenancy_writer;
@@ -30376,6 +37893,9 @@ GRANT ALL ON FUNCTION app.token_hash(token text) TO gardenos_tenancy_writer;
 
 REVOKE ALL ON FUNCTION app.total_deals() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.total_deals() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.touch_memories(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.touch_memories(ids uuid[]) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.undo_merge(id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.undo_merge(id uuid) TO authenticated;
@@ -30485,9 +38005,13 @@ GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_auditor;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_sealer;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_redactor;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_publisher;
 
 REVOKE ALL ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.vector_candidates(query_embedding real[], page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.vector_candidates(query_embedding real[], page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) TO gardenos_publisher;
@@ -30625,11 +38149,32 @@ GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO authenticated;
 GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO service_role;
 GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO gardenos_auditor;
 
+REVOKE ALL ON FUNCTION audit.record_ai_agency_tiers() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_agency_tiers() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION audit.record_ai_agent_runs() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_ai_agent_runs() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION audit.record_ai_agent_steps() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_ai_agent_steps() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_chunks() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_chunks() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_documents() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_documents() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_embedding_models() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_embedding_models() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_embeddings_halfvec_3072() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_embeddings_halfvec_3072() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_embeddings_vector_1536() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_embeddings_vector_1536() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_memories() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_memories() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION audit.record_audit_retired() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_audit_retired() TO gardenos_owner;
@@ -30723,6 +38268,21 @@ GRANT ALL ON FUNCTION audit.record_integration_webhook_endpoints() TO gardenos_o
 
 REVOKE ALL ON FUNCTION audit.record_integration_webhook_secrets() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_integration_webhook_secrets() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_langgraph_checkpoint_blobs() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_langgraph_checkpoint_blobs() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_langgraph_checkpoint_writes() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_langgraph_checkpoint_writes() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_langgraph_checkpoints() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_langgraph_checkpoints() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_langgraph_store() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_langgraph_store() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_langgraph_store_vectors() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_langgraph_store_vectors() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_retirement(month date, export_rows bigint, export_sha256 app.sha256) TO gardenos_owner;
@@ -30820,6 +38380,19 @@ GRANT ALL ON FUNCTION integration.drop_drained() TO gardenos_worker;
 REVOKE ALL ON FUNCTION integration.make_partitions(months integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION integration.make_partitions(months integer) TO gardenos_worker;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.agency_tiers TO service_role;
+GRANT SELECT ON TABLE ai.agency_tiers TO gardenos_auditor;
+GRANT SELECT ON TABLE ai.agency_tiers TO gardenos_worker;
+GRANT INSERT ON TABLE ai.agency_tiers TO gardenos_tenancy_writer;
+GRANT SELECT ON TABLE ai.agency_tiers TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.agency_tiers TO gardenos_search;
+
+GRANT UPDATE(id) ON TABLE ai.agency_tiers TO gardenos_ai_writer;
+
+GRANT UPDATE(tier) ON TABLE ai.agency_tiers TO gardenos_worker;
+
+GRANT UPDATE(state) ON TABLE ai.agency_tiers TO gardenos_worker;
+
 GRANT SELECT ON TABLE ai.agent_runs TO authenticated;
 GRANT SELECT ON TABLE ai.agent_runs TO gardenos_auditor;
 GRANT SELECT ON TABLE ai.agent_runs TO gardenos_crm_writer;
@@ -30909,6 +38482,185 @@ GRANT INSERT(error),UPDATE(error) ON TABLE ai.agent_steps TO authenticated;
 GRANT INSERT(created_at),UPDATE(created_at) ON TABLE ai.agent_steps TO authenticated;
 
 GRANT INSERT(created_by),UPDATE(created_by) ON TABLE ai.agent_steps TO authenticated;
+
+GRANT SELECT ON TABLE ai.chunks TO authenticated;
+GRANT SELECT,DELETE ON TABLE ai.chunks TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.chunks TO gardenos_auditor;
+GRANT SELECT,DELETE,UPDATE ON TABLE ai.chunks TO gardenos_eraser;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.chunks TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.chunks TO service_role;
+GRANT SELECT ON TABLE ai.chunks TO gardenos_search;
+GRANT SELECT ON TABLE ai.chunks TO gardenos_publisher;
+
+GRANT UPDATE(owner_id) ON TABLE ai.chunks TO gardenos_ai_writer;
+
+GRANT UPDATE(team_id) ON TABLE ai.chunks TO gardenos_ai_writer;
+
+GRANT UPDATE(visibility) ON TABLE ai.chunks TO gardenos_ai_writer;
+
+GRANT UPDATE(participant_ids) ON TABLE ai.chunks TO gardenos_ai_writer;
+
+GRANT UPDATE(by_record) ON TABLE ai.chunks TO gardenos_ai_writer;
+
+GRANT SELECT,DELETE ON TABLE ai.documents TO authenticated;
+GRANT SELECT ON TABLE ai.documents TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.documents TO gardenos_auditor;
+GRANT SELECT,DELETE,UPDATE ON TABLE ai.documents TO gardenos_eraser;
+GRANT SELECT ON TABLE ai.documents TO gardenos_merger;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.documents TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.documents TO service_role;
+GRANT SELECT ON TABLE ai.documents TO gardenos_search;
+GRANT SELECT ON TABLE ai.documents TO gardenos_publisher;
+
+GRANT INSERT(agency_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(source_kind) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(file_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(conversation_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(activity_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(contact_id) ON TABLE ai.documents TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE ai.documents TO gardenos_merger;
+
+GRANT INSERT(company_id) ON TABLE ai.documents TO authenticated;
+GRANT UPDATE(company_id) ON TABLE ai.documents TO gardenos_merger;
+
+GRANT INSERT(deal_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(title) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(content_sha256) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(owner_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(team_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(visibility) ON TABLE ai.documents TO authenticated;
+GRANT UPDATE(visibility) ON TABLE ai.documents TO gardenos_ai_writer;
+
+GRANT UPDATE(participant_ids) ON TABLE ai.documents TO gardenos_ai_writer;
+
+GRANT INSERT(created_at) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(created_by) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(row_version) ON TABLE ai.documents TO authenticated;
+
+GRANT SELECT,DELETE ON TABLE ai.embedding_jobs TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.embedding_jobs TO gardenos_auditor;
+GRANT SELECT,DELETE,UPDATE ON TABLE ai.embedding_jobs TO gardenos_eraser;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embedding_jobs TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embedding_jobs TO service_role;
+GRANT SELECT,INSERT,UPDATE ON TABLE ai.embedding_jobs TO gardenos_publisher;
+
+GRANT SELECT ON TABLE ai.embedding_models TO authenticated;
+GRANT SELECT ON TABLE ai.embedding_models TO gardenos_auditor;
+GRANT SELECT ON TABLE ai.embedding_models TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embedding_models TO service_role;
+GRANT SELECT ON TABLE ai.embedding_models TO gardenos_search;
+GRANT SELECT ON TABLE ai.embedding_models TO gardenos_publisher;
+
+GRANT SELECT ON TABLE ai.embeddings_halfvec_3072 TO authenticated;
+GRANT SELECT,DELETE ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.embeddings_halfvec_3072 TO gardenos_auditor;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_halfvec_3072 TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_halfvec_3072 TO service_role;
+GRANT SELECT ON TABLE ai.embeddings_halfvec_3072 TO gardenos_publisher;
+
+GRANT UPDATE(owner_id) ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+
+GRANT UPDATE(team_id) ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+
+GRANT UPDATE(visibility) ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+
+GRANT UPDATE(participant_ids) ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+
+GRANT UPDATE(by_record) ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+
+GRANT SELECT ON TABLE ai.embeddings_vector_1536 TO authenticated;
+GRANT SELECT,DELETE ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.embeddings_vector_1536 TO gardenos_auditor;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_vector_1536 TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_vector_1536 TO service_role;
+GRANT SELECT ON TABLE ai.embeddings_vector_1536 TO gardenos_publisher;
+
+GRANT UPDATE(owner_id) ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+
+GRANT UPDATE(team_id) ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+
+GRANT UPDATE(visibility) ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+
+GRANT UPDATE(participant_ids) ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+
+GRANT UPDATE(by_record) ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+
+GRANT SELECT,DELETE ON TABLE ai.memories TO authenticated;
+GRANT SELECT ON TABLE ai.memories TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.memories TO gardenos_auditor;
+GRANT SELECT,DELETE,UPDATE ON TABLE ai.memories TO gardenos_eraser;
+GRANT SELECT ON TABLE ai.memories TO gardenos_merger;
+GRANT SELECT ON TABLE ai.memories TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.memories TO service_role;
+GRANT SELECT ON TABLE ai.memories TO gardenos_search;
+GRANT SELECT ON TABLE ai.memories TO gardenos_publisher;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(subject),UPDATE(subject) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(membership_id),UPDATE(membership_id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE ai.memories TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE ai.memories TO gardenos_merger;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE ai.memories TO authenticated;
+GRANT UPDATE(company_id) ON TABLE ai.memories TO gardenos_merger;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(kind),UPDATE(kind) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(content),UPDATE(content) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(importance),UPDATE(importance) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(confidence),UPDATE(confidence) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(half_life),UPDATE(half_life) ON TABLE ai.memories TO authenticated;
+
+GRANT UPDATE(last_accessed_at) ON TABLE ai.memories TO gardenos_worker;
+
+GRANT UPDATE(access_count) ON TABLE ai.memories TO gardenos_worker;
+
+GRANT INSERT(expires_at),UPDATE(expires_at) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(source_run_id),UPDATE(source_run_id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(superseded_by_id),UPDATE(superseded_by_id) ON TABLE ai.memories TO authenticated;
+GRANT UPDATE(superseded_by_id) ON TABLE ai.memories TO gardenos_worker;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE ai.memories TO authenticated;
+GRANT UPDATE(owner_id) ON TABLE ai.memories TO gardenos_ai_writer;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(visibility),UPDATE(visibility) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE ai.memories TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE ai.memories TO authenticated;
+GRANT UPDATE(deleted_at) ON TABLE ai.memories TO gardenos_ai_writer;
 
 GRANT SELECT ON TABLE audit.log TO authenticated;
 GRANT SELECT ON TABLE audit.log TO service_role;
@@ -31512,6 +39264,119 @@ GRANT UPDATE(previous_ref) ON TABLE integration.webhook_secrets TO gardenos_publ
 
 GRANT UPDATE(previous_until) ON TABLE integration.webhook_secrets TO gardenos_publisher;
 
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoint_blobs TO authenticated;
+GRANT SELECT ON TABLE langgraph.checkpoint_blobs TO gardenos_auditor;
+GRANT SELECT ON TABLE langgraph.checkpoint_blobs TO gardenos_crm_writer;
+GRANT SELECT,DELETE,UPDATE ON TABLE langgraph.checkpoint_blobs TO gardenos_eraser;
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoint_blobs TO gardenos_worker;
+
+GRANT INSERT(thread_id) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(checkpoint_ns) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(channel) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(version) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(type),UPDATE(type) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(blob),UPDATE(blob) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT INSERT(agency_id) ON TABLE langgraph.checkpoint_blobs TO authenticated;
+
+GRANT SELECT ON TABLE langgraph.checkpoint_migrations TO gardenos_auditor;
+
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoint_writes TO authenticated;
+GRANT SELECT ON TABLE langgraph.checkpoint_writes TO gardenos_auditor;
+GRANT SELECT ON TABLE langgraph.checkpoint_writes TO gardenos_crm_writer;
+GRANT SELECT,DELETE,UPDATE ON TABLE langgraph.checkpoint_writes TO gardenos_eraser;
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoint_writes TO gardenos_worker;
+
+GRANT INSERT(thread_id) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(checkpoint_ns) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(checkpoint_id) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(task_id) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(idx) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(channel),UPDATE(channel) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(type),UPDATE(type) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(blob),UPDATE(blob) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(task_path),UPDATE(task_path) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT INSERT(agency_id) ON TABLE langgraph.checkpoint_writes TO authenticated;
+
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoints TO authenticated;
+GRANT SELECT ON TABLE langgraph.checkpoints TO gardenos_auditor;
+GRANT SELECT ON TABLE langgraph.checkpoints TO gardenos_crm_writer;
+GRANT SELECT,DELETE,UPDATE ON TABLE langgraph.checkpoints TO gardenos_eraser;
+GRANT SELECT,DELETE ON TABLE langgraph.checkpoints TO gardenos_worker;
+
+GRANT INSERT(thread_id) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(checkpoint_ns) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(checkpoint_id) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(parent_checkpoint_id),UPDATE(parent_checkpoint_id) ON TABLE langgraph.checkpoints TO authenticated;
+GRANT UPDATE(parent_checkpoint_id) ON TABLE langgraph.checkpoints TO gardenos_worker;
+
+GRANT INSERT(type),UPDATE(type) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(checkpoint),UPDATE(checkpoint) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(metadata),UPDATE(metadata) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT INSERT(agency_id) ON TABLE langgraph.checkpoints TO authenticated;
+
+GRANT SELECT,DELETE ON TABLE langgraph.store TO authenticated;
+GRANT SELECT ON TABLE langgraph.store TO gardenos_auditor;
+GRANT SELECT,DELETE,UPDATE ON TABLE langgraph.store TO gardenos_eraser;
+GRANT SELECT,INSERT,DELETE ON TABLE langgraph.store TO gardenos_merger;
+GRANT SELECT,DELETE ON TABLE langgraph.store TO gardenos_worker;
+
+GRANT INSERT(prefix) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(key) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(value),UPDATE(value) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(created_at) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(expires_at),UPDATE(expires_at) ON TABLE langgraph.store TO authenticated;
+
+GRANT INSERT(ttl_minutes),UPDATE(ttl_minutes) ON TABLE langgraph.store TO authenticated;
+
+GRANT SELECT ON TABLE langgraph.store_migrations TO gardenos_auditor;
+
+GRANT SELECT,DELETE ON TABLE langgraph.store_vectors TO authenticated;
+GRANT SELECT ON TABLE langgraph.store_vectors TO gardenos_auditor;
+GRANT SELECT,DELETE ON TABLE langgraph.store_vectors TO gardenos_eraser;
+GRANT SELECT,INSERT,DELETE ON TABLE langgraph.store_vectors TO gardenos_merger;
+GRANT SELECT,DELETE ON TABLE langgraph.store_vectors TO gardenos_worker;
+
+GRANT INSERT(prefix) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT INSERT(key) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT INSERT(field_name) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT INSERT(embedding),UPDATE(embedding) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT INSERT(created_at) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE langgraph.store_vectors TO authenticated;
+
+GRANT SELECT ON TABLE langgraph.vector_migrations TO gardenos_auditor;
+
 GRANT SELECT ON TABLE migration.alembic_version TO gardenos_audit_sealer;
 
 GRANT SELECT ON TABLE migration.epochs TO gardenos_audit_writer;
@@ -31529,6 +39394,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.agencies TO service_role;
 GRANT SELECT ON TABLE tenancy.agencies TO gardenos_membership_reader;
 GRANT SELECT ON TABLE tenancy.agencies TO gardenos_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.agencies TO gardenos_tenancy_writer;
+GRANT SELECT ON TABLE tenancy.agencies TO gardenos_search;
+GRANT SELECT ON TABLE tenancy.agencies TO gardenos_publisher;
 
 GRANT UPDATE(id) ON TABLE tenancy.agencies TO authenticated;
 

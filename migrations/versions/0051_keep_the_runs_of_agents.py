@@ -11,8 +11,8 @@ Way back:  drops the tables with all their rows: restore a backup to get them ba
 
 from migrations.runner.execute import execute
 
-revision = "0055"
-down_revision = "0046"
+revision = "0051"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 
@@ -550,9 +550,10 @@ def upgrade() -> None:
         r"""
         -- Which rows of a table are kept for longer than an agency wants, as the text of a query with the agency as
         -- $1 and the time as $2: the one definition for counting them and for removing them. What was deleted is kept
-        -- from then on; lines of imports, attempts to deliver and runs of agents from their end, and a run that never
-        -- ended from its last change. What belongs to a person on legal hold is never due, nor is a contact that was
-        -- merged: it goes with the one that is left. Null for a table that retention does not know.
+        -- from then on; a memory also from when it expired or was superseded; lines of imports, attempts to deliver and
+        -- runs of agents from their end, and a run that never ended from its last change. What belongs to a person on
+        -- legal hold is never due, nor is a contact that was merged: it goes with the one that is left. Null for a
+        -- table that retention does not know.
         create or replace function app.due_rows(entity text)
         returns text
         language plpgsql
@@ -571,6 +572,7 @@ def upgrade() -> None:
                 when 'crm.conversations' then 't.contact_id'
                 when 'crm.files' then 't.contact_id'
                 when 'integration.import_rows' then 't.contact_id'
+                when 'ai.memories' then 't.contact_id'
                 when 'ai.agent_runs' then '(select c.contact_id from crm.conversations as c'
                     || ' where c.agency_id = t.agency_id and c.id = t.conversation_id)'
                 when 'ai.agent_steps' then '(select c.contact_id from ai.agent_runs as r'
@@ -590,6 +592,9 @@ def upgrade() -> None:
                     'crm.calendar_events', 'crm.files'
                 )
                     then 't.deleted_at < now() - $2'
+                when entity = 'ai.memories'
+                    then '(least(t.deleted_at, t.expires_at) < now() - $2'
+                        || ' or (t.superseded_by_id is not null and t.updated_at < now() - $2))'
                 when entity = 'integration.import_rows'
                     then 'num_nonnulls(t.raw, t.before, t.error_message) > 0 and exists (select 1'
                         || ' from integration.import_jobs as j where j.agency_id = t.agency_id and j.id = t.job_id'
@@ -753,6 +758,15 @@ def upgrade() -> None:
                     when 'crm.deals' then exists (
                         select 1 from crm.deals as t where t.agency_id = place and t.id = target
                     )
+                    when 'crm.activities' then exists (
+                        select 1 from crm.activities as t where t.agency_id = place and t.id = target
+                    )
+                    when 'crm.conversations' then exists (
+                        select 1 from crm.conversations as t where t.agency_id = place and t.id = target
+                    )
+                    when 'ai.memories' then exists (
+                        select 1 from ai.memories as t where t.agency_id = place and t.id = target
+                    )
                     when 'crm.files' then exists (
                         select 1 from crm.files as t where t.agency_id = place and t.id = target
                     )
@@ -823,6 +837,7 @@ def upgrade() -> None:
             (agency, 'crm.messages', '30 days', 'delete'),
             (agency, 'crm.calendar_events', '30 days', 'delete'),
             (agency, 'crm.files', '30 days', 'delete'),
+            (agency, 'ai.memories', '30 days', 'delete'),
             (agency, 'integration.import_rows', '90 days', 'anonymise'),
             (agency, 'integration.webhook_deliveries', '30 days', 'delete'),
             (agency, 'ai.agent_runs', '90 days', 'delete');
@@ -3194,11 +3209,16 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        CREATE OR REPLACE FUNCTION app.furnish_agency(agency uuid)
-         RETURNS void
-         LANGUAGE plpgsql
-         SET search_path TO 'pg_catalog', 'pg_temp'
-        AS $function$
+        -- What a new agency begins with: a pipeline, and how long it keeps what was deleted. All of it is the
+        -- agency's to change.
+        create or replace function app.furnish_agency(agency uuid)
+        returns void
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
         declare
             pipeline uuid := app.uuid_v7();
         begin
@@ -3222,19 +3242,37 @@ def downgrade() -> None:
             (agency, 'crm.messages', '30 days', 'delete'),
             (agency, 'crm.calendar_events', '30 days', 'delete'),
             (agency, 'crm.files', '30 days', 'delete'),
+            (agency, 'ai.memories', '30 days', 'delete'),
             (agency, 'integration.import_rows', '90 days', 'anonymise'),
             (agency, 'integration.webhook_deliveries', '30 days', 'delete');
         end;
         $function$;
+
+        revoke all on function app.furnish_agency(uuid) from public;
+        grant execute on function app.furnish_agency(uuid) to
+            gardenos_tenancy_writer;
+
+        comment on function app.furnish_agency(uuid) is
+        'Gives a new agency its pipeline and its retention policies.';
         """
     )
     execute(
         r"""
-        CREATE OR REPLACE FUNCTION app.forbid_hidden_links()
-         RETURNS trigger
-         LANGUAGE plpgsql
-         SET search_path TO 'pg_catalog', 'pg_temp'
-        AS $function$
+        -- No hidden links: who writes a record points it only to what they can read. Foreign key checks see every
+        -- row of the agency, so without this a form would confirm, and show by name, records of others
+        -- (krayin/laravel-crm#732). The look-ups run as whoever writes, so the policies of the target answer.
+        --
+        -- AFTER the row, so that the policies of the table itself and its foreign keys speak first; and only for
+        -- references that changed: who may not see the company of a deal can still move the deal. Arguments: column
+        -- and table, in pairs. The trigger's WHEN clause lets everybody pass who is not an API client.
+        create or replace function app.forbid_hidden_links()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
         declare
             after_change jsonb := to_jsonb(new);
             before_change jsonb := case when tg_op = 'UPDATE' then to_jsonb(old) end;
@@ -3263,6 +3301,15 @@ def downgrade() -> None:
                     when 'crm.deals' then exists (
                         select 1 from crm.deals as t where t.agency_id = place and t.id = target
                     )
+                    when 'crm.activities' then exists (
+                        select 1 from crm.activities as t where t.agency_id = place and t.id = target
+                    )
+                    when 'crm.conversations' then exists (
+                        select 1 from crm.conversations as t where t.agency_id = place and t.id = target
+                    )
+                    when 'ai.memories' then exists (
+                        select 1 from ai.memories as t where t.agency_id = place and t.id = target
+                    )
                     when 'crm.files' then exists (
                         select 1 from crm.files as t where t.agency_id = place and t.id = target
                     )
@@ -3288,6 +3335,11 @@ def downgrade() -> None:
             return null;
         end;
         $function$;
+
+        revoke all on function app.forbid_hidden_links() from public;
+
+        comment on function app.forbid_hidden_links() is
+        'Refuses a reference to a row that the writer cannot read.';
         """
     )
     execute(
@@ -3302,12 +3354,19 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        CREATE OR REPLACE FUNCTION app.due_rows(entity text)
-         RETURNS text
-         LANGUAGE plpgsql
-         IMMUTABLE PARALLEL SAFE
-         SET search_path TO 'pg_catalog', 'pg_temp'
-        AS $function$
+        -- Which rows of a table are kept for longer than an agency wants, as the text of a query with the agency as
+        -- $1 and the time as $2: the one definition for counting them and for removing them. What was deleted is kept
+        -- from then on; a memory also from when it expired or was superseded; lines of imports and attempts to
+        -- deliver from their end. What belongs to a person on legal hold is never due, nor is a contact that was
+        -- merged: it goes with the one that is left. Null for a table that retention does not know.
+        create or replace function app.due_rows(entity text)
+        returns text
+        language plpgsql
+        immutable
+        parallel safe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
         declare
             whose constant text := case entity
                 when 'crm.contacts' then 't.id'
@@ -3318,6 +3377,7 @@ def downgrade() -> None:
                 when 'crm.conversations' then 't.contact_id'
                 when 'crm.files' then 't.contact_id'
                 when 'integration.import_rows' then 't.contact_id'
+                when 'ai.memories' then 't.contact_id'
             end;
         begin
             return 'from ' || entity || ' as t where t.agency_id = $1 and ' || case
@@ -3332,6 +3392,9 @@ def downgrade() -> None:
                     'crm.calendar_events', 'crm.files'
                 )
                     then 't.deleted_at < now() - $2'
+                when entity = 'ai.memories'
+                    then '(least(t.deleted_at, t.expires_at) < now() - $2'
+                        || ' or (t.superseded_by_id is not null and t.updated_at < now() - $2))'
                 when entity = 'integration.import_rows'
                     then 'num_nonnulls(t.raw, t.before, t.error_message) > 0 and exists (select 1'
                         || ' from integration.import_jobs as j where j.agency_id = t.agency_id and j.id = t.job_id'
@@ -3348,6 +3411,17 @@ def downgrade() -> None:
             );
         end;
         $function$;
+
+        revoke all on function app.due_rows(text) from public;
+        grant execute on function app.due_rows(text) to
+            authenticated,
+            service_role,
+            gardenos_worker,
+            gardenos_tenancy_writer,
+            gardenos_eraser;
+
+        comment on function app.due_rows(text) is
+        'The rows of a table that are kept for too long, as the text of a query; null for an unknown table.';
         """
     )
     execute(

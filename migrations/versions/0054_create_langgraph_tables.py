@@ -11,8 +11,8 @@ Way back:  drops the tables with what agents remember: restore a backup to get i
 
 from migrations.runner.execute import execute
 
-revision = "0065"
-down_revision = "0046"
+revision = "0054"
+down_revision = "0053"
 branch_labels = None
 depends_on = None
 

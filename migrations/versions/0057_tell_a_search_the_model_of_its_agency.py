@@ -9,8 +9,8 @@ Way back:  drops the policy and the grant; a search by vectors fails then.
 
 from migrations.runner.execute import execute
 
-revision = "0059"
-down_revision = "0058"
+revision = "0057"
+down_revision = "0056"
 branch_labels = None
 depends_on = None
 

@@ -9,8 +9,8 @@ Way back:  drops functions, triggers and policies. Jobs and vectors stay.
 
 from migrations.runner.execute import execute
 
-revision = "0064"
-down_revision = "0063"
+revision = "0060"
+down_revision = "0059"
 branch_labels = None
 depends_on = None
 

@@ -8,8 +8,8 @@ Way back:  drops the index.
 
 from migrations.runner.index import create_index, drop_index
 
-revision = "0062"
-down_revision = "0050"
+revision = "0058"
+down_revision = "0057"
 branch_labels = None
 depends_on = None
 

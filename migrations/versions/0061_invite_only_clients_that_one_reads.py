@@ -9,8 +9,8 @@ Way back:  puts back the function that does not ask; what was invited stays invi
 
 from migrations.runner.execute import execute
 
-revision = "0099"
-down_revision = "0098"
+revision = "0061"
+down_revision = "0060"
 branch_labels = None
 depends_on = None
 

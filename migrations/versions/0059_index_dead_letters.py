@@ -8,8 +8,8 @@ Way back:  drops the index.
 
 from migrations.runner.index import create_index, drop_index
 
-revision = "0063"
-down_revision = "0062"
+revision = "0059"
+down_revision = "0058"
 branch_labels = None
 depends_on = None
 

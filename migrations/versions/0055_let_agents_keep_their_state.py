@@ -12,8 +12,8 @@ Way back:  nobody reaches the tables any more; their rows stay. The retention po
 
 from migrations.runner.execute import execute
 
-revision = "0066"
-down_revision = "0065"
+revision = "0055"
+down_revision = "0054"
 branch_labels = None
 depends_on = None
 
@@ -73,7 +73,7 @@ def upgrade() -> None:
             if app.due_rows(new.entity) is null then
                 raise exception 'Nothing is known about keeping %.', new.entity
                     using errcode = '23514',
-                    hint = 'Name a table of records, imports, deliveries or threads, as schema.table.';
+                    hint = 'Name a table of records, imports, deliveries, runs or threads, as schema.table.';
             end if;
             if new.entity <> 'integration.import_rows'
                 and (new.action = 'anonymise') <> (new.entity = 'crm.contacts') then
@@ -208,10 +208,11 @@ def upgrade() -> None:
         r"""
         -- Which rows of a table are kept for longer than an agency wants, as the text of a query with the agency as
         -- $1 and the time as $2: the one definition for counting them and for removing them. What was deleted is kept
-        -- from then on; lines of imports and attempts to deliver from their end. What belongs to a person on legal
-        -- hold is never due, nor is a contact that was merged: it goes with the one that is left. Of agents' threads
-        -- those without a contact are due, when the last step was that long ago; each counts once. Null for a table
-        -- that retention does not know.
+        -- from then on; a memory also from when it expired or was superseded; lines of imports, attempts to deliver
+        -- and runs of agents from their end, and a run that never ended from its last change. What belongs to a person
+        -- on legal hold is never due, nor is a contact that was merged: it goes with the one that is left. Of agents'
+        -- threads those without a contact are due, when the last step was that long ago; each counts once. Null for a
+        -- table that retention does not know.
         create or replace function app.due_rows(entity text)
         returns text
         language plpgsql
@@ -230,6 +231,12 @@ def upgrade() -> None:
                 when 'crm.conversations' then 't.contact_id'
                 when 'crm.files' then 't.contact_id'
                 when 'integration.import_rows' then 't.contact_id'
+                when 'ai.memories' then 't.contact_id'
+                when 'ai.agent_runs' then '(select c.contact_id from crm.conversations as c'
+                    || ' where c.agency_id = t.agency_id and c.id = t.conversation_id)'
+                when 'ai.agent_steps' then '(select c.contact_id from ai.agent_runs as r'
+                    || ' join crm.conversations as c on c.agency_id = r.agency_id and c.id = r.conversation_id'
+                    || ' where r.agency_id = t.agency_id and r.id = t.run_id)'
             end;
         begin
             return 'from ' || case entity
@@ -247,6 +254,9 @@ def upgrade() -> None:
                     'crm.calendar_events', 'crm.files'
                 )
                     then 't.deleted_at < now() - $2'
+                when entity = 'ai.memories'
+                    then '(least(t.deleted_at, t.expires_at) < now() - $2'
+                        || ' or (t.superseded_by_id is not null and t.updated_at < now() - $2))'
                 when entity = 'integration.import_rows'
                     then 'num_nonnulls(t.raw, t.before, t.error_message) > 0 and exists (select 1'
                         || ' from integration.import_jobs as j where j.agency_id = t.agency_id and j.id = t.job_id'
@@ -259,6 +269,11 @@ def upgrade() -> None:
                 when entity = 'integration.webhook_deliveries'
                     then 't.status in (''delivered'', ''dead'')'
                         || ' and coalesce(t.delivered_at, t.next_attempt_at) < now() - $2'
+                when entity = 'ai.agent_runs'
+                    then 'coalesce(t.finished_at, t.updated_at) < now() - $2'
+                when entity = 'ai.agent_steps'
+                    then 'exists (select 1 from ai.agent_runs as r where r.agency_id = t.agency_id'
+                        || ' and r.id = t.run_id and coalesce(r.finished_at, r.updated_at) < now() - $2)'
             end || coalesce(
                 ' and not exists (select 1 from governance.erasure_requests as h where h.agency_id = t.agency_id'
                 || ' and h.legal_hold and h.subject_kind = ''contact'' and h.subject_id = ' || whose || ')',
@@ -282,7 +297,8 @@ def upgrade() -> None:
     execute(
         r"""
         -- Takes a former member out of the tables of an agency: the row stays, because history points to it, without
-        -- a name. Records that it wrote are the agency's. Answers as app.erase_contact does.
+        -- a name. Records that it wrote are the agency's; what agents remember about it goes. Answers as
+        -- app.erase_contact does.
         create or replace function app.erase_member(agency uuid, member uuid)
         returns jsonb
         language plpgsql
@@ -294,6 +310,7 @@ def upgrade() -> None:
         declare
             known record;
             touched bigint;
+            remembered bigint;
         begin
             select m.user_id, m.status, m.display_name, m.work_email, u.email, u.full_name, u.status as user_status
               into known
@@ -316,6 +333,10 @@ def upgrade() -> None:
                and m.id = member
                and m.display_name <> 'erased';
             get diagnostics touched = row_count;
+            delete from ai.memories as m
+             where m.agency_id = agency
+               and m.membership_id = member;
+            get diagnostics remembered = row_count;
             delete from langgraph.store as s
              where s.agency_id = agency
                and s.membership_id = member;
@@ -334,7 +355,8 @@ def upgrade() -> None:
                 ),
                 'logins', array_remove(array[known.user_id], null),
                 'records', jsonb_build_array(jsonb_build_object('table', 'tenancy.memberships', 'id', member)),
-                'rows', jsonb_build_object('tenancy.memberships', touched) || app.erase_logins(array[known.user_id])
+                'rows', jsonb_build_object('tenancy.memberships', touched, 'ai.memories', remembered)
+                    || app.erase_logins(array[known.user_id])
             );
         end;
         $function$;
@@ -382,8 +404,10 @@ def upgrade() -> None:
             (agency, 'crm.messages', '30 days', 'delete'),
             (agency, 'crm.calendar_events', '30 days', 'delete'),
             (agency, 'crm.files', '30 days', 'delete'),
+            (agency, 'ai.memories', '30 days', 'delete'),
             (agency, 'integration.import_rows', '90 days', 'anonymise'),
             (agency, 'integration.webhook_deliveries', '30 days', 'delete'),
+            (agency, 'ai.agent_runs', '90 days', 'delete'),
             (agency, 'langgraph.checkpoints', '90 days', 'delete');
         end;
         $function$;
@@ -6247,11 +6271,16 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        CREATE OR REPLACE FUNCTION app.furnish_agency(agency uuid)
-         RETURNS void
-         LANGUAGE plpgsql
-         SET search_path TO 'pg_catalog', 'pg_temp'
-        AS $function$
+        -- What a new agency begins with: a pipeline, and how long it keeps what was deleted. All of it is the
+        -- agency's to change.
+        create or replace function app.furnish_agency(agency uuid)
+        returns void
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
         declare
             pipeline uuid := app.uuid_v7();
         begin
@@ -6275,22 +6304,38 @@ def downgrade() -> None:
             (agency, 'crm.messages', '30 days', 'delete'),
             (agency, 'crm.calendar_events', '30 days', 'delete'),
             (agency, 'crm.files', '30 days', 'delete'),
+            (agency, 'ai.memories', '30 days', 'delete'),
             (agency, 'integration.import_rows', '90 days', 'anonymise'),
-            (agency, 'integration.webhook_deliveries', '30 days', 'delete');
+            (agency, 'integration.webhook_deliveries', '30 days', 'delete'),
+            (agency, 'ai.agent_runs', '90 days', 'delete');
         end;
         $function$;
+
+        revoke all on function app.furnish_agency(uuid) from public;
+        grant execute on function app.furnish_agency(uuid) to
+            gardenos_tenancy_writer;
+
+        comment on function app.furnish_agency(uuid) is
+        'Gives a new agency its pipeline and its retention policies.';
         """
     )
     execute(
         r"""
-        CREATE OR REPLACE FUNCTION app.erase_member(agency uuid, member uuid)
-         RETURNS jsonb
-         LANGUAGE plpgsql
-         SET search_path TO 'pg_catalog', 'pg_temp'
-        AS $function$
+        -- Takes a former member out of the tables of an agency: the row stays, because history points to it, without
+        -- a name. Records that it wrote are the agency's; what agents remember about it goes. Answers as
+        -- app.erase_contact does.
+        create or replace function app.erase_member(agency uuid, member uuid)
+        returns jsonb
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
         declare
             known record;
             touched bigint;
+            remembered bigint;
         begin
             select m.user_id, m.status, m.display_name, m.work_email, u.email, u.full_name, u.status as user_status
               into known
@@ -6313,6 +6358,10 @@ def downgrade() -> None:
                and m.id = member
                and m.display_name <> 'erased';
             get diagnostics touched = row_count;
+            delete from ai.memories as m
+             where m.agency_id = agency
+               and m.membership_id = member;
+            get diagnostics remembered = row_count;
             delete from tenancy.invitations as i
              where i.agency_id = agency
                and (i.accepted_by_id = member or i.email in (known.work_email, known.email));
@@ -6328,20 +6377,36 @@ def downgrade() -> None:
                 ),
                 'logins', array_remove(array[known.user_id], null),
                 'records', jsonb_build_array(jsonb_build_object('table', 'tenancy.memberships', 'id', member)),
-                'rows', jsonb_build_object('tenancy.memberships', touched) || app.erase_logins(array[known.user_id])
+                'rows', jsonb_build_object('tenancy.memberships', touched, 'ai.memories', remembered)
+                    || app.erase_logins(array[known.user_id])
             );
         end;
         $function$;
+
+        revoke all on function app.erase_member(uuid, uuid) from public;
+        grant execute on function app.erase_member(uuid, uuid) to
+            gardenos_eraser;
+
+        comment on function app.erase_member(uuid, uuid) is
+        'Takes a former member out of the tables of its agency; answers what it was known by.';
         """
     )
     execute(
         r"""
-        CREATE OR REPLACE FUNCTION app.due_rows(entity text)
-         RETURNS text
-         LANGUAGE plpgsql
-         IMMUTABLE PARALLEL SAFE
-         SET search_path TO 'pg_catalog', 'pg_temp'
-        AS $function$
+        -- Which rows of a table are kept for longer than an agency wants, as the text of a query with the agency as
+        -- $1 and the time as $2: the one definition for counting them and for removing them. What was deleted is kept
+        -- from then on; a memory also from when it expired or was superseded; lines of imports, attempts to deliver and
+        -- runs of agents from their end, and a run that never ended from its last change. What belongs to a person on
+        -- legal hold is never due, nor is a contact that was merged: it goes with the one that is left. Null for a
+        -- table that retention does not know.
+        create or replace function app.due_rows(entity text)
+        returns text
+        language plpgsql
+        immutable
+        parallel safe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
         declare
             whose constant text := case entity
                 when 'crm.contacts' then 't.id'
@@ -6352,6 +6417,12 @@ def downgrade() -> None:
                 when 'crm.conversations' then 't.contact_id'
                 when 'crm.files' then 't.contact_id'
                 when 'integration.import_rows' then 't.contact_id'
+                when 'ai.memories' then 't.contact_id'
+                when 'ai.agent_runs' then '(select c.contact_id from crm.conversations as c'
+                    || ' where c.agency_id = t.agency_id and c.id = t.conversation_id)'
+                when 'ai.agent_steps' then '(select c.contact_id from ai.agent_runs as r'
+                    || ' join crm.conversations as c on c.agency_id = r.agency_id and c.id = r.conversation_id'
+                    || ' where r.agency_id = t.agency_id and r.id = t.run_id)'
             end;
         begin
             return 'from ' || entity || ' as t where t.agency_id = $1 and ' || case
@@ -6366,6 +6437,9 @@ def downgrade() -> None:
                     'crm.calendar_events', 'crm.files'
                 )
                     then 't.deleted_at < now() - $2'
+                when entity = 'ai.memories'
+                    then '(least(t.deleted_at, t.expires_at) < now() - $2'
+                        || ' or (t.superseded_by_id is not null and t.updated_at < now() - $2))'
                 when entity = 'integration.import_rows'
                     then 'num_nonnulls(t.raw, t.before, t.error_message) > 0 and exists (select 1'
                         || ' from integration.import_jobs as j where j.agency_id = t.agency_id and j.id = t.job_id'
@@ -6375,6 +6449,11 @@ def downgrade() -> None:
                 when entity = 'integration.webhook_deliveries'
                     then 't.status in (''delivered'', ''dead'')'
                         || ' and coalesce(t.delivered_at, t.next_attempt_at) < now() - $2'
+                when entity = 'ai.agent_runs'
+                    then 'coalesce(t.finished_at, t.updated_at) < now() - $2'
+                when entity = 'ai.agent_steps'
+                    then 'exists (select 1 from ai.agent_runs as r where r.agency_id = t.agency_id'
+                        || ' and r.id = t.run_id and coalesce(r.finished_at, r.updated_at) < now() - $2)'
             end || coalesce(
                 ' and not exists (select 1 from governance.erasure_requests as h where h.agency_id = t.agency_id'
                 || ' and h.legal_hold and h.subject_kind = ''contact'' and h.subject_id = ' || whose || ')',
@@ -6382,6 +6461,17 @@ def downgrade() -> None:
             );
         end;
         $function$;
+
+        revoke all on function app.due_rows(text) from public;
+        grant execute on function app.due_rows(text) to
+            authenticated,
+            service_role,
+            gardenos_worker,
+            gardenos_tenancy_writer,
+            gardenos_eraser;
+
+        comment on function app.due_rows(text) is
+        'The rows of a table that are kept for too long, as the text of a query; null for an unknown table.';
         """
     )
     execute(
@@ -6420,16 +6510,21 @@ def downgrade() -> None:
     )
     execute(
         r"""
-        CREATE OR REPLACE FUNCTION app.check_retention()
-         RETURNS trigger
-         LANGUAGE plpgsql
-         SET search_path TO 'pg_catalog', 'pg_temp'
-        AS $function$
+        -- A policy that nothing keeps to would be a promise that is broken in silence: only tables and actions that
+        -- retention knows.
+        create or replace function app.check_retention()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        security invoker
+        set search_path = pg_catalog, pg_temp
+        as $function$
         begin
             if app.due_rows(new.entity) is null then
                 raise exception 'Nothing is known about keeping %.', new.entity
                     using errcode = '23514',
-                    hint = 'Name a table of records, imports or deliveries, as schema.table.';
+                    hint = 'Name a table of records, imports, deliveries or runs, as schema.table.';
             end if;
             if new.entity <> 'integration.import_rows'
                 and (new.action = 'anonymise') <> (new.entity = 'crm.contacts') then
@@ -6440,6 +6535,11 @@ def downgrade() -> None:
             return new;
         end;
         $function$;
+
+        revoke all on function app.check_retention() from public;
+
+        comment on function app.check_retention() is
+        'Refuses a retention policy that nothing would keep to.';
         """
     )
     execute(

@@ -8,8 +8,8 @@ Way back:  drops the index.
 
 from migrations.runner.index import create_index, drop_index
 
-revision = "0056"
-down_revision = "0055"
+revision = "0052"
+down_revision = "0051"
 branch_labels = None
 depends_on = None
 

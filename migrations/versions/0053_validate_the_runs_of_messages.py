@@ -10,8 +10,8 @@ Way back:  makes the key anew, for new rows only.
 
 from migrations.runner.execute import execute
 
-revision = "0057"
-down_revision = "0056"
+revision = "0053"
+down_revision = "0052"
 branch_labels = None
 depends_on = None
 

@@ -11,8 +11,8 @@ Way back:  drops the functions and the policies. Agencies that were promoted sta
 
 from migrations.runner.execute import execute
 
-revision = "0058"
-down_revision = "0050"
+revision = "0056"
+down_revision = "0055"
 branch_labels = None
 depends_on = None
 
