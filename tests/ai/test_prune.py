@@ -179,12 +179,14 @@ def test_what_is_in_use_is_left_alone(studio: Studio, pool: AgentPool, garden: G
             age(studio, threads[name], "2 days")
     for status in ("running", "suspended", "succeeded"):
         ends = status == "succeeded" and has_finished_at(studio)
-        superuser.execute(
-            "insert into ai.agent_runs (agency_id, agent_key, agent_membership_id,"
-            f" conversation_id, status{', finished_at' if ends else ''})"
-            f" values (%s, 'graph', %s, %s, %s{', now()' if ends else ''})".encode(),
-            [garden.id, garden.agent.membership_id, threads[status], status],
-        )
+        with superuser.transaction():
+            superuser.execute("set local session_replication_role = replica")
+            superuser.execute(
+                "insert into ai.agent_runs (agency_id, agent_key, agent_membership_id,"
+                f" conversation_id, status{', finished_at' if ends else ''})"
+                f" values (%s, 'graph', %s, %s, %s{', now()' if ends else ''})".encode(),
+                [garden.id, garden.agent.membership_id, threads[status], status],
+            )
     for name, change in (
         ("counted", "metadata = '{\"counters_since_delta_snapshot\": {}}'"),
         (

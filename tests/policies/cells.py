@@ -31,6 +31,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "langgraph.store_migrations": ("v",),
     "langgraph.vector_migrations": ("v",),
     **{table: tuple(key) for table, key in LIBRARY.items()},
+    "ai.embeddings_vector_1536": ("agency_id", "id", "tier"),
+    "ai.embeddings_halfvec_3072": ("agency_id", "id", "tier"),
 }
 TENANT_KEY = ("agency_id", "id")
 # what a row of the agents' store has of its namespace
