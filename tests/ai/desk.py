@@ -71,7 +71,7 @@ class Shelf:
         self.vector(memory_id=memory)
         return memory
 
-    def vector(self, tier: str = "small", **text: UUID) -> UUID:
+    def vector(self, *, tier: str = "small", **text: UUID) -> UUID:
         """A vector of a chunk or of a memory."""
         return self.add(
             "ai.embeddings_vector_1536",

@@ -11,13 +11,11 @@ from tests.policies.access import Outcome, acting, attempt
 FACT = {"kind": "semantic", "content": "Fact", "visibility": "agency"}
 
 
-def written(
-    shelf: Shelf, who: Person, claims: dict[str, object] | None = None, **values: object
-) -> Outcome:
+def written(shelf: Shelf, who: Person, **values: object) -> Outcome:
     """How it goes when somebody writes a memory; it is not kept."""
     row = {**FACT, **values}
     office = shelf.desk.office
-    with acting(office.client, {**who.claims(), **(claims or {})}):
+    with acting(office.client, who.claims()):
         return attempt(
             office.client,
             f"insert into ai.memories ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",

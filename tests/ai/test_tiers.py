@@ -106,7 +106,7 @@ def test_nobody_reaches_a_partition_by_itself(shelf: Shelf) -> None:
 def unique_vector(shelf: Shelf, **text: UUID) -> str | None:
     """The SQLSTATE of a second vector of a text."""
     try:
-        shelf.vector(**text)
+        shelf.vector(tier="small", **text)
     except psycopg.Error as error:
         return error.sqlstate
     return None
