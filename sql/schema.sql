@@ -818,68 +818,155 @@ ALTER FUNCTION app.address_pattern(addresses text[], phones text[], loose boolea
 
 COMMENT ON FUNCTION app.address_pattern(addresses text[], phones text[], loose boolean) IS 'A regular expression that finds these addresses and phones in a text; null when there is none.';
 
-CREATE FUNCTION app.agencies_with_work() RETURNS SETOF uuid
-    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+CREATE FUNCTION app.agencies_of_model(model_id uuid) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-    with recursive publishing as (
-        (
-            select e.agency_id
-              from integration.outbox_events as e
-             where e.published_at is null
-             order by e.agency_id
-             limit 1
-        )
-        union all
-        select (
-            select e.agency_id
-              from integration.outbox_events as e
-             where e.agency_id > p.agency_id
-               and e.published_at is null
-             order by e.agency_id
-             limit 1
-        )
-          from publishing as p
-         where p.agency_id is not null
-    ),
-    delivering as (
-        (
-            select d.agency_id
-              from integration.webhook_deliveries as d
-             where d.status in ('pending', 'failed')
-             order by d.agency_id
-             limit 1
-        )
-        union all
-        select (
-            select d.agency_id
-              from integration.webhook_deliveries as d
-             where d.agency_id > p.agency_id
-               and d.status in ('pending', 'failed')
-             order by d.agency_id
-             limit 1
-        )
-          from delivering as p
-         where p.agency_id is not null
-    )
-    select p.agency_id
-      from publishing as p
-     where p.agency_id is not null
-    union
-    select w.agency_id
-      from delivering as w
-     where exists (
-        select 1
-          from integration.webhook_deliveries as d
-         where d.agency_id = w.agency_id
-           and d.status in ('pending', 'failed')
-           and d.next_attempt_at <= now()
-     );
+    select count(*)
+      from tenancy.agencies as a
+     where a.embedding_model_id = agencies_of_model.model_id;
 $$;
 
-ALTER FUNCTION app.agencies_with_work() OWNER TO gardenos_publisher;
+ALTER FUNCTION app.agencies_of_model(model_id uuid) OWNER TO gardenos_publisher;
 
-COMMENT ON FUNCTION app.agencies_with_work() IS 'The agencies with events to publish or deliveries that are due.';
+COMMENT ON FUNCTION app.agencies_of_model(model_id uuid) IS 'How many agencies search with an embedding model.';
+
+CREATE FUNCTION app.agencies_with_work(kind text DEFAULT 'events'::text) RETURNS SETOF uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    case kind
+        when 'events' then
+            return query
+                with recursive publishing as (
+                    (
+                        select e.agency_id
+                          from integration.outbox_events as e
+                         where e.published_at is null
+                         order by e.agency_id
+                         limit 1
+                    )
+                    union all
+                    select (
+                        select e.agency_id
+                          from integration.outbox_events as e
+                         where e.agency_id > p.agency_id
+                           and e.published_at is null
+                         order by e.agency_id
+                         limit 1
+                    )
+                      from publishing as p
+                     where p.agency_id is not null
+                ),
+                delivering as (
+                    (
+                        select d.agency_id
+                          from integration.webhook_deliveries as d
+                         where d.status in ('pending', 'failed')
+                         order by d.agency_id
+                         limit 1
+                    )
+                    union all
+                    select (
+                        select d.agency_id
+                          from integration.webhook_deliveries as d
+                         where d.agency_id > p.agency_id
+                           and d.status in ('pending', 'failed')
+                         order by d.agency_id
+                         limit 1
+                    )
+                      from delivering as p
+                     where p.agency_id is not null
+                )
+                select p.agency_id
+                  from publishing as p
+                 where p.agency_id is not null
+                union
+                select w.agency_id
+                  from delivering as w
+                 where exists (
+                    select 1
+                      from integration.webhook_deliveries as d
+                     where d.agency_id = w.agency_id
+                       and d.status in ('pending', 'failed')
+                       and d.next_attempt_at <= now()
+                 );
+        when 'texts' then
+            return query
+                with recursive embedding as (
+                    (
+                        select j.agency_id
+                          from ai.embedding_jobs as j
+                         where j.dead_at is null
+                         order by j.agency_id
+                         limit 1
+                    )
+                    union all
+                    select (
+                        select j.agency_id
+                          from ai.embedding_jobs as j
+                         where j.agency_id > p.agency_id
+                           and j.dead_at is null
+                         order by j.agency_id
+                         limit 1
+                    )
+                      from embedding as p
+                     where p.agency_id is not null
+                ),
+                cutting as (
+                    (
+                        select d.agency_id
+                          from ai.documents as d
+                         where d.status in ('pending', 'stale')
+                           and d.deleted_at is null
+                         order by d.agency_id
+                         limit 1
+                    )
+                    union all
+                    select (
+                        select d.agency_id
+                          from ai.documents as d
+                         where d.agency_id > p.agency_id
+                           and d.status in ('pending', 'stale')
+                           and d.deleted_at is null
+                         order by d.agency_id
+                         limit 1
+                    )
+                      from cutting as p
+                     where p.agency_id is not null
+                ),
+                busy as (
+                    select w.agency_id
+                      from embedding as w
+                     where exists (
+                         select 1
+                           from ai.embedding_jobs as j
+                          where j.agency_id = w.agency_id
+                            and j.dead_at is null
+                            and j.run_after <= now()
+                            and (j.locked_until is null or j.locked_until < now())
+                     )
+                    union
+                    select c.agency_id
+                      from cutting as c
+                )
+                select a.id
+                  from busy as b
+                  join tenancy.agencies as a
+                    on a.id = b.agency_id
+                 where a.status = 'active'
+                   and a.deleted_at is null;
+        else
+            raise exception 'There is no work of the kind %: it is events or texts.', coalesce(quote_literal(kind), 'null')
+                using errcode = '22023';
+    end case;
+end;
+$$;
+
+ALTER FUNCTION app.agencies_with_work(kind text) OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.agencies_with_work(kind text) IS 'The agencies with events to publish or deliveries that are due (events), or texts to cut or embed (texts).';
 
 CREATE FUNCTION app.agency_id() RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -1786,6 +1873,124 @@ $$;
 ALTER FUNCTION app.claim_deliveries(batch integer, lease interval) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.claim_deliveries(batch integer, lease interval) IS 'Leases the deliveries of the bound agency that are due, ready to be sent and signed.';
+
+CREATE FUNCTION app.claim_embedding_jobs(worker text, models text[], batch integer DEFAULT 32, lease interval DEFAULT '00:05:00'::interval) RETURNS TABLE(job_id uuid, chunk_id uuid, memory_id uuid, model_key text, dims integer, attempt integer, content text, content_sha256 bytea)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    max_attempts constant integer := 8;
+    agency constant uuid := app.agency_id();
+    unknown text;
+    model_ids uuid[];
+begin
+    if agency is null then
+        raise exception 'No agency is bound: a text belongs to one.'
+            using errcode = '42501',
+            hint = 'Begin with: select app.bind_worker(agency).';
+    end if;
+    if worker is null or length(btrim(worker)) not between 1 and 200 then
+        raise exception 'A worker needs a name of 1 to 200 characters, its own: leases are told apart by it.'
+            using errcode = '22023';
+    end if;
+    if batch is null or batch not between 1 and 1000 then
+        raise exception 'A batch has between 1 and 1000 texts, not %.', coalesce(batch::text, 'null')
+            using errcode = '22023';
+    end if;
+    if lease is null or lease not between interval '5 seconds' and interval '1 hour' then
+        raise exception 'A lease lasts between 5 seconds and 1 hour, not %.', coalesce(lease::text, 'null')
+            using errcode = '22023';
+    end if;
+    if not app.is_agency_active() then
+        return;
+    end if;
+    select w.key
+      into unknown
+      from unnest(coalesce(models, array[null::text])) as w (key)
+     where not exists (
+         select 1
+           from ai.embedding_models as m
+          where m.key = w.key
+     )
+     limit 1;
+    if found then
+        raise exception 'There is no embedding model %.', coalesce(quote_literal(unknown), 'null')
+            using errcode = 'P0002';
+    end if;
+    model_ids := array(
+        select m.id
+          from ai.embedding_models as m
+         where m.key = any(models)
+           and m.status <> 'retired'
+    );
+    return query
+        with due as (
+            select
+                j.id,
+                j.priority,
+                j.run_after,
+                j.locked_until is not null and j.attempts >= 2 as is_suspect
+              from ai.embedding_jobs as j
+             where j.agency_id = agency
+               and j.dead_at is null
+               and j.run_after <= now()
+               and (j.locked_until is null or j.locked_until < now())
+               and j.model_id = any(model_ids)
+             order by j.priority, j.run_after, j.id
+             limit batch
+               for update skip locked
+        ),
+        head as (
+            select d.id, d.is_suspect
+              from due as d
+             order by d.priority, d.run_after, d.id
+             limit 1
+        ),
+        taken as (
+            update ai.embedding_jobs as j
+               set attempts = least(j.attempts + 1, max_attempts),
+                   locked_by = case when j.attempts < max_attempts then claim_embedding_jobs.worker end,
+                   locked_until = case when j.attempts < max_attempts then now() + lease end,
+                   last_error = case
+                       when j.attempts < max_attempts then j.last_error
+                       else 'No worker that had it answered.'
+                   end,
+                   dead_at = case when j.attempts >= max_attempts then now() end
+              from due as d
+              cross join head as h
+             where j.agency_id = agency
+               and j.id = d.id
+               and case when h.is_suspect then d.id = h.id else not d.is_suspect end
+            returning j.*
+        )
+        select
+            t.id,
+            t.chunk_id,
+            t.memory_id,
+            m.key::text,
+            m.dims,
+            t.attempts::integer,
+            coalesce(c.content::text, r.content::text),
+            coalesce(c.content_sha256, r.content_sha256)::bytea
+          from taken as t
+          join ai.embedding_models as m
+            on m.id = t.model_id
+          left join ai.chunks as c
+            on c.agency_id = agency
+           and c.id = t.chunk_id
+          left join ai.memories as r
+            on r.agency_id = agency
+           and r.id = t.memory_id
+         where t.dead_at is null
+           and coalesce(c.id, r.id) is not null
+         order by m.key, t.priority, t.run_after, t.id;
+end;
+$$;
+
+ALTER FUNCTION app.claim_embedding_jobs(worker text, models text[], batch integer, lease interval) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.claim_embedding_jobs(worker text, models text[], batch integer, lease interval) IS 'Leases texts of the bound agency that wait for a vector of one of these models.';
 
 CREATE FUNCTION app.uuid_v7() RETURNS uuid
     LANGUAGE plpgsql PARALLEL SAFE
@@ -2949,6 +3154,65 @@ ALTER FUNCTION app.default_team_id() OWNER TO gardenos_membership_reader;
 
 COMMENT ON FUNCTION app.default_team_id() IS 'The team of my new records; null when I have none.';
 
+CREATE FUNCTION app.delete_embeddings(model_key text, batch integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    agency constant uuid := app.agency_id();
+    model ai.embedding_models;
+    vectors integer;
+    jobs integer;
+begin
+    if agency is null then
+        raise exception 'No agency is bound: a vector belongs to one.'
+            using errcode = '42501',
+            hint = 'Begin with: select app.bind_worker(agency).';
+    end if;
+    if batch is null or batch not between 1 and 100000 then
+        raise exception 'A batch has between 1 and 100000 vectors, not %.', coalesce(batch::text, 'null')
+            using errcode = '22023';
+    end if;
+    select *
+      into model
+      from ai.embedding_models as m
+     where m.key = delete_embeddings.model_key;
+    if not found then
+        raise exception 'There is no embedding model %.', coalesce(quote_literal(model_key), 'null')
+            using errcode = 'P0002';
+    end if;
+    if model.status <> 'retired' then
+        raise exception 'Model % is %: only vectors of a retired model are removed.', model.key, model.status
+            using errcode = '55000';
+    end if;
+    delete from ai.embedding_jobs as j
+     where j.agency_id = agency
+       and j.id in (
+           select o.id
+             from ai.embedding_jobs as o
+            where o.agency_id = agency
+              and o.model_id = model.id
+            limit batch
+              for update skip locked
+       );
+    get diagnostics jobs = row_count;
+    -- dynamic, so that the agency is a constant and its partitions are known at once
+    execute format(
+        'delete from ai.%1$I as e where e.agency_id = $1 and e.id in ('
+        ' select o.id from ai.%1$I as o where o.agency_id = $1 and o.model_id = $2'
+        ' limit $3 for update skip locked)',
+        'embeddings_' || model.storage
+    )
+        using agency, model.id, batch;
+    get diagnostics vectors = row_count;
+    return vectors + jobs;
+end;
+$_$;
+
+ALTER FUNCTION app.delete_embeddings(model_key text, batch integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.delete_embeddings(model_key text, batch integer) IS 'Removes vectors and jobs of a retired model from the bound agency; returns how many.';
+
 CREATE FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3192,6 +3456,122 @@ $$;
 ALTER FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) IS 'Live records that I see which may be the same as this one: what they share, and how alike their names are.';
+
+CREATE FUNCTION app.embedding_health(OUT jobs_waiting bigint, OUT waiting_seconds double precision, OUT jobs_dead bigint, OUT agencies_dead bigint, OUT documents_failed bigint) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    most constant integer := 10000;
+begin
+    jobs_waiting := (
+        select count(*)
+          from (
+              select 1
+                from ai.embedding_jobs as j
+               where j.dead_at is null
+                 and j.run_after <= now()
+               limit most
+          ) as w
+    );
+    with recursive agency as (
+        (
+            select j.agency_id
+              from ai.embedding_jobs as j
+             where j.dead_at is null
+             order by j.agency_id
+             limit 1
+        )
+        union all
+        select (
+            select j.agency_id
+              from ai.embedding_jobs as j
+             where j.agency_id > a.agency_id
+               and j.dead_at is null
+             order by j.agency_id
+             limit 1
+        )
+          from agency as a
+         where a.agency_id is not null
+    )
+    select coalesce(max(extract(epoch from now() - h.run_after)), 0)
+      into waiting_seconds
+      from agency as a
+     cross join lateral (
+         select j.run_after
+           from ai.embedding_jobs as j
+          where j.agency_id = a.agency_id
+            and j.dead_at is null
+            and j.run_after <= now()
+          order by j.priority, j.run_after
+          limit 1
+     ) as h;
+    select count(*), count(distinct d.agency_id)
+      into jobs_dead, agencies_dead
+      from (
+          select j.agency_id
+            from ai.embedding_jobs as j
+           where j.dead_at is not null
+           limit most
+      ) as d;
+    documents_failed := (
+        select count(*)
+          from (
+              select 1
+                from ai.documents as d
+               where d.status = 'failed'
+                 and d.deleted_at is null
+               limit most
+          ) as f
+    );
+end;
+$$;
+
+ALTER FUNCTION app.embedding_health(OUT jobs_waiting bigint, OUT waiting_seconds double precision, OUT jobs_dead bigint, OUT agencies_dead bigint, OUT documents_failed bigint) OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.embedding_health(OUT jobs_waiting bigint, OUT waiting_seconds double precision, OUT jobs_dead bigint, OUT agencies_dead bigint, OUT documents_failed bigint) IS 'How many texts wait for a vector, for how long, and how many were given up.';
+
+CREATE FUNCTION app.embedding_progress(model_key text, OUT texts bigint, OUT lacking bigint, OUT waiting bigint, OUT dead bigint) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency constant uuid := app.agency_id();
+    model uuid;
+begin
+    select m.id
+      into model
+      from ai.embedding_models as m
+     where m.key = embedding_progress.model_key;
+    if not found then
+        raise exception 'There is no embedding model %.', coalesce(quote_literal(model_key), 'null')
+            using errcode = 'P0002';
+    end if;
+    texts := (
+        select count(*)
+          from ai.chunks as c
+         where c.agency_id = agency
+    ) + (
+        select count(*)
+          from ai.memories as c
+         where c.agency_id = agency
+           and c.deleted_at is null
+    );
+    lacking := (
+        select count(*)
+          from app.lacking_vectors(agency, model) as l
+    );
+    select count(*) filter (where j.dead_at is null), count(*) filter (where j.dead_at is not null)
+      into waiting, dead
+      from ai.embedding_jobs as j
+     where j.agency_id = agency
+       and j.model_id = model;
+end;
+$$;
+
+ALTER FUNCTION app.embedding_progress(model_key text, OUT texts bigint, OUT lacking bigint, OUT waiting bigint, OUT dead bigint) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.embedding_progress(model_key text, OUT texts bigint, OUT lacking bigint, OUT waiting bigint, OUT dead bigint) IS 'Of the bound agency: its texts, those that lack a vector of a model, jobs that wait and that were given up.';
 
 CREATE FUNCTION app.embedding_tier(storage text) RETURNS text
     LANGUAGE plpgsql
@@ -3732,6 +4112,32 @@ ALTER FUNCTION app.execute_erasure(request uuid) OWNER TO gardenos_eraser;
 
 COMMENT ON FUNCTION app.execute_erasure(request uuid) IS 'Executes an approved request to be forgotten; answers the report: rows, and mentions to decide.';
 
+CREATE FUNCTION app.fail_embedding_job(worker text, job_id uuid, error text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    max_attempts constant integer := 8;
+    is_dead boolean;
+begin
+    update ai.embedding_jobs as j
+       set run_after = clock_timestamp() + interval '30 seconds' * power(2, j.attempts),
+           dead_at = case when j.attempts >= max_attempts then clock_timestamp() end,
+           last_error = left(fail_embedding_job.error, 1000),
+           locked_by = null,
+           locked_until = null
+     where j.agency_id = app.agency_id()
+       and j.id = fail_embedding_job.job_id
+       and j.locked_by = fail_embedding_job.worker
+    returning j.dead_at is not null into is_dead;
+    return case when is_dead then 'dead' when not is_dead then 'failed' end;
+end;
+$$;
+
+ALTER FUNCTION app.fail_embedding_job(worker text, job_id uuid, error text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.fail_embedding_job(worker text, job_id uuid, error text) IS 'Notes that a text could not be embedded: failed (tried again) or dead; null when the job is another''s.';
+
 CREATE FUNCTION app.find_mentions(agency uuid, pattern text, loose text) RETURNS TABLE(place text, field text, ids uuid[])
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3768,6 +4174,161 @@ $_$;
 ALTER FUNCTION app.find_mentions(agency uuid, pattern text, loose text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) IS 'The records of an agency that match a pattern in a column that may hold data about people.';
+
+CREATE FUNCTION app.finish_embedding_jobs(worker text, jobs uuid[], hashes bytea[], vectors extensions.vector[]) RETURNS TABLE(job_id uuid, outcome text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+declare
+    agency constant uuid := app.agency_id();
+    result record;
+    job ai.embedding_jobs;
+    model ai.embedding_models;
+    source record;
+    parent text;
+    touched integer;
+begin
+    if agency is null then
+        raise exception 'No agency is bound: a text belongs to one.'
+            using errcode = '42501',
+            hint = 'Begin with: select app.bind_worker(agency).';
+    end if;
+    if cardinality(jobs) is distinct from cardinality(hashes)
+        or cardinality(jobs) is distinct from cardinality(vectors)
+    then
+        raise exception 'Give one hash and one vector for each job: there are % jobs, % hashes and % vectors.',
+            coalesce(cardinality(jobs), 0), coalesce(cardinality(hashes), 0), coalesce(cardinality(vectors), 0)
+            using errcode = '22023';
+    end if;
+    for result in
+        select r.id, r.hash, r.embedding
+          from unnest(jobs, hashes, vectors) as r (id, hash, embedding)
+         order by r.id
+    loop
+        job_id := result.id;
+        select *
+          into job
+          from ai.embedding_jobs as j
+         where j.agency_id = agency
+           and j.id = result.id;
+        if not found then
+            outcome := 'gone';
+            return next;
+            continue;
+        end if;
+        if job.chunk_id is not null then
+            parent := 'chunk_id';
+            select c.content_sha256, true as is_live
+              into source
+              from ai.chunks as c
+             where c.agency_id = agency
+               and c.id = job.chunk_id
+               for no key update skip locked;
+        else
+            parent := 'memory_id';
+            select c.content_sha256, c.deleted_at is null as is_live
+              into source
+              from ai.memories as c
+             where c.agency_id = agency
+               and c.id = job.memory_id
+               for no key update skip locked;
+        end if;
+        if not found then
+            outcome := 'busy';
+            return next;
+            continue;
+        end if;
+        -- nobody changes it any more; it may have changed before the lock
+        select *
+          into job
+          from ai.embedding_jobs as j
+         where j.agency_id = agency
+           and j.id = result.id
+           for update;
+        if not found then
+            outcome := 'gone';
+            return next;
+            continue;
+        end if;
+        if source.content_sha256 is distinct from result.hash then
+            update ai.embedding_jobs as j
+               set locked_by = null,
+                   locked_until = null,
+                   attempts = 0
+             where j.agency_id = agency
+               and j.id = result.id
+               and j.locked_by = finish_embedding_jobs.worker;
+            outcome := 'stale';
+            return next;
+            continue;
+        end if;
+        if job.locked_by is distinct from finish_embedding_jobs.worker then
+            outcome := 'lost';
+            return next;
+            continue;
+        end if;
+        select *
+          into strict model
+          from ai.embedding_models as m
+         where m.id = job.model_id;
+        if not source.is_live or model.status = 'retired' then
+            outcome := 'gone';
+        else
+            if extensions.vector_dims(result.embedding) is distinct from model.dims then
+                raise exception 'A vector of model % has % numbers, not %.',
+                    model.key, model.dims, coalesce(extensions.vector_dims(result.embedding)::text, 'none')
+                    using errcode = '22023';
+            end if;
+            if extensions.vector_norm(result.embedding) = 0
+                or (model.normalised and abs(extensions.vector_norm(result.embedding) - 1) > 0.01)
+            then
+                raise exception 'A vector of model % has %, not %.',
+                    model.key,
+                    case when model.normalised then 'the length 1' else 'a length' end,
+                    extensions.vector_norm(result.embedding)
+                    using errcode = '22023';
+            end if;
+            if to_regclass('ai.embeddings_' || model.storage) is null then
+                raise exception 'There is no table for vectors of the kind %.', model.storage
+                    using errcode = '0A000',
+                    hint = 'A revision makes one from the template of the others.';
+            end if;
+            -- dynamic, so that the agency is a constant and its partitions are known at once
+            execute format(
+                'update ai.%I as e'
+                ' set embedding = $1::extensions.%I, content_sha256 = $2, embedded_at = now()'
+                ' where e.agency_id = $3 and e.%I = $4 and e.model_id = $5',
+                'embeddings_' || model.storage,
+                model.vector_type,
+                parent
+            )
+                using result.embedding, result.hash, agency, coalesce(job.chunk_id, job.memory_id), model.id;
+            get diagnostics touched = row_count;
+            if touched = 0 then
+                -- who may read it is copied by a trigger
+                execute format(
+                    'insert into ai.%I (agency_id, %I, model_id, content_sha256, embedding)'
+                    ' values ($1, $2, $3, $4, $5::extensions.%I)',
+                    'embeddings_' || model.storage,
+                    parent,
+                    model.vector_type
+                )
+                    using agency, coalesce(job.chunk_id, job.memory_id), model.id, result.hash, result.embedding;
+            end if;
+            outcome := 'written';
+        end if;
+        delete from ai.embedding_jobs as j
+         where j.agency_id = agency
+           and j.id = result.id;
+        return next;
+    end loop;
+end;
+$_$;
+
+ALTER FUNCTION app.finish_embedding_jobs(worker text, jobs uuid[], hashes bytea[], vectors extensions.vector[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.finish_embedding_jobs(worker text, jobs uuid[], hashes bytea[], vectors extensions.vector[]) IS 'Writes vectors and ends their jobs; for each: written, stale, lost, gone or busy.';
 
 CREATE FUNCTION app.forbid_agency_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -4030,6 +4591,65 @@ $$;
 ALTER FUNCTION app.furnish_agency(agency uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.furnish_agency(agency uuid) IS 'Gives a new agency its pipeline and its retention policies.';
+
+CREATE FUNCTION app.guard_agency_model() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    model ai.embedding_models;
+    present uuid := case when tg_op = 'UPDATE' then old.embedding_model_id end;
+    lacking bigint;
+    dead bigint;
+begin
+    if new.embedding_model_id is null or new.embedding_model_id = present then
+        return null;
+    end if;
+    select *
+      into strict model
+      from ai.embedding_models as m
+     where m.id = new.embedding_model_id;
+    if model.status = 'retired' then
+        raise exception 'Model % is retired: no agency can change to it.', model.key
+            using errcode = '55000';
+    end if;
+    if present is null then
+        return null;
+    end if;
+    select
+        count(*),
+        count(*) filter (
+            where exists (
+                select 1
+                  from ai.embedding_jobs as j
+                 where j.agency_id = new.id
+                   and coalesce(j.chunk_id, j.memory_id) = coalesce(l.chunk_id, l.memory_id)
+                   and j.model_id = model.id
+                   and j.dead_at is not null
+            )
+        )
+      into lacking, dead
+      from (
+          select n.chunk_id, n.memory_id
+            from app.lacking_vectors(new.id, model.id) as n
+          except
+          select p.chunk_id, p.memory_id
+            from app.lacking_vectors(new.id, present) as p
+      ) as l;
+    if lacking > 0 then
+        raise exception 'The agency cannot change to model %: % of its texts have no vector of it, of which % were given up.',
+            model.key, lacking, dead
+            using errcode = '55000',
+            hint = 'As the worker, bound to the agency: app.queue_embeddings queues what lacks, app.requeue_embeddings '
+                'what was given up, app.embedding_progress says how far it is.';
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.guard_agency_model() OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.guard_agency_model() IS 'Refuses another embedding model of an agency before all vectors are there.';
 
 CREATE FUNCTION app.guard_agent() RETURNS trigger
     LANGUAGE plpgsql
@@ -4462,6 +5082,40 @@ $$;
 ALTER FUNCTION app.guard_message() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.guard_message() IS 'Sets the sender of a message and refuses what only services may do to it.';
+
+CREATE FUNCTION app.guard_model_status() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies bigint;
+begin
+    if (new.key, new.provider, new.model, new.vector_type, new.dims, new.distance, new.normalised)
+        is distinct from (old.key, old.provider, old.model, old.vector_type, old.dims, old.distance, old.normalised)
+    then
+        raise exception 'What model % is never changes: its vectors would be those of two models.', old.key
+            using errcode = '23514',
+            hint = 'Insert another model, with status building.';
+    end if;
+    if new.status = 'retired' and old.status <> 'retired' then
+        perform 1
+           from ai.embedding_models as m
+          where m.id = new.id
+            for update;
+        agencies := app.agencies_of_model(new.id);
+        if agencies > 0 then
+            raise exception 'Model % cannot be retired: % agencies search with it.', new.key, agencies
+                using errcode = '55000',
+                hint = 'Change tenancy.agencies.embedding_model_id first.';
+        end if;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.guard_model_status() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.guard_model_status() IS 'Refuses to retire an embedding model that agencies use, and to change what a model is.';
 
 CREATE FUNCTION app.guard_stage() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5925,6 +6579,42 @@ $$;
 ALTER FUNCTION app.keep_participants() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.keep_participants() IS 'Ignores a list of participants that is written by hand.';
+
+CREATE FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) RETURNS TABLE(chunk_id uuid, memory_id uuid, content_sha256 bytea)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    storage constant text := (
+        select m.storage
+          from ai.embedding_models as m
+         where m.id = lacking_vectors.model_id
+    );
+begin
+    if storage is null or to_regclass('ai.embeddings_' || storage) is null then
+        raise exception 'There is no table for vectors of the kind %.', coalesce(storage, 'null')
+            using errcode = '0A000',
+            hint = 'A revision makes one from the template of the others.';
+    end if;
+    return query execute format(
+        'select c.id, null::uuid, c.content_sha256::bytea from ai.chunks as c'
+        ' where c.agency_id = $1 and not exists ('
+        ' select from ai.%1$I as e where e.agency_id = $1 and e.chunk_id = c.id'
+        ' and e.model_id = $2 and e.content_sha256 = c.content_sha256)'
+        ' union all'
+        ' select null::uuid, c.id, c.content_sha256::bytea from ai.memories as c'
+        ' where c.agency_id = $1 and c.deleted_at is null and not exists ('
+        ' select from ai.%1$I as e where e.agency_id = $1 and e.memory_id = c.id'
+        ' and e.model_id = $2 and e.content_sha256 = c.content_sha256)',
+        'embeddings_' || storage
+    )
+        using lacking_vectors.agency_id, lacking_vectors.model_id;
+end;
+$_$;
+
+ALTER FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) IS 'The texts of an agency that have no vector of a model, or a stale one.';
 
 CREATE FUNCTION app.leave_agency() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7923,6 +8613,105 @@ ALTER FUNCTION app.note_stage() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.note_stage() IS 'Writes the stage history of a deal.';
 
+CREATE FUNCTION app.note_text() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    pause constant interval := interval '10 seconds';
+    first_in_time constant uuid := app.uuid_v7_floor(now() - interval '5 minutes');
+begin
+    if tg_table_name = 'chunks' and tg_op = 'INSERT' then
+        insert into ai.embedding_jobs (agency_id, chunk_id, model_id, content_sha256)
+        select n.agency_id, n.id, m.id, n.content_sha256
+          from new_rows as n
+          join tenancy.agencies as a
+            on a.id = n.agency_id
+          join ai.embedding_models as m
+            on m.status = 'building'
+            or (m.id = a.embedding_model_id and m.status = 'active')
+         order by n.agency_id, n.id, m.id
+        on conflict (agency_id, chunk_id, model_id) where chunk_id is not null do nothing;
+    elsif tg_table_name = 'chunks' then
+        insert into ai.embedding_jobs as j (agency_id, chunk_id, model_id, content_sha256, run_after)
+        select n.agency_id, n.id, m.id, n.content_sha256, now() + pause
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+          join tenancy.agencies as a
+            on a.id = n.agency_id
+          join ai.embedding_models as m
+            on m.status = 'building'
+            or (m.id = a.embedding_model_id and m.status = 'active')
+         where n.content_sha256 <> o.content_sha256
+         order by n.agency_id, n.id, m.id
+        on conflict (agency_id, chunk_id, model_id) where chunk_id is not null do update
+           set content_sha256 = excluded.content_sha256,
+               run_after = case
+                   when j.id >= first_in_time then excluded.run_after
+                   else least(j.run_after, excluded.run_after)
+               end,
+               attempts = 0,
+               locked_by = null,
+               locked_until = null,
+               last_error = null,
+               dead_at = null;
+    elsif tg_op = 'INSERT' then
+        insert into ai.embedding_jobs (agency_id, memory_id, model_id, content_sha256)
+        select n.agency_id, n.id, m.id, n.content_sha256
+          from new_rows as n
+          join tenancy.agencies as a
+            on a.id = n.agency_id
+          join ai.embedding_models as m
+            on m.status = 'building'
+            or (m.id = a.embedding_model_id and m.status = 'active')
+         where n.deleted_at is null
+         order by n.agency_id, n.id, m.id
+        on conflict (agency_id, memory_id, model_id) where memory_id is not null do nothing;
+    else
+        insert into ai.embedding_jobs as j (agency_id, memory_id, model_id, content_sha256, run_after)
+        select
+            n.agency_id,
+            n.id,
+            m.id,
+            n.content_sha256,
+            case when o.deleted_at is null then now() + pause else now() end
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+          join tenancy.agencies as a
+            on a.id = n.agency_id
+          join ai.embedding_models as m
+            on m.status = 'building'
+            or (m.id = a.embedding_model_id and m.status = 'active')
+         where n.deleted_at is null
+           and (
+               o.deleted_at is not null
+               or n.content_sha256 <> o.content_sha256
+           )
+         order by n.agency_id, n.id, m.id
+        on conflict (agency_id, memory_id, model_id) where memory_id is not null do update
+           set content_sha256 = excluded.content_sha256,
+               run_after = case
+                   when j.id >= first_in_time then excluded.run_after
+                   else least(j.run_after, excluded.run_after)
+               end,
+               attempts = 0,
+               locked_by = null,
+               locked_until = null,
+               last_error = null,
+               dead_at = null;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.note_text() OWNER TO gardenos_publisher;
+
+COMMENT ON FUNCTION app.note_text() IS 'Queues each text that a statement wrote or changed, for the models that need its vector.';
+
 CREATE FUNCTION app.outranks_me(role app.agency_role) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8559,6 +9348,93 @@ ALTER FUNCTION app.purge_deliveries(batch integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.purge_deliveries(batch integer) IS 'Removes deliveries of the bound agency that are done, or never will be, after 30 days; returns how many.';
 
+CREATE FUNCTION app.queue_embeddings(model_key text, batch integer DEFAULT 10000) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    backfill constant integer := 200;
+    agency constant uuid := app.agency_id();
+    model ai.embedding_models;
+    queued integer;
+begin
+    if agency is null then
+        raise exception 'No agency is bound: a text belongs to one.'
+            using errcode = '42501',
+            hint = 'Begin with: select app.bind_worker(agency).';
+    end if;
+    if batch is null or batch not between 1 and 100000 then
+        raise exception 'A batch has between 1 and 100000 texts, not %.', coalesce(batch::text, 'null')
+            using errcode = '22023';
+    end if;
+    select *
+      into model
+      from ai.embedding_models as m
+     where m.key = queue_embeddings.model_key;
+    if not found then
+        raise exception 'There is no embedding model %.', coalesce(quote_literal(model_key), 'null')
+            using errcode = 'P0002';
+    end if;
+    if model.status = 'retired' then
+        raise exception 'Model % is retired: nothing is embedded with it any more.', model.key
+            using errcode = '55000';
+    end if;
+    insert into ai.embedding_jobs (agency_id, chunk_id, memory_id, model_id, content_sha256, priority)
+    with lacking as materialized (
+        select l.chunk_id, l.memory_id
+          from app.lacking_vectors(agency, model.id) as l
+         where not exists (
+             select 1
+               from ai.embedding_jobs as j
+              where j.agency_id = agency
+                and j.chunk_id = l.chunk_id
+                and j.model_id = model.id
+         )
+           and not exists (
+             select 1
+               from ai.embedding_jobs as j
+              where j.agency_id = agency
+                and j.memory_id = l.memory_id
+                and j.model_id = model.id
+         )
+         limit batch
+    ),
+    chunk as (
+        select c.id, c.content_sha256
+          from ai.chunks as c
+         where c.agency_id = agency
+           and c.id in (
+               select l.chunk_id
+                 from lacking as l
+           )
+           for no key update skip locked
+    ),
+    memory as (
+        select c.id, c.content_sha256
+          from ai.memories as c
+         where c.agency_id = agency
+           and c.deleted_at is null
+           and c.id in (
+               select l.memory_id
+                 from lacking as l
+           )
+           for no key update skip locked
+    )
+    select agency, c.id, null::uuid, model.id, c.content_sha256, backfill
+      from chunk as c
+    union all
+    select agency, null::uuid, c.id, model.id, c.content_sha256, backfill
+      from memory as c
+    on conflict do nothing;
+    get diagnostics queued = row_count;
+    return queued;
+end;
+$$;
+
+ALTER FUNCTION app.queue_embeddings(model_key text, batch integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.queue_embeddings(model_key text, batch integer) IS 'Queues texts of the bound agency that lack a current vector of a model; returns how many.';
+
 CREATE FUNCTION app.reach(action text, own app.agency_role[] DEFAULT '{}'::app.agency_role[], scope app.agency_role[] DEFAULT '{}'::app.agency_role[], team app.agency_role[] DEFAULT '{}'::app.agency_role[], agency app.agency_role[] DEFAULT '{}'::app.agency_role[]) RETURNS app.record_scope
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8774,6 +9650,40 @@ ALTER FUNCTION app.refused_addresses(norms text[]) OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.refused_addresses(norms text[]) IS 'Which addresses a bound import cannot give to a new person, and why.';
 
+CREATE FUNCTION app.release_embedding_jobs(worker text, pause interval DEFAULT '00:00:00'::interval) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    released integer;
+begin
+    if pause is null or pause not between interval '0' and interval '1 day' then
+        raise exception 'The pause is between 0 and 1 day, not %.', coalesce(pause::text, 'null')
+            using errcode = '22023';
+    end if;
+    update ai.embedding_jobs as j
+       set locked_by = null,
+           locked_until = null,
+           attempts = greatest(j.attempts - 1, 0),
+           run_after = greatest(j.run_after, now() + pause)
+     where j.agency_id = app.agency_id()
+       and j.id in (
+           select h.id
+             from ai.embedding_jobs as h
+            where h.agency_id = app.agency_id()
+              and h.locked_by = release_embedding_jobs.worker
+              and h.dead_at is null
+              for update skip locked
+       );
+    get diagnostics released = row_count;
+    return released;
+end;
+$$;
+
+ALTER FUNCTION app.release_embedding_jobs(worker text, pause interval) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.release_embedding_jobs(worker text, pause interval) IS 'Gives back what a worker leased in the bound agency and did not try; returns how many.';
+
 CREATE FUNCTION app.release_import(agency uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8987,6 +9897,41 @@ $$;
 ALTER FUNCTION app.replay_erasures(ledger jsonb) OWNER TO gardenos_eraser;
 
 COMMENT ON FUNCTION app.replay_erasures(ledger jsonb) IS 'Does the erasures of a ledger again after a restore, for the agency bound; answers how many.';
+
+CREATE FUNCTION app.requeue_embeddings(batch integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    requeued integer;
+begin
+    if batch is null or batch not between 1 and 100000 then
+        raise exception 'A batch has between 1 and 100000 texts, not %.', coalesce(batch::text, 'null')
+            using errcode = '22023';
+    end if;
+    update ai.embedding_jobs as j
+       set dead_at = null,
+           attempts = 0,
+           run_after = now(),
+           locked_by = null,
+           locked_until = null
+     where j.agency_id = app.agency_id()
+       and j.id in (
+           select d.id
+             from ai.embedding_jobs as d
+            where d.agency_id = app.agency_id()
+              and d.dead_at is not null
+            limit batch
+              for update skip locked
+       );
+    get diagnostics requeued = row_count;
+    return requeued;
+end;
+$$;
+
+ALTER FUNCTION app.requeue_embeddings(batch integer) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.requeue_embeddings(batch integer) IS 'Gives texts of the bound agency that were given up new attempts; returns how many.';
 
 CREATE FUNCTION app.restore_record(table_name text, record_id uuid) RETURNS boolean
     LANGUAGE plpgsql
@@ -27945,7 +28890,11 @@ CREATE INDEX documents_owner_id_idx ON ai.documents USING btree (agency_id, owne
 
 CREATE INDEX documents_team_id_idx ON ai.documents USING btree (agency_id, team_id);
 
+CREATE INDEX documents_to_cut_idx ON ai.documents USING btree (agency_id, id) WHERE ((status = ANY (ARRAY['pending'::app.document_status, 'stale'::app.document_status])) AND (deleted_at IS NULL));
+
 CREATE UNIQUE INDEX embedding_jobs_chunk_id_key ON ai.embedding_jobs USING btree (agency_id, chunk_id, model_id) WHERE (chunk_id IS NOT NULL);
+
+CREATE INDEX embedding_jobs_dead_idx ON ai.embedding_jobs USING btree (agency_id, id) WHERE (dead_at IS NOT NULL);
 
 CREATE INDEX embedding_jobs_due_idx ON ai.embedding_jobs USING btree (agency_id, priority, run_after, id) WHERE (dead_at IS NULL);
 
@@ -28469,6 +29418,8 @@ CREATE TRIGGER forget_vectors AFTER UPDATE ON ai.memories REFERENCING OLD TABLE 
 
 CREATE TRIGGER guard_agent BEFORE UPDATE ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
 
+CREATE TRIGGER guard_status AFTER UPDATE ON ai.embedding_models FOR EACH ROW EXECUTE FUNCTION app.guard_model_status();
+
 CREATE TRIGGER guard_tier BEFORE INSERT ON ai.embeddings_halfvec_3072 FOR EACH ROW EXECUTE FUNCTION app.guard_tier();
 
 CREATE TRIGGER guard_tier BEFORE INSERT ON ai.embeddings_vector_1536 FOR EACH ROW EXECUTE FUNCTION app.guard_tier();
@@ -28476,6 +29427,14 @@ CREATE TRIGGER guard_tier BEFORE INSERT ON ai.embeddings_vector_1536 FOR EACH RO
 CREATE TRIGGER hash_content BEFORE INSERT OR UPDATE OF content, content_sha256 ON ai.chunks FOR EACH ROW EXECUTE FUNCTION app.hash_content();
 
 CREATE TRIGGER hash_content BEFORE INSERT OR UPDATE OF content, content_sha256 ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.hash_content();
+
+CREATE TRIGGER queue_insert AFTER INSERT ON ai.chunks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_text();
+
+CREATE TRIGGER queue_insert AFTER INSERT ON ai.memories REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_text();
+
+CREATE TRIGGER queue_update AFTER UPDATE ON ai.chunks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_text();
+
+CREATE TRIGGER queue_update AFTER UPDATE ON ai.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_text();
 
 CREATE TRIGGER spread_access AFTER UPDATE ON ai.chunks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_chunk();
 
@@ -29273,6 +30232,8 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON tenancy.memberships FOR EACH ROW
 
 CREATE TRIGGER guard_insert AFTER INSERT ON tenancy.memberships FOR EACH ROW EXECUTE FUNCTION app.guard_membership();
 
+CREATE TRIGGER guard_model AFTER INSERT OR UPDATE OF embedding_model_id ON tenancy.agencies FOR EACH ROW EXECUTE FUNCTION app.guard_agency_model();
+
 CREATE TRIGGER make_tiers AFTER INSERT ON tenancy.agencies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.make_tiers();
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON tenancy.agencies FOR EACH ROW EXECUTE FUNCTION app.stamp_global();
@@ -29917,6 +30878,18 @@ CREATE POLICY "the auditor reads everything" ON ai.embeddings_vector_1536 FOR SE
 
 CREATE POLICY "the auditor reads everything" ON ai.memories FOR SELECT TO gardenos_auditor USING (true);
 
+CREATE POLICY "the publisher looks for work" ON ai.chunks FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the publisher looks for work" ON ai.documents FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the publisher looks for work" ON ai.embedding_models FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the publisher looks for work" ON ai.embeddings_halfvec_3072 FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the publisher looks for work" ON ai.embeddings_vector_1536 FOR SELECT TO gardenos_publisher USING (true);
+
+CREATE POLICY "the publisher looks for work" ON ai.memories FOR SELECT TO gardenos_publisher USING (true);
+
 CREATE POLICY "the worker adds chunks" ON ai.chunks FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
 CREATE POLICY "the worker adds documents" ON ai.documents FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
@@ -29978,6 +30951,8 @@ CREATE POLICY "triggers copy who may read" ON ai.embeddings_vector_1536 TO garde
 CREATE POLICY "triggers copy who may read" ON ai.memories TO gardenos_ai_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers lock the tier of an agency" ON ai.agency_tiers FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers queue texts" ON ai.embedding_jobs TO gardenos_publisher USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers read the tier of an agency" ON ai.agency_tiers FOR SELECT TO gardenos_ai_writer USING (true);
 
@@ -31260,6 +32235,8 @@ CREATE POLICY "the membership reader proves claims" ON tenancy.user_identities F
 
 CREATE POLICY "the membership reader proves claims" ON tenancy.users FOR SELECT TO gardenos_membership_reader USING (true);
 
+CREATE POLICY "the publisher looks for work" ON tenancy.agencies FOR SELECT TO gardenos_publisher USING (true);
+
 ALTER TABLE tenancy.user_identities ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE tenancy.users ENABLE ROW LEVEL SECURITY;
@@ -31378,8 +32355,12 @@ GRANT ALL ON FUNCTION app.actor(OUT kind app.actor_kind, OUT user_id uuid, OUT m
 REVOKE ALL ON FUNCTION app.address_pattern(addresses text[], phones text[], loose boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.address_pattern(addresses text[], phones text[], loose boolean) TO gardenos_eraser;
 
-REVOKE ALL ON FUNCTION app.agencies_with_work() FROM PUBLIC;
-GRANT ALL ON FUNCTION app.agencies_with_work() TO gardenos_worker;
+REVOKE ALL ON FUNCTION app.agencies_of_model(model_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.agencies_of_model(model_id uuid) TO service_role;
+GRANT ALL ON FUNCTION app.agencies_of_model(model_id uuid) TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.agencies_with_work(kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.agencies_with_work(kind text) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.agency_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.agency_id() TO authenticated;
@@ -31466,6 +32447,9 @@ GRANT ALL ON FUNCTION app.children_of(record_table regclass) TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.claim_deliveries(batch integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.claim_deliveries(batch integer, lease interval) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.claim_embedding_jobs(worker text, models text[], batch integer, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.claim_embedding_jobs(worker text, models text[], batch integer, lease interval) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.uuid_v7() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.uuid_v7() TO authenticated;
@@ -31567,6 +32551,9 @@ GRANT ALL ON FUNCTION app.default_team_id() TO authenticated;
 GRANT ALL ON FUNCTION app.default_team_id() TO service_role;
 GRANT ALL ON FUNCTION app.default_team_id() TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.delete_embeddings(model_key text, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.delete_embeddings(model_key text, batch integer) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.delete_imported(entity app.entity, ids uuid[], versions integer[]) TO authenticated;
 
@@ -31582,6 +32569,12 @@ GRANT ALL ON FUNCTION app.due_rows(entity text) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.embedding_health(OUT jobs_waiting bigint, OUT waiting_seconds double precision, OUT jobs_dead bigint, OUT agencies_dead bigint, OUT documents_failed bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.embedding_health(OUT jobs_waiting bigint, OUT waiting_seconds double precision, OUT jobs_dead bigint, OUT agencies_dead bigint, OUT documents_failed bigint) TO gardenos_monitor;
+
+REVOKE ALL ON FUNCTION app.embedding_progress(model_key text, OUT texts bigint, OUT lacking bigint, OUT waiting bigint, OUT dead bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.embedding_progress(model_key text, OUT texts bigint, OUT lacking bigint, OUT waiting bigint, OUT dead bigint) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.embedding_tier(storage text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.embedding_tier(storage text) TO service_role;
@@ -31607,8 +32600,14 @@ REVOKE ALL ON FUNCTION app.execute_erasure(request uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.execute_erasure(request uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.execute_erasure(request uuid) TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.fail_embedding_job(worker text, job_id uuid, error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.fail_embedding_job(worker text, job_id uuid, error text) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.find_mentions(agency uuid, pattern text, loose text) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION app.finish_embedding_jobs(worker text, jobs uuid[], hashes bytea[], vectors extensions.vector[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.finish_embedding_jobs(worker text, jobs uuid[], hashes bytea[], vectors extensions.vector[]) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.forbid_agency_change() FROM PUBLIC;
 
@@ -31632,6 +32631,9 @@ GRANT ALL ON FUNCTION app.forget_vectors() TO gardenos_owner;
 REVOKE ALL ON FUNCTION app.furnish_agency(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.furnish_agency(agency uuid) TO gardenos_tenancy_writer;
 
+REVOKE ALL ON FUNCTION app.guard_agency_model() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.guard_agency_model() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.guard_agent() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_anonymised() FROM PUBLIC;
@@ -31649,6 +32651,8 @@ REVOKE ALL ON FUNCTION app.guard_invitation() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_membership() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_message() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_model_status() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_stage() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.guard_stage() TO gardenos_owner;
@@ -31735,6 +32739,10 @@ REVOKE ALL ON FUNCTION app.keep_amount() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_amount() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.keep_participants() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) TO gardenos_worker;
+GRANT ALL ON FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) TO gardenos_publisher;
 
 REVOKE ALL ON FUNCTION app.leave_agency() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.leave_agency() TO authenticated;
@@ -31867,6 +32875,9 @@ GRANT ALL ON FUNCTION app.note_reverted(job_id uuid, row_numbers integer[]) TO a
 REVOKE ALL ON FUNCTION app.note_stage() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_stage() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.note_text() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_text() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.outranks_me(role app.agency_role) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.outranks_me(role app.agency_role) TO authenticated;
 GRANT ALL ON FUNCTION app.outranks_me(role app.agency_role) TO gardenos_tenancy_writer;
@@ -31912,6 +32923,9 @@ GRANT ALL ON FUNCTION app.publish_events(events uuid[]) TO gardenos_worker;
 REVOKE ALL ON FUNCTION app.purge_deliveries(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.purge_deliveries(batch integer) TO gardenos_worker;
 
+REVOKE ALL ON FUNCTION app.queue_embeddings(model_key text, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.queue_embeddings(model_key text, batch integer) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO authenticated;
 GRANT ALL ON FUNCTION app.reach(action text, own app.agency_role[], scope app.agency_role[], team app.agency_role[], agency app.agency_role[]) TO service_role;
@@ -31936,6 +32950,9 @@ GRANT ALL ON FUNCTION app.record_scope() TO gardenos_tenancy_writer;
 REVOKE ALL ON FUNCTION app.refused_addresses(norms text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.refused_addresses(norms text[]) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.release_embedding_jobs(worker text, pause interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.release_embedding_jobs(worker text, pause interval) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.release_import(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.release_import(agency uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.release_import(agency uuid) TO gardenos_worker;
@@ -31948,6 +32965,9 @@ GRANT ALL ON FUNCTION app.remove_member(member uuid, heir uuid) TO authenticated
 
 REVOKE ALL ON FUNCTION app.replay_erasures(ledger jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.replay_erasures(ledger jsonb) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.requeue_embeddings(batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.requeue_embeddings(batch integer) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.restore_record(table_name text, record_id uuid) TO authenticated;
@@ -32697,6 +33717,7 @@ GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_auditor;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_sealer;
 GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_audit_redactor;
+GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos_publisher;
 
 REVOKE ALL ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) TO gardenos_worker;
@@ -33064,6 +34085,7 @@ GRANT SELECT ON TABLE ai.chunks TO gardenos_auditor;
 GRANT SELECT,DELETE,UPDATE ON TABLE ai.chunks TO gardenos_eraser;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.chunks TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.chunks TO service_role;
+GRANT SELECT ON TABLE ai.chunks TO gardenos_publisher;
 
 GRANT UPDATE(owner_id) ON TABLE ai.chunks TO gardenos_ai_writer;
 
@@ -33082,6 +34104,7 @@ GRANT SELECT,DELETE,UPDATE ON TABLE ai.documents TO gardenos_eraser;
 GRANT SELECT ON TABLE ai.documents TO gardenos_merger;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.documents TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.documents TO service_role;
+GRANT SELECT ON TABLE ai.documents TO gardenos_publisher;
 
 GRANT INSERT(agency_id) ON TABLE ai.documents TO authenticated;
 
@@ -33127,17 +34150,20 @@ GRANT SELECT ON TABLE ai.embedding_jobs TO gardenos_auditor;
 GRANT SELECT,DELETE,UPDATE ON TABLE ai.embedding_jobs TO gardenos_eraser;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embedding_jobs TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embedding_jobs TO service_role;
+GRANT SELECT,INSERT,UPDATE ON TABLE ai.embedding_jobs TO gardenos_publisher;
 
 GRANT SELECT ON TABLE ai.embedding_models TO authenticated;
 GRANT SELECT ON TABLE ai.embedding_models TO gardenos_auditor;
 GRANT SELECT ON TABLE ai.embedding_models TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embedding_models TO service_role;
+GRANT SELECT ON TABLE ai.embedding_models TO gardenos_publisher;
 
 GRANT SELECT ON TABLE ai.embeddings_halfvec_3072 TO authenticated;
 GRANT SELECT,DELETE ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
 GRANT SELECT ON TABLE ai.embeddings_halfvec_3072 TO gardenos_auditor;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_halfvec_3072 TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_halfvec_3072 TO service_role;
+GRANT SELECT ON TABLE ai.embeddings_halfvec_3072 TO gardenos_publisher;
 
 GRANT UPDATE(owner_id) ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
 
@@ -33154,6 +34180,7 @@ GRANT SELECT,DELETE ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
 GRANT SELECT ON TABLE ai.embeddings_vector_1536 TO gardenos_auditor;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_vector_1536 TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_vector_1536 TO service_role;
+GRANT SELECT ON TABLE ai.embeddings_vector_1536 TO gardenos_publisher;
 
 GRANT UPDATE(owner_id) ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
 
@@ -33172,6 +34199,7 @@ GRANT SELECT,DELETE,UPDATE ON TABLE ai.memories TO gardenos_eraser;
 GRANT SELECT ON TABLE ai.memories TO gardenos_merger;
 GRANT SELECT ON TABLE ai.memories TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.memories TO service_role;
+GRANT SELECT ON TABLE ai.memories TO gardenos_publisher;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE ai.memories TO authenticated;
 
@@ -33845,6 +34873,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.agencies TO service_role;
 GRANT SELECT ON TABLE tenancy.agencies TO gardenos_membership_reader;
 GRANT SELECT ON TABLE tenancy.agencies TO gardenos_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.agencies TO gardenos_tenancy_writer;
+GRANT SELECT ON TABLE tenancy.agencies TO gardenos_publisher;
 
 GRANT UPDATE(id) ON TABLE tenancy.agencies TO authenticated;
 

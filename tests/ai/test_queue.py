@@ -424,9 +424,8 @@ def test_a_text_that_kills_its_workers_dies_alone(library: Library) -> None:
 # --- several workers ------------------------------------------------------------------------------
 
 
-def test_workers_side_by_side_do_no_job_twice(
-    office: Office, hand: Connection, model: Model
-) -> None:
+def test_workers_side_by_side_do_no_job_twice(office: Office, hand: Connection) -> None:
+    model = add_model(office)
     libraries = [Library.of_new_agency(office, hand, model) for _ in range(2)]
     for library in libraries:
         library.write(*[f"{library.agency} {number}" for number in range(60)])
