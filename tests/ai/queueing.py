@@ -199,9 +199,9 @@ class Library:
         )
 
     def work(self, *models: Model, **options: Any) -> int:
-        """One round of a worker; see `worker`."""
+        """What a worker does in one round, in this agency only; see `worker`."""
         worker = self.worker(*models, **options)
         try:
-            return worker.round()
+            return worker.cut(self.agency) + worker.embed(self.agency)
         finally:
             worker.close()

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from psycopg.rows import dict_row
 from tests.ai.queueing import Library, Model, add_model
 from tests.audit.trail import Office, opened
 from tests.clients.embedders import Unavailable
+from tests.cluster.waiting import until
 from tests.database import Cluster
 from tests.policies.access import Connection, acting, attempt
 from tests.policies.broken import broken_function
@@ -201,6 +203,59 @@ def test_a_vector_that_is_not_one_of_the_model_is_refused(library: Library) -> N
     assert library.finish("first", job) == ["written"]
 
 
+def tiers(library: Library) -> dict[UUID, str]:
+    """In which tier the vector of each text is."""
+    rows = library.do(
+        "select coalesce(chunk_id, memory_id) as text, tier from ai.embeddings_vector_1536"
+        " where agency_id = %s",
+        library.agency,
+    )
+    assert len({row["text"] for row in rows}) == len(rows), "a text has two vectors"
+    return {row["text"]: row["tier"] for row in rows}
+
+
+MOVE = "update ai.embeddings_vector_1536 set tier = 'large' where memory_id = %s"
+
+
+def test_a_vector_is_updated_in_whichever_tier_it_is(library: Library) -> None:
+    moved, left = library.remember("moved"), library.remember("left")
+    library.work()
+    library.do(
+        f"create table ai.embeddings_vector_1536_large_{library.agency.hex}"
+        " partition of ai.embeddings_vector_1536_large"
+        f" for values in ('{library.agency}')"
+    )
+    library.do(
+        "update ai.agency_tiers set tier = 'large', state = 'moving' where agency_id = %s"
+        " and storage = 'vector_1536'",
+        library.agency,
+    )
+    library.do(MOVE, moved)
+    for memory in (moved, left):
+        library.edit(memory, f"{memory}, edited")
+    added = library.remember("added")
+    library.due_now()
+    library.work()
+    assert tiers(library) == {moved: "large", left: "small", added: "large"}
+    assert library.vectors() == library.expected()
+    # whoever moves a vector holds its text, so the worker comes back for it
+    library.edit(left, "last")
+    library.due_now()
+    said: list[Any] = []
+    working = threading.Thread(
+        target=library.work, kwargs={"log": lambda *facts: said.append(facts)}
+    )
+    with library.office.database.connect() as mover:
+        mover.execute(MOVE, [left])
+        working.start()
+        until(lambda: library.jobs()[0]["locked_by"], 10, "the worker does not lease the text")
+        mover.commit()
+    working.join(20)
+    assert [(what, facts.get("written")) for what, facts in said] == [("embedded", 1)]
+    assert tiers(library)[left] == "large"
+    assert library.vectors() == library.expected()
+
+
 # --- agencies and rights --------------------------------------------------------------------------
 
 
@@ -369,9 +424,8 @@ def test_a_text_that_kills_its_workers_dies_alone(library: Library) -> None:
 # --- several workers ------------------------------------------------------------------------------
 
 
-def test_workers_side_by_side_do_no_job_twice(
-    office: Office, hand: Connection, model: Model
-) -> None:
+def test_workers_side_by_side_do_no_job_twice(office: Office, hand: Connection) -> None:
+    model = add_model(office)
     libraries = [Library.of_new_agency(office, hand, model) for _ in range(2)]
     for library in libraries:
         library.write(*[f"{library.agency} {number}" for number in range(60)])
