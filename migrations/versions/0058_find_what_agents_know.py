@@ -1026,6 +1026,7 @@ def upgrade() -> None:
             tier text;
             scan text;
             has_memory_filter boolean := num_nonnulls(filter.memory_kinds, filter.since, filter.until) > 0;
+            is_narrowed boolean := has_memory_filter or num_nonnulls(filter.source_kinds, filter.owner_id) > 0;
             wanted integer;
             chunks uuid[];
             memories uuid[];
@@ -1104,7 +1105,8 @@ def upgrade() -> None:
 
             foreach tier in array app.search_tiers(model.storage)
             loop
-                wanted := page_limit;
+                -- behind a filter the nearest are further apart in the graph: more of them, to miss none
+                wanted := page_limit * case when is_narrowed then 3 else 1 end;
                 loop
                     distances := null;
                     if tier = 'large' and chunk_ids is null then
