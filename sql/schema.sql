@@ -541,6 +541,128 @@ ALTER TYPE app.visibility OWNER TO gardenos_owner;
 
 COMMENT ON TYPE app.visibility IS 'Whom a row is open to. private: nobody but its owner and who takes part.';
 
+CREATE FUNCTION ai.search(query text DEFAULT NULL::text, query_embedding real[] DEFAULT NULL::real[], k integer DEFAULT 10, filters jsonb DEFAULT '{}'::jsonb) RETURNS TABLE(kind text, id uuid, document_id uuid, content text, score double precision, distance double precision, vector_place bigint, text_place bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+declare
+    agency uuid := app.agency_id();
+    page_limit integer := greatest(3 * k, 50);
+    chunk_ids uuid[];
+    memory_ids uuid[];
+begin
+    if k is null or k not between 1 and 100 then
+        raise exception 'k is from 1 to 100, not %.', coalesce(k::text, 'null')
+            using errcode = '22023';
+    end if;
+    if query is null and query_embedding is null then
+        raise exception 'A search needs a query, a query_embedding, or both.'
+            using errcode = '22023';
+    end if;
+    if (app.search_filters(filters)).records is not null then
+        select a.chunk_ids, a.memory_ids
+          into chunk_ids, memory_ids
+          from app.texts_about(filters) as a;
+    end if;
+    return query
+    with
+    nearest as (
+        select
+            coalesce(v.chunk_id, v.memory_id) as id,
+            v.memory_id is not null as is_memory,
+            v.distance,
+            row_number() over (order by v.distance, v.chunk_id, v.memory_id) as place
+          from app.vector_candidates(query_embedding, page_limit, filters, chunk_ids, memory_ids) as v
+         where query_embedding is not null
+         order by place
+         limit page_limit
+    ),
+    worded as (
+        select
+            coalesce(t.chunk_id, t.memory_id) as id,
+            t.memory_id is not null as is_memory,
+            t.place
+          from app.text_candidates(search.query, page_limit, filters, chunk_ids, memory_ids) as t
+         where search.query is not null
+    ),
+    -- materialized, for the look-ups below: a coalesce might tell of a row, and waits for the policies
+    fused as materialized (
+        select
+            id,
+            is_memory,
+            n.distance,
+            n.place as vector_place,
+            w.place as text_place,
+            coalesce(1.0::double precision / (60 + n.place), 0)
+            + coalesce(1.0::double precision / (60 + w.place), 0) as score
+          from nearest as n
+          full join worded as w
+         using (id, is_memory)
+    ),
+    weighed as materialized (
+        select f.*, m.content, f.score * coalesce(m.weight, 1) as weighed_score
+          from fused as f
+          left join lateral (
+              select
+                  m.content::text,
+                  greatest(0.3, least(1.5, 0.3 + 1.2 * exp(greatest(
+                      -700,
+                      -ln(2)
+                      * greatest(extract(epoch from now() - coalesce(m.last_accessed_at, m.created_at)), 0)
+                      / greatest(extract(epoch from coalesce(
+                          m.half_life,
+                          case m.kind
+                              when 'episodic' then interval '30 days'
+                              when 'semantic' then interval '180 days'
+                              when 'procedural' then interval '3650 days'
+                          end
+                      )), 1)
+                  )::double precision))) * (0.5 + m.importance / 2) as weight
+                from ai.memories as m
+               where m.agency_id = agency
+                 and m.id = f.id
+                 and f.is_memory
+              offset 0
+          ) as m
+            on true
+    )
+    select
+        case when w.is_memory then 'memory' else 'chunk' end,
+        w.id,
+        c.document_id,
+        coalesce(c.content, w.content),
+        w.weighed_score,
+        w.distance,
+        w.vector_place,
+        w.text_place
+      from (
+          select *
+            from weighed
+           order by weighed_score desc, id
+          offset 0
+      ) as w
+      -- offset 0: only the chunks that are returned are looked up
+      left join lateral (
+          select c.document_id, c.content::text
+            from ai.chunks as c
+           where c.agency_id = agency
+             and c.id = w.id
+             and not w.is_memory
+          offset 0
+      ) as c
+        on true
+     where coalesce(c.content, w.content) is not null
+     order by w.weighed_score desc, w.id
+     limit k;
+end;
+$$;
+
+ALTER FUNCTION ai.search(query text, query_embedding real[], k integer, filters jsonb) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION ai.search(query text, query_embedding real[], k integer, filters jsonb) IS 'The k chunks and memories that answer a question best, by vector, by words or by both.';
+
 CREATE FUNCTION app.accept_invitation(token text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1204,6 +1326,45 @@ $$;
 ALTER FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) IS 'True when the caller can read this record of crm now; false for tables without a history for everybody.';
+
+CREATE FUNCTION app.change_tier(storage text, tier text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+begin
+    if tier is null or tier not in ('small', 'large') then
+        raise exception 'A tier is small or large, not %.', coalesce(tier, 'null')
+            using errcode = '22023';
+    end if;
+    if tier = 'large' and to_regclass(format(
+        'ai.%I', 'embeddings_' || storage || '_large_' || replace(agency::text, '-', '')
+    )) is null then
+        raise exception 'The agency has no partition in tier large.'
+            using errcode = '55000',
+            hint = 'Make it with app.make_tier_partition.';
+    end if;
+    perform 1
+       from ai.agency_tiers as t
+      where t.agency_id = agency
+        and t.storage = change_tier.storage;
+    if not found then
+        raise exception 'No active agency with vectors of storage % is bound.', coalesce(storage, 'null')
+            using errcode = '22023';
+    end if;
+    update ai.agency_tiers as t
+       set tier = change_tier.tier,
+           state = 'moving'
+     where t.agency_id = agency
+       and t.storage = change_tier.storage
+       and t.tier <> change_tier.tier;
+end;
+$$;
+
+ALTER FUNCTION app.change_tier(storage text, tier text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.change_tier(storage text, tier text) IS 'Begins to move the vectors of the agency bound to the tier small or large.';
 
 CREATE FUNCTION app.check_active_agency() RETURNS trigger
     LANGUAGE plpgsql
@@ -6142,6 +6303,80 @@ ALTER FUNCTION app.live_twin(violated text, record_id uuid) OWNER TO gardenos_ow
 
 COMMENT ON FUNCTION app.live_twin(violated text, record_id uuid) IS 'The live record that keeps a deleted one from being restored; null when the caller does not see it.';
 
+CREATE FUNCTION app.make_tier_partition(storage text, distance text DEFAULT 'cosine'::text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    parent text := 'embeddings_' || storage || '_large';
+    partition text := parent || '_' || replace(agency::text, '-', '');
+    operators text := split_part(storage, '_', 1) || case distance
+        when 'cosine' then '_cosine_ops'
+        when 'l2' then '_l2_ops'
+        when 'inner_product' then '_ip_ops'
+    end;
+begin
+    if agency is null then
+        raise exception 'No agency is bound.'
+            using errcode = '42501';
+    end if;
+    if operators is null or to_regclass(format('ai.%I', parent)) is null then
+        raise exception 'There is no storage % with distance %.',
+            coalesce(storage, 'null'), coalesce(distance, 'null')
+            using errcode = '22023';
+    end if;
+    -- of two that make the same one, the second waits and finds it
+    perform pg_advisory_xact_lock(hashtextextended(partition, 0));
+    if exists (
+        select 1
+          from pg_inherits as i
+         where i.inhparent = format('ai.%I', parent)::regclass
+           and i.inhrelid = to_regclass(format('ai.%I', partition))
+    ) then
+        return false;
+    end if;
+    if to_regclass(format('ai.%I', partition)) is not null then
+        raise exception 'ai.% is there, but is no partition of ai.%.', partition, parent
+            using errcode = '55000',
+            hint = 'Attach it again, or rename it.';
+    end if;
+    execute format(
+        'create table ai.%I (like ai.%I including defaults including constraints including indexes'
+        || ' including storage)',
+        partition,
+        parent
+    );
+    execute format('alter table ai.%I enable row level security', partition);
+    execute format('alter table ai.%I force row level security', partition);
+    execute format(
+        'comment on table ai.%I is %L',
+        partition,
+        format('A partition of ai.embeddings_%s, for nobody to touch.', storage)
+    );
+    execute format(
+        'create index on ai.%I using hnsw (embedding extensions.%I) with (m = 16, ef_construction = 64)',
+        partition,
+        operators
+    );
+    execute format(
+        'lock table %s in share row exclusive mode',
+        (
+            select string_agg(distinct c.confrelid::regclass::text, ', ')
+              from pg_constraint as c
+             where c.conrelid = format('ai.%I', parent)::regclass
+               and c.contype = 'f'
+        )
+    );
+    execute format('alter table ai.%I attach partition ai.%I for values in (%L)', parent, partition, agency);
+    return true;
+end;
+$$;
+
+ALTER FUNCTION app.make_tier_partition(storage text, distance text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.make_tier_partition(storage text, distance text) IS 'Makes the partition and the index of an agency in tier large; true when there was none.';
+
 CREATE FUNCTION app.make_tiers() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6971,6 +7206,67 @@ $$;
 ALTER FUNCTION app.message_candidates(query text, page_limit integer, after uuid) OWNER TO gardenos_search;
 
 COMMENT ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) IS 'The live messages that the caller may read and that hold the words, latest first; use app.search_messages.';
+
+CREATE FUNCTION app.move_embeddings(storage text, batch_size integer DEFAULT 100, OUT moved integer, OUT state text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    agency uuid := app.agency_id();
+    place record;
+    away text;
+    is_left boolean;
+begin
+    select t.tier, t.state
+      into place
+      from ai.agency_tiers as t
+     where t.agency_id = agency
+       and t.storage = move_embeddings.storage
+       for share;
+    if not found then
+        raise exception 'No active agency with vectors of storage % is bound.', coalesce(storage, 'null')
+            using errcode = '22023';
+    end if;
+    moved := 0;
+    state := place.state;
+    if state = 'ready' then
+        return;
+    end if;
+    away := case place.tier when 'large' then 'small' else 'large' end;
+    execute format(
+        'update ai.%1$I as e set tier = %2$L where e.agency_id = %4$L and e.tier = %3$L and e.id = any(array('
+        || 'select s.id from ai.%1$I as s where s.agency_id = %4$L and s.tier = %3$L'
+        || ' limit $1 for update skip locked))',
+        'embeddings_' || storage,
+        place.tier,
+        away,
+        agency
+    )
+      using batch_size;
+    get diagnostics moved = row_count;
+    if moved > 0 then
+        return;
+    end if;
+    execute format(
+        'select exists (select 1 from ai.%I as e where e.agency_id = %L and e.tier = %L)',
+        'embeddings_' || storage,
+        agency,
+        away
+    )
+       into is_left;
+    if not is_left then
+        state := 'ready';
+        update ai.agency_tiers as t
+           set state = 'ready'
+         where t.agency_id = agency
+           and t.storage = move_embeddings.storage;
+    end if;
+end;
+$_$;
+
+ALTER FUNCTION app.move_embeddings(storage text, batch_size integer, OUT moved integer, OUT state text) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.move_embeddings(storage text, batch_size integer, OUT moved integer, OUT state text) IS 'Moves a batch of vectors to the tier of the agency bound: how many, and "ready" when all are there.';
 
 CREATE FUNCTION app.my_agencies() RETURNS TABLE(agency_id uuid, slug app.slug, name app.label, role app.agency_role, is_current boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -10544,6 +10840,79 @@ ALTER FUNCTION app.search_files(query text, page_size integer, after uuid) OWNER
 
 COMMENT ON FUNCTION app.search_files(query text, page_size integer, after uuid) IS 'Files by name or similar name, latest first.';
 
+CREATE FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    sources constant text[] := '{file,conversation,activity,contact,company,deal,note}';
+    kinds constant text[] := enum_range(null::app.memory_kind)::text[];
+    filter record;
+    word text;
+begin
+    if jsonb_typeof(filters) is distinct from 'object' then
+        raise exception 'Filters are an object, like {"type": "memory"}.'
+            using errcode = '22023';
+    end if;
+    for filter in
+        select f.key, f.value, f.value #>> '{}' as word, jsonb_typeof(f.value) as type
+          from jsonb_each(filters) as f
+    loop
+        if filter.key = 'type' and filter.type in ('string', 'array') and filter.value <> '[]' then
+            source_kinds := '{}';
+            memory_kinds := '{}';
+            for word in
+                select jsonb_path_query(filter.value, '$[*]') #>> '{}'
+            loop
+                if word = 'document' then
+                    source_kinds := sources;
+                elsif word = 'memory' then
+                    memory_kinds := kinds;
+                elsif word = any(sources) then
+                    source_kinds := source_kinds || word;
+                elsif word = any(kinds) then
+                    memory_kinds := memory_kinds || word::app.memory_kind;
+                else
+                    raise exception 'There is no type %.', coalesce(word, 'null')
+                        using errcode = '22023',
+                        hint = format('Types are document, memory, %s.', array_to_string(sources || kinds, ', '));
+                end if;
+            end loop;
+        elsif filter.key in ('after', 'before') and filter.type = 'string' then
+            begin
+                if filter.key = 'after' then
+                    since := filter.word::timestamptz;
+                else
+                    until := filter.word::timestamptz;
+                end if;
+            exception
+                when data_exception then
+                    raise exception 'The filter % is a time, like 2026-01-31T12:00:00Z, not %.', filter.key, filter.word
+                        using errcode = '22023';
+            end;
+        elsif filter.key in (
+            'contact_id', 'company_id', 'deal_id', 'document_id', 'file_id', 'conversation_id', 'activity_id',
+            'owner_id'
+        ) and filter.word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+            if filter.key = 'owner_id' then
+                owner_id := filter.word::uuid;
+            else
+                records := coalesce(records, '{}') || jsonb_build_object(filter.key, filter.word);
+            end if;
+        else
+            raise exception 'There is no filter % of %.', filter.key, filter.value
+                using errcode = '22023',
+                hint = 'Filters are type (a word or a list), contact_id, company_id, deal_id, document_id, file_id,'
+                    ' conversation_id, activity_id and owner_id (a uuid), after and before (a time).';
+        end if;
+    end loop;
+end;
+$_$;
+
+ALTER FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) IS 'The filters of a search, taken apart; 22023 for one that nobody knows.';
+
 CREATE TABLE crm.messages (
     agency_id uuid DEFAULT app.agency_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -10645,6 +11014,26 @@ $$;
 ALTER FUNCTION app.search_messages(query text, page_size integer, after uuid) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.search_messages(query text, page_size integer, after uuid) IS 'Messages whose text holds words that begin like those of the text, latest first.';
+
+CREATE FUNCTION app.search_model(OUT id uuid, OUT key text, OUT storage text, OUT vector_type text, OUT dims integer, OUT distance text) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    select m.id, m.key, m.storage, m.vector_type, m.dims, m.distance
+      into id, key, storage, vector_type, dims, distance
+      from tenancy.agencies as a
+      join ai.embedding_models as m
+        on m.id = a.embedding_model_id
+     where a.id = proof.agency_id;
+end;
+$$;
+
+ALTER FUNCTION app.search_model(OUT id uuid, OUT key text, OUT storage text, OUT vector_type text, OUT dims integer, OUT distance text) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.search_model(OUT id uuid, OUT key text, OUT storage text, OUT vector_type text, OUT dims integer, OUT distance text) IS 'The embedding model of my agency; nulls when it has none.';
 
 CREATE FUNCTION app.search_pattern(wanted text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -10818,6 +11207,26 @@ $$;
 ALTER FUNCTION app.search_text(query text) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.search_text(query text) IS 'A search text as names are compared: lower case, no accents, single blanks; null when empty.';
+
+CREATE FUNCTION app.search_tiers(storage text) RETURNS text[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    proof record := app.proof();
+begin
+    return (
+        select case t.state when 'moving' then '{small,large}' else array[t.tier] end
+          from ai.agency_tiers as t
+         where t.agency_id = proof.agency_id
+           and t.storage = search_tiers.storage
+    );
+end;
+$$;
+
+ALTER FUNCTION app.search_tiers(storage text) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.search_tiers(storage text) IS 'The tiers that hold vectors of my agency: one, or both while it is moved.';
 
 CREATE FUNCTION app.search_words(query text) RETURNS tsquery
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -11721,6 +12130,306 @@ ALTER FUNCTION app.tell_erasure(agency uuid, request uuid) OWNER TO gardenos_own
 
 COMMENT ON FUNCTION app.tell_erasure(agency uuid, request uuid) IS 'Writes the event that a request to be forgotten was executed.';
 
+CREATE FUNCTION app.text_candidates(query text, page_limit integer, filters jsonb DEFAULT '{}'::jsonb, chunk_ids uuid[] DEFAULT NULL::uuid[], memory_ids uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(chunk_id uuid, memory_id uuid, place bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+#variable_conflict use_column
+declare
+    words tsquery := app.search_words(query);
+    filter record := app.search_filters(filters);
+    proof record;
+    me uuid;
+    teams uuid[];
+    document_reach app.record_scope;
+    reads_all_talk boolean;
+    reads_memories boolean;
+    contact_reach app.record_scope;
+    company_reach app.record_scope;
+    deal_reach app.record_scope;
+begin
+    if words is null then
+        return;
+    end if;
+    proof := app.proof();
+    me := proof.membership_id;
+    teams := app.my_teams();
+    if app.may('ai.chunks:select', 'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent') then
+        document_reach := app.reach(
+            'ai.documents:select',
+            agency => '{owner,admin}',
+            team => '{manager}',
+            scope => '{member,viewer,ai_agent}'
+        );
+        reads_all_talk := app.may('ai.documents:select', 'owner', 'admin', 'manager');
+    end if;
+    reads_memories := app.may('ai.memories:select', 'owner', 'admin', 'manager', 'member', 'viewer', 'ai_agent');
+    contact_reach := app.reach(
+        'crm.contacts:select',
+        agency => '{owner,admin}',
+        scope => '{manager,member,viewer,ai_agent}'
+    );
+    company_reach := app.reach(
+        'crm.companies:select',
+        agency => '{owner,admin}',
+        scope => '{manager,member,viewer,ai_agent}'
+    );
+    deal_reach := app.reach(
+        'crm.deals:select',
+        agency => '{owner,admin}',
+        scope => '{manager,member,viewer,ai_agent}'
+    );
+    return query
+    with
+    found as (
+        select c.id as chunk_id, null::uuid as memory_id, ts_rank(c.search, words) as rank
+          from ai.chunks as c
+         where c.agency_id = proof.agency_id
+           and c.search @@ words
+           -- "is true" keeps the planner from looking for the few words among all that somebody owns
+           and (
+               case document_reach
+                   when 'all' then c.visibility <> 'private' or c.owner_id = me or me = any(c.participant_ids)
+                   when 'team' then
+                       c.owner_id = me
+                       or me = any(c.participant_ids)
+                       or (
+                           c.visibility <> 'private'
+                           and (
+                               c.team_id = any(teams)
+                               or (c.owner_id is null and c.team_id is null)
+                           )
+                       )
+                   when 'own' then c.owner_id = me
+               end
+               and (
+                   c.participant_ids is null
+                   or reads_all_talk
+                   or (
+                       proof.agency_role <> 'viewer'
+                       and (c.owner_id = me or me = any(c.participant_ids))
+                   )
+               )
+           ) is true
+           and (chunk_ids is null or c.id = any(chunk_ids))
+           and (filter.owner_id is null or c.owner_id = filter.owner_id)
+           and (
+               (filter.source_kinds is null and filter.since is null and filter.until is null)
+               or exists (
+                   select 1
+                     from ai.documents as d
+                    where d.agency_id = c.agency_id
+                      and d.id = c.document_id
+                      and (filter.source_kinds is null or d.source_kind = any(filter.source_kinds))
+                      and (filter.since is null or d.created_at >= filter.since)
+                      and (filter.until is null or d.created_at < filter.until)
+                   offset 0
+               )
+           )
+        union all
+        select null, m.id, ts_rank(m.search, words)
+          from ai.memories as m
+         where m.agency_id = proof.agency_id
+           and reads_memories
+           and m.search @@ words
+           and m.deleted_at is null
+           and m.superseded_by_id is null
+           and (m.expires_at is null or m.expires_at > now())
+           and (
+               (
+                   m.owner_id = me
+                   or m.visibility in ('agency', 'client')
+                   or (
+                       m.visibility = 'team'
+                       and m.team_id = any(teams)
+                   )
+               )
+               and case
+                   case m.subject
+                       when 'contact' then contact_reach
+                       when 'company' then company_reach
+                       when 'deal' then deal_reach
+                       else 'all'
+                   end
+                   when 'all' then true
+                   when 'team' then
+                       m.owner_id = me
+                       or m.team_id = any(teams)
+                       or (m.owner_id is null and m.team_id is null)
+                   when 'own' then m.owner_id = me
+               end
+           ) is true
+           and (memory_ids is null or m.id = any(memory_ids))
+           and (filter.memory_kinds is null or m.kind = any(filter.memory_kinds))
+           and (filter.owner_id is null or m.owner_id = filter.owner_id)
+           and (filter.since is null or m.created_at >= filter.since)
+           and (filter.until is null or m.created_at < filter.until)
+    )
+    select f.chunk_id, f.memory_id, row_number() over (order by f.rank desc, f.chunk_id, f.memory_id)
+      from found as f
+     order by f.rank desc, f.chunk_id, f.memory_id
+     limit page_limit;
+end;
+$$;
+
+ALTER FUNCTION app.text_candidates(query text, page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) OWNER TO gardenos_search;
+
+COMMENT ON FUNCTION app.text_candidates(query text, page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) IS 'The chunks and memories that the caller may read and that hold the words, best first; use ai.search.';
+
+CREATE FUNCTION app.texts_about(filters jsonb, OUT chunk_ids uuid[], OUT memory_ids uuid[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    filter record := app.search_filters(filters);
+    contact uuid := filter.records ->> 'contact_id';
+    company uuid := filter.records ->> 'company_id';
+    deal uuid := filter.records ->> 'deal_id';
+    document uuid := filter.records ->> 'document_id';
+    file uuid := filter.records ->> 'file_id';
+    conversation uuid := filter.records ->> 'conversation_id';
+    activity uuid := filter.records ->> 'activity_id';
+    named integer := (select count(*) from jsonb_object_keys(filter.records));
+    activities uuid[];
+    conversations uuid[];
+    files uuid[];
+begin
+    if filter.source_kinds is null or filter.source_kinds <> '{}' then
+        with
+        about as (
+            select 1 as record, d.id
+              from ai.documents as d
+             where d.agency_id = agency
+               and d.contact_id = contact
+            union all
+            select 1, d.id
+              from crm.activities as a
+              join ai.documents as d
+                on d.agency_id = a.agency_id
+               and d.activity_id = a.id
+             where a.agency_id = agency
+               and a.contact_id = contact
+            union all
+            select 1, d.id
+              from crm.conversations as v
+              join ai.documents as d
+                on d.agency_id = v.agency_id
+               and d.conversation_id = v.id
+             where v.agency_id = agency
+               and v.contact_id = contact
+            union all
+            select 1, d.id
+              from crm.files as f
+              join ai.documents as d
+                on d.agency_id = f.agency_id
+               and d.file_id = f.id
+             where f.agency_id = agency
+               and f.contact_id = contact
+            union all
+            select 2, d.id
+              from ai.documents as d
+             where d.agency_id = agency
+               and d.company_id = company
+            union all
+            select 2, d.id
+              from crm.activities as a
+              join ai.documents as d
+                on d.agency_id = a.agency_id
+               and d.activity_id = a.id
+             where a.agency_id = agency
+               and a.company_id = company
+            union all
+            select 2, d.id
+              from crm.files as f
+              join ai.documents as d
+                on d.agency_id = f.agency_id
+               and d.file_id = f.id
+             where f.agency_id = agency
+               and f.company_id = company
+            union all
+            select 3, d.id
+              from ai.documents as d
+             where d.agency_id = agency
+               and d.deal_id = deal
+            union all
+            select 3, d.id
+              from crm.activities as a
+              join ai.documents as d
+                on d.agency_id = a.agency_id
+               and d.activity_id = a.id
+             where a.agency_id = agency
+               and a.deal_id = deal
+            union all
+            select 3, d.id
+              from crm.conversations as v
+              join ai.documents as d
+                on d.agency_id = v.agency_id
+               and d.conversation_id = v.id
+             where v.agency_id = agency
+               and v.deal_id = deal
+            union all
+            select 3, d.id
+              from crm.files as f
+              join ai.documents as d
+                on d.agency_id = f.agency_id
+               and d.file_id = f.id
+             where f.agency_id = agency
+               and f.deal_id = deal
+            union all
+            select k.record, d.id
+              from ai.documents as d
+             cross join lateral (
+                 values
+                 (4, d.id = document),
+                 (5, d.file_id = file),
+                 (6, d.conversation_id = conversation),
+                 (7, d.activity_id = activity)
+             ) as k (record, is_it)
+             where d.agency_id = agency
+               and (d.id = document or d.file_id = file or d.conversation_id = conversation or d.activity_id = activity)
+               and k.is_it
+        )
+        select array_agg(c.id)
+          into chunk_ids
+          from ai.documents as d
+          join ai.chunks as c
+            on c.agency_id = d.agency_id
+           and c.document_id = d.id
+         where d.agency_id = agency
+           and d.id in (select a.id from about as a group by a.id having count(distinct a.record) = named)
+           and d.deleted_at is null
+           and (filter.source_kinds is null or d.source_kind = any(filter.source_kinds))
+           and (filter.owner_id is null or c.owner_id = filter.owner_id)
+           and (filter.since is null or d.created_at >= filter.since)
+           and (filter.until is null or d.created_at < filter.until);
+    end if;
+    if filter.memory_kinds is null or filter.memory_kinds <> '{}' then
+        select array_agg(m.id)
+          into memory_ids
+          from ai.memories as m
+         where m.agency_id = agency
+           and (m.contact_id = contact or m.company_id = company or m.deal_id = deal)
+           and named = 1
+           and m.deleted_at is null
+           and m.superseded_by_id is null
+           and (m.expires_at is null or m.expires_at > now())
+           and (filter.memory_kinds is null or m.kind = any(filter.memory_kinds))
+           and (filter.owner_id is null or m.owner_id = filter.owner_id)
+           and (filter.since is null or m.created_at >= filter.since)
+           and (filter.until is null or m.created_at < filter.until);
+    end if;
+    chunk_ids := coalesce(chunk_ids, '{}');
+    memory_ids := coalesce(memory_ids, '{}');
+end;
+$$;
+
+ALTER FUNCTION app.texts_about(filters jsonb, OUT chunk_ids uuid[], OUT memory_ids uuid[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.texts_about(filters jsonb, OUT chunk_ids uuid[], OUT memory_ids uuid[]) IS 'The chunks and memories about a record that the filters of a search name, as far as the caller reads them.';
+
 CREATE FUNCTION app.token_agency(token text) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -11784,6 +12493,40 @@ $$;
 ALTER FUNCTION app.total_deals() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.total_deals() IS 'Sums the lines of deals.';
+
+CREATE FUNCTION app.touch_memories(ids uuid[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    agency uuid := app.agency_id();
+    touched integer;
+begin
+    perform 1
+       from ai.memories as m
+      where m.agency_id = agency
+        and m.id = any(ids)
+      order by m.id
+        for no key update;
+    update ai.memories as m
+       set last_accessed_at = now(),
+           access_count = m.access_count + u.times
+      from (
+          select i.id, count(*) as times
+            from unnest(ids) as i (id)
+           group by i.id
+      ) as u
+     where m.agency_id = agency
+       and m.id = u.id
+       and m.deleted_at is null;
+    get diagnostics touched = row_count;
+    return touched;
+end;
+$$;
+
+ALTER FUNCTION app.touch_memories(ids uuid[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.touch_memories(ids uuid[]) IS 'Notes that these memories were used, once for each time an id is named; returns how many it touched.';
 
 CREATE FUNCTION app.undo_merge(id uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
@@ -12983,6 +13726,168 @@ $$;
 ALTER FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) IS 'Checks the next n lines of an import; answers the last one, or null when it is ready or was stopped.';
+
+CREATE FUNCTION app.vector_candidates(query_embedding real[], page_limit integer, filters jsonb DEFAULT '{}'::jsonb, chunk_ids uuid[] DEFAULT NULL::uuid[], memory_ids uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(chunk_id uuid, memory_id uuid, distance double precision)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
+    SET enable_sort TO 'off'
+    SET "hnsw.ef_search" TO '200'
+    SET "hnsw.iterative_scan" TO 'relaxed_order'
+    SET "hnsw.max_scan_tuples" TO '5000'
+    AS $_$
+#variable_conflict use_column
+declare
+    agency uuid := app.agency_id();
+    filter record := app.search_filters(filters);
+    model record;
+    tier text;
+    scan text;
+    has_memory_filter boolean := num_nonnulls(filter.memory_kinds, filter.since, filter.until) > 0;
+    is_narrowed boolean := has_memory_filter or num_nonnulls(filter.source_kinds, filter.owner_id) > 0;
+    wanted integer;
+    chunks uuid[];
+    memories uuid[];
+    distances double precision[];
+    found integer;
+    live uuid[];
+begin
+    if query_embedding is null or agency is null then
+        return;
+    end if;
+    model := app.search_model();
+    if model.id is null then
+        raise exception 'The agency has no embedding model, so nothing is found by a vector.'
+            using errcode = '22023',
+            hint = 'Search by words, with query alone.';
+    end if;
+    if cardinality(query_embedding) <> model.dims or array_ndims(query_embedding) <> 1 then
+        raise exception 'The query_embedding has % numbers, and those of % have %.',
+            cardinality(query_embedding), model.key, model.dims
+            using errcode = '22023';
+    end if;
+    if array_position(query_embedding, null) is not null
+        or 'NaN' = any(query_embedding)
+        or 'Infinity' = any(query_embedding)
+        or '-Infinity' = any(query_embedding)
+        or (0 = all(query_embedding) and model.distance = 'cosine')
+    then
+        raise exception 'The query_embedding is no vector: its numbers are finite, and not all of them 0.'
+            using errcode = '22023';
+    end if;
+
+    scan := format(
+        'select e.chunk_id, e.memory_id, e.embedding operator(extensions.%s) $1::extensions.%I(%s) as distance'
+        || ' from ai.%I as e where e.agency_id = %L and e.model_id = %L',
+        case model.distance when 'l2' then '<->' when 'inner_product' then '<#>' else '<=>' end,
+        model.vector_type,
+        model.dims,
+        'embeddings_' || model.storage,
+        agency,
+        model.id
+    );
+    if chunk_ids is not null then
+        scan := scan || ' and (e.chunk_id = any($3) or e.memory_id = any($4))';
+    else
+        if filter.owner_id is not null then
+            scan := scan || ' and e.owner_id = $5';
+        end if;
+        scan := scan || case
+            when filter.memory_kinds = '{}' then ' and e.memory_id is null'
+            when not has_memory_filter then ''
+            else concat(
+                ' and (e.memory_id is null or exists (select 1 from ai.memories as m',
+                format(' where m.agency_id = %L and m.id = e.memory_id', agency),
+                ' and m.superseded_by_id is null and (m.expires_at is null or m.expires_at > now())',
+                case when filter.memory_kinds is not null then ' and m.kind = any($6)' end,
+                case when filter.since is not null then ' and m.created_at >= $8' end,
+                case when filter.until is not null then ' and m.created_at < $9' end,
+                ' offset 0))'
+            )
+        end;
+        scan := scan || case
+            when filter.source_kinds = '{}' then ' and e.chunk_id is null'
+            when filter.source_kinds is not null or filter.since is not null or filter.until is not null then
+                concat(
+                    ' and (e.chunk_id is null or exists (select 1 from ai.chunks as c join ai.documents as d',
+                    format(' on d.agency_id = %L and d.id = c.document_id', agency),
+                    format(' where c.agency_id = %L and c.id = e.chunk_id', agency),
+                    case when filter.source_kinds is not null then ' and d.source_kind = any($7)' end,
+                    case when filter.since is not null then ' and d.created_at >= $8' end,
+                    case when filter.until is not null then ' and d.created_at < $9' end,
+                    ' offset 0))'
+                )
+            else ''
+        end;
+    end if;
+
+    foreach tier in array app.search_tiers(model.storage)
+    loop
+        -- behind a filter the nearest are further apart in the graph: more of them, to miss none
+        wanted := page_limit * case when is_narrowed then 3 else 1 end;
+        loop
+            distances := null;
+            if tier = 'large' and chunk_ids is null then
+                execute format(
+                    'select array_agg(n.chunk_id), array_agg(n.memory_id), array_agg(n.distance)'
+                    || ' from (%s and e.tier = %L order by distance limit $2) as n',
+                    scan,
+                    tier
+                )
+                   into chunks, memories, distances
+                  using query_embedding, wanted, chunk_ids, memory_ids, filter.owner_id,
+                        filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
+            end if;
+            if distances is null or cardinality(distances) < wanted then
+                execute format(
+                    'select array_agg(n.chunk_id), array_agg(n.memory_id), array_agg(n.distance)'
+                    || ' from (select n.* from (%s and e.tier = %L offset 0) as n'
+                    || ' order by n.distance limit $2) as n',
+                    scan,
+                    tier
+                )
+                   into chunks, memories, distances
+                  using query_embedding, wanted, chunk_ids, memory_ids, filter.owner_id,
+                        filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
+            end if;
+            -- Which of the memories are to be found at all. To ask it of each vector would take longer to
+            -- plan than the search takes; those that are not are few, and then more are asked for.
+            live := memories;
+            if array_remove(memories, null) <> '{}' and not has_memory_filter then
+                live := array(
+                    select m.id
+                      from ai.memories as m
+                     where m.agency_id = agency
+                       and m.id = any(memories)
+                       and m.superseded_by_id is null
+                       and (m.expires_at is null or m.expires_at > now())
+                );
+            end if;
+            found := (
+                select count(*)
+                  from unnest(memories) as n (memory_id)
+                 where n.memory_id is null
+                    or n.memory_id = any(live)
+            );
+            exit when found >= page_limit or coalesce(cardinality(distances), 0) < wanted;
+            wanted := 4 * wanted;
+        end loop;
+        return query
+            select n.chunk_id, n.memory_id, n.distance
+              from unnest(chunks, memories, distances) with ordinality
+                as n (chunk_id, memory_id, distance, place)
+             where n.memory_id is null
+                or n.memory_id = any(live)
+             order by n.distance, n.place
+             limit page_limit;
+    end loop;
+end;
+$_$;
+
+ALTER FUNCTION app.vector_candidates(query_embedding real[], page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) OWNER TO gardenos_owner;
+
+COMMENT ON FUNCTION app.vector_candidates(query_embedding real[], page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) IS 'The chunks and memories that the caller may read and that are nearest to a vector; use ai.search.';
 
 CREATE FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -28489,7 +29394,7 @@ CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, source_kind, file
 
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON ai.embedding_models FOR EACH ROW EXECUTE FUNCTION app.stamp_global();
 
-CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, subject, membership_id, contact_id, company_id, deal_id, kind, content, content_sha256, importance, confidence, half_life, expires_at, source_run_id, superseded_by_id, search, owner_id, team_id, visibility, by_record, created_at, created_by, updated_at, updated_by, row_version, deleted_at, deleted_by ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF agency_id, id, subject, membership_id, contact_id, company_id, deal_id, kind, content, content_sha256, importance, confidence, half_life, expires_at, source_run_id, superseded_by_id, owner_id, team_id, visibility, by_record, created_at, created_by, updated_at, updated_by, row_version, deleted_at, deleted_by ON ai.memories FOR EACH ROW EXECUTE FUNCTION app.stamp_row();
 
 CREATE TRIGGER stamp_deletion BEFORE UPDATE ON ai.documents FOR EACH ROW WHEN (((CURRENT_USER <> 'gardenos_ai_writer'::name) AND (((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.deleted_at <> new.deleted_at) OR (old.deleted_by IS DISTINCT FROM new.deleted_by)))) EXECUTE FUNCTION app.stamp_deletion();
 
@@ -29792,6 +30697,16 @@ CASE ( SELECT app.reach('ai.memories:delete'::text, agency => '{owner,admin}'::a
     WHEN 'own'::app.record_scope THEN (owner_id = ( SELECT app.membership_id() AS membership_id))
     ELSE NULL::boolean
 END));
+
+CREATE POLICY "search finds by words" ON ai.chunks FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search finds by words" ON ai.documents FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search finds by words" ON ai.memories FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search reads the model of an agency" ON ai.embedding_models FOR SELECT TO gardenos_search USING (true);
+
+CREATE POLICY "search reads the tiers of an agency" ON ai.agency_tiers FOR SELECT TO gardenos_search USING (true);
 
 CREATE POLICY "staff add their own memories and agents within their scope" ON ai.memories FOR INSERT TO authenticated WITH CHECK (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND
 CASE ( SELECT app.reach('ai.memories:insert'::text, own => '{owner,admin,manager,member}'::app.agency_role[], scope => '{ai_agent}'::app.agency_role[]) AS reach)
@@ -31174,6 +32089,8 @@ CREATE POLICY "people read their own identities" ON tenancy.user_identities FOR 
 
 CREATE POLICY "people read their own user" ON tenancy.users FOR SELECT TO authenticated USING (((id = ( SELECT app.user_id() AS user_id)) AND ( SELECT app.may_as_myself('tenancy.users:select'::text) AS may_as_myself)));
 
+CREATE POLICY "search reads the model of an agency" ON tenancy.agencies FOR SELECT TO gardenos_search USING (true);
+
 CREATE POLICY "staff read the directory and clients themselves" ON tenancy.memberships FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND (( SELECT app.may('tenancy.memberships:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) OR (( SELECT app.may('tenancy.memberships:select'::text, VARIADIC ARRAY['client'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND (id = ( SELECT app.membership_id() AS membership_id))))));
 
 CREATE POLICY "staff read the teams of their agency" ON tenancy.teams FOR SELECT TO authenticated USING (((agency_id = ( SELECT app.agency_id() AS agency_id)) AND ( SELECT app.may('tenancy.teams:select'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role, 'manager'::app.agency_role, 'member'::app.agency_role, 'viewer'::app.agency_role, 'ai_agent'::app.agency_role]) AS may) AND ((deleted_at IS NULL) OR ( SELECT app.may('tenancy.teams:update'::text, VARIADIC ARRAY['owner'::app.agency_role, 'admin'::app.agency_role]) AS may))));
@@ -31364,6 +32281,9 @@ GRANT USAGE ON SCHEMA tenancy TO gardenos_publisher;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_eraser;
 GRANT USAGE ON SCHEMA tenancy TO gardenos_ai_writer;
 
+REVOKE ALL ON FUNCTION ai.search(query text, query_embedding real[], k integer, filters jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION ai.search(query text, query_embedding real[], k integer, filters jsonb) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.accept_invitation(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.accept_invitation(token text) TO authenticated;
 
@@ -31430,6 +32350,9 @@ GRANT ALL ON FUNCTION app.can_merge() TO gardenos_merger;
 
 REVOKE ALL ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.can_read(schema_name text, table_name text, record_id uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.change_tier(storage text, tier text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.change_tier(storage text, tier text) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.check_active_agency() FROM PUBLIC;
 
@@ -31746,6 +32669,9 @@ REVOKE ALL ON FUNCTION app.live_twin(violated text, record_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.live_twin(violated text, record_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.live_twin(violated text, record_id uuid) TO service_role;
 
+REVOKE ALL ON FUNCTION app.make_tier_partition(storage text, distance text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.make_tier_partition(storage text, distance text) TO gardenos_worker;
+
 REVOKE ALL ON FUNCTION app.make_tiers() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.make_tiers() TO gardenos_owner;
 
@@ -31810,6 +32736,9 @@ GRANT ALL ON FUNCTION app.merged_values(winner jsonb, loser jsonb, fields jsonb,
 
 REVOKE ALL ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.message_candidates(query text, page_limit integer, after uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.move_embeddings(storage text, batch_size integer, OUT moved integer, OUT state text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.move_embeddings(storage text, batch_size integer, OUT moved integer, OUT state text) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.my_agencies() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.my_agencies() TO authenticated;
@@ -32433,6 +33362,10 @@ GRANT UPDATE(deleted_at) ON TABLE crm.files TO authenticated;
 REVOKE ALL ON FUNCTION app.search_files(query text, page_size integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_files(query text, page_size integer, after uuid) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.search_filters(filters jsonb, OUT source_kinds text[], OUT memory_kinds app.memory_kind[], OUT records jsonb, OUT owner_id uuid, OUT since timestamp with time zone, OUT until timestamp with time zone) TO gardenos_search;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE crm.messages TO service_role;
 GRANT SELECT ON TABLE crm.messages TO gardenos_auditor;
 GRANT SELECT ON TABLE crm.messages TO authenticated;
@@ -32484,6 +33417,9 @@ GRANT UPDATE(deleted_at) ON TABLE crm.messages TO authenticated;
 REVOKE ALL ON FUNCTION app.search_messages(query text, page_size integer, after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_messages(query text, page_size integer, after uuid) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.search_model(OUT id uuid, OUT key text, OUT storage text, OUT vector_type text, OUT dims integer, OUT distance text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_model(OUT id uuid, OUT key text, OUT storage text, OUT vector_type text, OUT dims integer, OUT distance text) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.search_pattern(wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_pattern(wanted text) TO authenticated;
 GRANT ALL ON FUNCTION app.search_pattern(wanted text) TO gardenos_search;
@@ -32525,6 +33461,9 @@ GRANT ALL ON FUNCTION app.search_products(query text, page_size integer, after u
 REVOKE ALL ON FUNCTION app.search_text(query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_text(query text) TO authenticated;
 GRANT ALL ON FUNCTION app.search_text(query text) TO gardenos_search;
+
+REVOKE ALL ON FUNCTION app.search_tiers(storage text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.search_tiers(storage text) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.search_words(query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_words(query text) TO authenticated;
@@ -32578,6 +33517,12 @@ GRANT ALL ON FUNCTION app.teams_i_lead() TO gardenos_tenancy_writer;
 REVOKE ALL ON FUNCTION app.tell_erasure(agency uuid, request uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.tell_erasure(agency uuid, request uuid) TO gardenos_eraser;
 
+REVOKE ALL ON FUNCTION app.text_candidates(query text, page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.text_candidates(query text, page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.texts_about(filters jsonb, OUT chunk_ids uuid[], OUT memory_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.texts_about(filters jsonb, OUT chunk_ids uuid[], OUT memory_ids uuid[]) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.token_agency(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.token_agency(token text) TO gardenos_membership_reader;
 GRANT ALL ON FUNCTION app.token_agency(token text) TO gardenos_tenancy_writer;
@@ -32588,6 +33533,9 @@ GRANT ALL ON FUNCTION app.token_hash(token text) TO gardenos_tenancy_writer;
 
 REVOKE ALL ON FUNCTION app.total_deals() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.total_deals() TO gardenos_owner;
+
+REVOKE ALL ON FUNCTION app.touch_memories(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.touch_memories(ids uuid[]) TO gardenos_worker;
 
 REVOKE ALL ON FUNCTION app.undo_merge(id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.undo_merge(id uuid) TO authenticated;
@@ -32700,6 +33648,9 @@ GRANT ALL ON FUNCTION app.uuid_v7_floor(at timestamp with time zone) TO gardenos
 
 REVOKE ALL ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n integer) TO gardenos_worker;
+
+REVOKE ALL ON FUNCTION app.vector_candidates(query_embedding real[], page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.vector_candidates(query_embedding real[], page_limit integer, filters jsonb, chunk_ids uuid[], memory_ids uuid[]) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.webhook_secret(agency_id uuid, secret_ref text) TO gardenos_publisher;
@@ -33051,6 +34002,7 @@ GRANT SELECT ON TABLE ai.agency_tiers TO gardenos_auditor;
 GRANT SELECT ON TABLE ai.agency_tiers TO gardenos_worker;
 GRANT INSERT ON TABLE ai.agency_tiers TO gardenos_tenancy_writer;
 GRANT SELECT ON TABLE ai.agency_tiers TO gardenos_ai_writer;
+GRANT SELECT ON TABLE ai.agency_tiers TO gardenos_search;
 
 GRANT UPDATE(id) ON TABLE ai.agency_tiers TO gardenos_ai_writer;
 
@@ -33064,6 +34016,7 @@ GRANT SELECT ON TABLE ai.chunks TO gardenos_auditor;
 GRANT SELECT,DELETE,UPDATE ON TABLE ai.chunks TO gardenos_eraser;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.chunks TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.chunks TO service_role;
+GRANT SELECT ON TABLE ai.chunks TO gardenos_search;
 
 GRANT UPDATE(owner_id) ON TABLE ai.chunks TO gardenos_ai_writer;
 
@@ -33082,6 +34035,7 @@ GRANT SELECT,DELETE,UPDATE ON TABLE ai.documents TO gardenos_eraser;
 GRANT SELECT ON TABLE ai.documents TO gardenos_merger;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.documents TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.documents TO service_role;
+GRANT SELECT ON TABLE ai.documents TO gardenos_search;
 
 GRANT INSERT(agency_id) ON TABLE ai.documents TO authenticated;
 
@@ -33132,6 +34086,7 @@ GRANT SELECT ON TABLE ai.embedding_models TO authenticated;
 GRANT SELECT ON TABLE ai.embedding_models TO gardenos_auditor;
 GRANT SELECT ON TABLE ai.embedding_models TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.embedding_models TO service_role;
+GRANT SELECT ON TABLE ai.embedding_models TO gardenos_search;
 
 GRANT SELECT ON TABLE ai.embeddings_halfvec_3072 TO authenticated;
 GRANT SELECT,DELETE ON TABLE ai.embeddings_halfvec_3072 TO gardenos_ai_writer;
@@ -33172,6 +34127,7 @@ GRANT SELECT,DELETE,UPDATE ON TABLE ai.memories TO gardenos_eraser;
 GRANT SELECT ON TABLE ai.memories TO gardenos_merger;
 GRANT SELECT ON TABLE ai.memories TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.memories TO service_role;
+GRANT SELECT ON TABLE ai.memories TO gardenos_search;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE ai.memories TO authenticated;
 
@@ -33845,6 +34801,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tenancy.agencies TO service_role;
 GRANT SELECT ON TABLE tenancy.agencies TO gardenos_membership_reader;
 GRANT SELECT ON TABLE tenancy.agencies TO gardenos_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE tenancy.agencies TO gardenos_tenancy_writer;
+GRANT SELECT ON TABLE tenancy.agencies TO gardenos_search;
 
 GRANT UPDATE(id) ON TABLE tenancy.agencies TO authenticated;
 
