@@ -176,6 +176,27 @@ with check (
     agency_id = (select app.agency_id())
 );
 
+create policy "triggers copy who may read"
+on ai.agent_runs
+as permissive
+for select
+to gardenos_ai_writer
+using (
+    true
+);
+
+create policy "triggers lock what they copy"
+on ai.agent_runs
+as permissive
+for update
+to gardenos_ai_writer
+using (
+    true
+)
+with check (
+    true
+);
+
 grant select on table ai.agent_runs to authenticated;
 
 grant insert (
@@ -229,3 +250,9 @@ grant update (
 ) on table ai.agent_runs to gardenos_crm_writer;
 
 grant select, update, delete on table ai.agent_runs to gardenos_eraser;
+
+grant select on table ai.agent_runs to gardenos_ai_writer;
+
+grant update (
+    id
+) on table ai.agent_runs to gardenos_ai_writer;

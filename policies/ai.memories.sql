@@ -368,6 +368,7 @@ grant select on table ai.memories to gardenos_ai_writer;
 
 grant update (
     owner_id,
+    visibility,
     deleted_at
 ) on table ai.memories to gardenos_ai_writer;
 

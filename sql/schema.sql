@@ -7305,6 +7305,49 @@ ALTER FUNCTION app.keep_run_access() OWNER TO gardenos_crm_writer;
 
 COMMENT ON FUNCTION app.keep_run_access() IS 'Copies who sees a run from its conversation, and notes the request.';
 
+CREATE FUNCTION app.keep_within_run() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    run record;
+begin
+    select
+        r.visibility,
+        r.team_id,
+        array[r.agent_membership_id, r.triggered_by_id, r.on_behalf_of_id] as people
+      into run
+      from ai.agent_runs as r
+     where r.agency_id = new.agency_id
+       and r.id = new.source_run_id
+       for share;
+    if run is null then
+        return new;
+    end if;
+    if run.visibility = 'private'
+        or (run.visibility = 'team' and new.visibility <> 'private' and new.team_id is distinct from run.team_id)
+    then
+        new.visibility := 'private';
+    elsif run.visibility = 'team' and new.visibility = 'agency' then
+        new.visibility := 'team';
+    end if;
+    if run.visibility = 'private'
+        and (new.owner_id = any(run.people)) is not true
+        and pg_trigger_depth() = 1
+    then
+        raise exception 'What a private run remembers belongs to somebody who takes part in it.'
+            using errcode = '23514',
+            column = 'source_run_id',
+            hint = 'Remember it about the agency, or without the run when it was learned elsewhere.';
+    end if;
+    return new;
+end;
+$$;
+
+ALTER FUNCTION app.keep_within_run() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.keep_within_run() IS 'Keeps a memory as narrow as the run that it comes from.';
+
 CREATE FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) RETURNS TABLE(chunk_id uuid, memory_id uuid, content_sha256 bytea)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8773,6 +8816,29 @@ $$;
 ALTER FUNCTION app.named_in(value text, request uuid, hashes jsonb) OWNER TO gardenos_owner;
 
 COMMENT ON FUNCTION app.named_in(value text, request uuid, hashes jsonb) IS 'The names in a text that an erasure knows by their hashes.';
+
+CREATE FUNCTION app.narrow_memories() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    update ai.memories as m
+       set visibility = m.visibility
+      from new_rows as n
+      join old_rows as o
+        on o.agency_id = n.agency_id
+       and o.id = n.id
+     where m.agency_id = n.agency_id
+       and m.source_run_id = n.id
+       and m.visibility <> 'private'
+       and (o.visibility, o.team_id) is distinct from (n.visibility, n.team_id);
+    return null;
+end;
+$$;
+
+ALTER FUNCTION app.narrow_memories() OWNER TO gardenos_ai_writer;
+
+COMMENT ON FUNCTION app.narrow_memories() IS 'Makes memories narrower with the run that they come from.';
 
 CREATE FUNCTION app.new_token(agency uuid) RETURNS text
     LANGUAGE plpgsql STRICT PARALLEL SAFE
@@ -15812,6 +15878,7 @@ COMMENT ON FUNCTION app.validate_import_batch(job_id uuid, after_row integer, n 
 CREATE FUNCTION app.vector_candidates(query_embedding real[], page_limit integer, filters jsonb DEFAULT '{}'::jsonb, chunk_ids uuid[] DEFAULT NULL::uuid[], memory_ids uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(chunk_id uuid, memory_id uuid, distance double precision)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     SET jit TO 'off'
     SET enable_sort TO 'off'
     SET "hnsw.ef_search" TO '200'
@@ -15825,9 +15892,14 @@ declare
     model record;
     tier text;
     scan text;
+    has_memory_filter boolean := num_nonnulls(filter.memory_kinds, filter.since, filter.until) > 0;
+    is_narrowed boolean := has_memory_filter or num_nonnulls(filter.source_kinds, filter.owner_id) > 0;
+    wanted integer;
     chunks uuid[];
     memories uuid[];
     distances double precision[];
+    found integer;
+    live uuid[];
 begin
     if query_embedding is null or agency is null then
         return;
@@ -15871,6 +15943,7 @@ begin
         end if;
         scan := scan || case
             when filter.memory_kinds = '{}' then ' and e.memory_id is null'
+            when not has_memory_filter then ''
             else concat(
                 ' and (e.memory_id is null or exists (select 1 from ai.memories as m',
                 format(' where m.agency_id = %L and m.id = e.memory_id', agency),
@@ -15899,31 +15972,63 @@ begin
 
     foreach tier in array app.search_tiers(model.storage)
     loop
-        distances := null;
-        if tier = 'large' and chunk_ids is null then
-            execute format(
-                'select array_agg(n.chunk_id), array_agg(n.memory_id), array_agg(n.distance)'
-                || ' from (%s and e.tier = %L order by distance limit $2) as n',
-                scan,
-                tier
-            )
-               into chunks, memories, distances
-              using query_embedding, page_limit, chunk_ids, memory_ids, filter.owner_id,
-                    filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
-        end if;
-        if distances is null or cardinality(distances) < page_limit then
-            return query execute format(
-                'select n.* from (%s and e.tier = %L offset 0) as n order by n.distance limit $2',
-                scan,
-                tier
-            )
-              using query_embedding, page_limit, chunk_ids, memory_ids, filter.owner_id,
-                    filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
-        else
-            return query
-                select n.chunk_id, n.memory_id, n.distance
-                  from unnest(chunks, memories, distances) as n (chunk_id, memory_id, distance);
-        end if;
+        -- behind a filter the nearest are further apart in the graph: more of them, to miss none
+        wanted := page_limit * case when is_narrowed then 3 else 1 end;
+        loop
+            distances := null;
+            if tier = 'large' and chunk_ids is null then
+                execute format(
+                    'select array_agg(n.chunk_id), array_agg(n.memory_id), array_agg(n.distance)'
+                    || ' from (%s and e.tier = %L order by distance limit $2) as n',
+                    scan,
+                    tier
+                )
+                   into chunks, memories, distances
+                  using query_embedding, wanted, chunk_ids, memory_ids, filter.owner_id,
+                        filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
+            end if;
+            if distances is null or cardinality(distances) < wanted then
+                execute format(
+                    'select array_agg(n.chunk_id), array_agg(n.memory_id), array_agg(n.distance)'
+                    || ' from (select n.* from (%s and e.tier = %L offset 0) as n'
+                    || ' order by n.distance limit $2) as n',
+                    scan,
+                    tier
+                )
+                   into chunks, memories, distances
+                  using query_embedding, wanted, chunk_ids, memory_ids, filter.owner_id,
+                        filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
+            end if;
+            -- Which of the memories are to be found at all. To ask it of each vector would take longer to
+            -- plan than the search takes; those that are not are few, and then more are asked for.
+            live := memories;
+            if array_remove(memories, null) <> '{}' and not has_memory_filter then
+                live := array(
+                    select m.id
+                      from ai.memories as m
+                     where m.agency_id = agency
+                       and m.id = any(memories)
+                       and m.superseded_by_id is null
+                       and (m.expires_at is null or m.expires_at > now())
+                );
+            end if;
+            found := (
+                select count(*)
+                  from unnest(memories) as n (memory_id)
+                 where n.memory_id is null
+                    or n.memory_id = any(live)
+            );
+            exit when found >= page_limit or coalesce(cardinality(distances), 0) < wanted;
+            wanted := 4 * wanted;
+        end loop;
+        return query
+            select n.chunk_id, n.memory_id, n.distance
+              from unnest(chunks, memories, distances) with ordinality
+                as n (chunk_id, memory_id, distance, place)
+             where n.memory_id is null
+                or n.memory_id = any(live)
+             order by n.distance, n.place
+             limit page_limit;
     end loop;
 end;
 $_$;
@@ -33101,7 +33206,7 @@ CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF parent_run_id ON ai
 
 CREATE TRIGGER forbid_hidden_links AFTER INSERT ON ai.documents FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('file_id', 'crm.files', 'conversation_id', 'crm.conversations', 'activity_id', 'crm.activities', 'contact_id', 'crm.contacts', 'company_id', 'crm.companies', 'deal_id', 'crm.deals');
 
-CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF membership_id, contact_id, company_id, deal_id, superseded_by_id ON ai.memories FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('membership_id', 'tenancy.memberships', 'contact_id', 'crm.contacts', 'company_id', 'crm.companies', 'deal_id', 'crm.deals', 'superseded_by_id', 'ai.memories');
+CREATE TRIGGER forbid_hidden_links AFTER INSERT OR UPDATE OF membership_id, contact_id, company_id, deal_id, source_run_id, superseded_by_id ON ai.memories FOR EACH ROW WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.forbid_hidden_links('membership_id', 'tenancy.memberships', 'contact_id', 'crm.contacts', 'company_id', 'crm.companies', 'deal_id', 'crm.deals', 'source_run_id', 'ai.agent_runs', 'superseded_by_id', 'ai.memories');
 
 CREATE TRIGGER forbid_hidden_team AFTER INSERT OR UPDATE OF team_id ON ai.memories FOR EACH ROW WHEN (((CURRENT_USER = 'authenticated'::name) AND (NOT new.by_record))) EXECUTE FUNCTION app.forbid_hidden_links('team_id', 'tenancy.teams');
 
@@ -33132,6 +33237,10 @@ CREATE TRIGGER keep_access BEFORE INSERT ON ai.agent_runs FOR EACH ROW EXECUTE F
 CREATE TRIGGER keep_definition BEFORE UPDATE ON ai.agent_runs FOR EACH ROW WHEN ((((old.agent_key)::text IS DISTINCT FROM (new.agent_key)::text) OR (old.agent_membership_id IS DISTINCT FROM new.agent_membership_id) OR (old.triggered_by_id IS DISTINCT FROM new.triggered_by_id) OR (old.on_behalf_of_id IS DISTINCT FROM new.on_behalf_of_id) OR (old.conversation_id IS DISTINCT FROM new.conversation_id) OR ((old.parent_run_id IS DISTINCT FROM new.parent_run_id) AND (CURRENT_USER <> 'gardenos_owner'::name)))) EXECUTE FUNCTION app.forbid_redefinition('agent_key', 'agent_membership_id', 'triggered_by_id', 'on_behalf_of_id', 'conversation_id', 'parent_run_id');
 
 CREATE TRIGGER keep_definition BEFORE UPDATE ON ai.agent_steps FOR EACH ROW WHEN (((old.run_id IS DISTINCT FROM new.run_id) OR (old.seq IS DISTINCT FROM new.seq) OR ((old.node)::text IS DISTINCT FROM (new.node)::text) OR (old.kind IS DISTINCT FROM new.kind) OR ((old.tool_name)::text IS DISTINCT FROM (new.tool_name)::text))) EXECUTE FUNCTION app.forbid_redefinition('run_id', 'seq', 'node', 'kind', 'tool_name');
+
+CREATE TRIGGER keep_within_run BEFORE INSERT OR UPDATE OF source_run_id, owner_id, team_id, visibility ON ai.memories FOR EACH ROW WHEN ((new.source_run_id IS NOT NULL)) EXECUTE FUNCTION app.keep_within_run();
+
+CREATE TRIGGER narrow_memories AFTER UPDATE ON ai.agent_runs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.narrow_memories();
 
 CREATE TRIGGER note_tokens_insert AFTER INSERT ON ai.agent_steps REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.note_tokens();
 
@@ -34155,6 +34264,9 @@ ALTER TABLE ONLY ai.memories
     ADD CONSTRAINT memories_owner_id_fkey FOREIGN KEY (agency_id, owner_id) REFERENCES tenancy.memberships(agency_id, id) ON DELETE SET NULL (owner_id);
 
 ALTER TABLE ONLY ai.memories
+    ADD CONSTRAINT memories_source_run_id_fkey FOREIGN KEY (agency_id, source_run_id) REFERENCES ai.agent_runs(agency_id, id) ON DELETE SET NULL (source_run_id);
+
+ALTER TABLE ONLY ai.memories
     ADD CONSTRAINT memories_superseded_by_id_fkey FOREIGN KEY (agency_id, superseded_by_id) REFERENCES ai.memories(agency_id, id) ON DELETE SET NULL (superseded_by_id);
 
 ALTER TABLE ONLY ai.memories
@@ -34863,6 +34975,8 @@ CREATE POLICY "triggers and decisions keep runs" ON ai.agent_runs TO gardenos_cr
 
 CREATE POLICY "triggers and decisions keep steps" ON ai.agent_steps TO gardenos_crm_writer USING (true) WITH CHECK (true);
 
+CREATE POLICY "triggers copy who may read" ON ai.agent_runs FOR SELECT TO gardenos_ai_writer USING (true);
+
 CREATE POLICY "triggers copy who may read" ON ai.chunks TO gardenos_ai_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers copy who may read" ON ai.documents TO gardenos_ai_writer USING (true) WITH CHECK (true);
@@ -34874,6 +34988,8 @@ CREATE POLICY "triggers copy who may read" ON ai.embeddings_vector_1536 TO garde
 CREATE POLICY "triggers copy who may read" ON ai.memories TO gardenos_ai_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers lock the tier of an agency" ON ai.agency_tiers FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY "triggers lock what they copy" ON ai.agent_runs FOR UPDATE TO gardenos_ai_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY "triggers queue texts" ON ai.embedding_jobs TO gardenos_publisher USING (true) WITH CHECK (true);
 
@@ -36974,6 +37090,9 @@ REVOKE ALL ON FUNCTION app.keep_participants() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.keep_run_access() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_run_access() TO gardenos_owner;
 
+REVOKE ALL ON FUNCTION app.keep_within_run() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_within_run() TO gardenos_owner;
+
 REVOKE ALL ON FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) TO gardenos_worker;
 GRANT ALL ON FUNCTION app.lacking_vectors(agency_id uuid, model_id uuid) TO gardenos_publisher;
@@ -37094,6 +37213,9 @@ GRANT ALL ON FUNCTION app.name_words(value text) TO gardenos_eraser;
 
 REVOKE ALL ON FUNCTION app.named_in(value text, request uuid, hashes jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.named_in(value text, request uuid, hashes jsonb) TO gardenos_eraser;
+
+REVOKE ALL ON FUNCTION app.narrow_memories() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.narrow_memories() TO gardenos_owner;
 
 REVOKE ALL ON FUNCTION app.new_token(agency uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.new_token(agency uuid) TO gardenos_tenancy_writer;
@@ -38399,10 +38521,12 @@ GRANT SELECT ON TABLE ai.agent_runs TO gardenos_crm_writer;
 GRANT SELECT,DELETE,UPDATE ON TABLE ai.agent_runs TO gardenos_eraser;
 GRANT SELECT,INSERT,UPDATE ON TABLE ai.agent_runs TO gardenos_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ai.agent_runs TO service_role;
+GRANT SELECT ON TABLE ai.agent_runs TO gardenos_ai_writer;
 
 GRANT INSERT(agency_id),UPDATE(agency_id) ON TABLE ai.agent_runs TO authenticated;
 
 GRANT INSERT(id),UPDATE(id) ON TABLE ai.agent_runs TO authenticated;
+GRANT UPDATE(id) ON TABLE ai.agent_runs TO gardenos_ai_writer;
 
 GRANT INSERT(agent_key),UPDATE(agent_key) ON TABLE ai.agent_runs TO authenticated;
 
@@ -38652,6 +38776,7 @@ GRANT UPDATE(owner_id) ON TABLE ai.memories TO gardenos_ai_writer;
 GRANT INSERT(team_id),UPDATE(team_id) ON TABLE ai.memories TO authenticated;
 
 GRANT INSERT(visibility),UPDATE(visibility) ON TABLE ai.memories TO authenticated;
+GRANT UPDATE(visibility) ON TABLE ai.memories TO gardenos_ai_writer;
 
 GRANT INSERT(created_at),UPDATE(created_at) ON TABLE ai.memories TO authenticated;
 

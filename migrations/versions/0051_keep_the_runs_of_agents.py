@@ -3,8 +3,8 @@
 Reason:    what an agent does is a run of steps: model calls, tool calls, what people decided. Who acts
            is proved, who sees it follows the conversation, and a person approves what an agent may not
            do by itself. A draft names the run that wrote it; until there were runs any uuid was taken.
-Locks:     AccessExclusive on the new tables; ShareRowExclusive on the tables that they point to and on
-           crm.messages.
+Locks:     AccessExclusive on the new tables; ShareRowExclusive on the tables that they point to, on
+           crm.messages and on ai.memories.
 Duration:  milliseconds: messages that are there are looked at by a later revision.
 Way back:  drops the tables with all their rows: restore a backup to get them back.
 """
@@ -236,6 +236,12 @@ def upgrade() -> None:
             add constraint messages_agent_run_id_fkey
             foreign key (agency_id, agent_run_id) references ai.agent_runs (agency_id, id)
             on delete set null (agent_run_id)
+            not valid;
+
+        alter table ai.memories
+            add constraint memories_source_run_id_fkey
+            foreign key (agency_id, source_run_id) references ai.agent_runs (agency_id, id)
+            on delete set null (source_run_id)
             not valid;
         """
     )
@@ -3485,6 +3491,9 @@ def downgrade() -> None:
         r"""
         alter table crm.messages
             drop constraint messages_agent_run_id_fkey;
+
+        alter table ai.memories
+            drop constraint memories_source_run_id_fkey;
 
         drop table ai.agent_steps;
         drop table ai.agent_runs;

@@ -992,7 +992,8 @@ def upgrade() -> None:
         -- that an index never hides a row.
         --
         -- The planner knows neither what a distance costs nor that an index can be asked on, and would compare all
-        -- rows of any agency: without sorts there is only the index. "offset 0" is for the opposite.
+        -- rows of any agency: without sorts there is only the index. "offset 0" is for the opposite. What is not
+        -- planned anew for each question is kept as a plan.
 
         -- Who is no superuser may name the settings of pgvector once it is loaded.
         select '[1]'::extensions.vector;
@@ -1010,6 +1011,7 @@ def upgrade() -> None:
         parallel unsafe
         security invoker
         set search_path = pg_catalog, pg_temp
+        set plan_cache_mode = force_generic_plan
         set jit = off
         set enable_sort = off
         set "hnsw.ef_search" = 200
@@ -1023,9 +1025,14 @@ def upgrade() -> None:
             model record;
             tier text;
             scan text;
+            has_memory_filter boolean := num_nonnulls(filter.memory_kinds, filter.since, filter.until) > 0;
+            is_narrowed boolean := has_memory_filter or num_nonnulls(filter.source_kinds, filter.owner_id) > 0;
+            wanted integer;
             chunks uuid[];
             memories uuid[];
             distances double precision[];
+            found integer;
+            live uuid[];
         begin
             if query_embedding is null or agency is null then
                 return;
@@ -1069,6 +1076,7 @@ def upgrade() -> None:
                 end if;
                 scan := scan || case
                     when filter.memory_kinds = '{}' then ' and e.memory_id is null'
+                    when not has_memory_filter then ''
                     else concat(
                         ' and (e.memory_id is null or exists (select 1 from ai.memories as m',
                         format(' where m.agency_id = %L and m.id = e.memory_id', agency),
@@ -1097,31 +1105,63 @@ def upgrade() -> None:
 
             foreach tier in array app.search_tiers(model.storage)
             loop
-                distances := null;
-                if tier = 'large' and chunk_ids is null then
-                    execute format(
-                        'select array_agg(n.chunk_id), array_agg(n.memory_id), array_agg(n.distance)'
-                        || ' from (%s and e.tier = %L order by distance limit $2) as n',
-                        scan,
-                        tier
-                    )
-                       into chunks, memories, distances
-                      using query_embedding, page_limit, chunk_ids, memory_ids, filter.owner_id,
-                            filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
-                end if;
-                if distances is null or cardinality(distances) < page_limit then
-                    return query execute format(
-                        'select n.* from (%s and e.tier = %L offset 0) as n order by n.distance limit $2',
-                        scan,
-                        tier
-                    )
-                      using query_embedding, page_limit, chunk_ids, memory_ids, filter.owner_id,
-                            filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
-                else
-                    return query
-                        select n.chunk_id, n.memory_id, n.distance
-                          from unnest(chunks, memories, distances) as n (chunk_id, memory_id, distance);
-                end if;
+                -- behind a filter the nearest are further apart in the graph: more of them, to miss none
+                wanted := page_limit * case when is_narrowed then 3 else 1 end;
+                loop
+                    distances := null;
+                    if tier = 'large' and chunk_ids is null then
+                        execute format(
+                            'select array_agg(n.chunk_id), array_agg(n.memory_id), array_agg(n.distance)'
+                            || ' from (%s and e.tier = %L order by distance limit $2) as n',
+                            scan,
+                            tier
+                        )
+                           into chunks, memories, distances
+                          using query_embedding, wanted, chunk_ids, memory_ids, filter.owner_id,
+                                filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
+                    end if;
+                    if distances is null or cardinality(distances) < wanted then
+                        execute format(
+                            'select array_agg(n.chunk_id), array_agg(n.memory_id), array_agg(n.distance)'
+                            || ' from (select n.* from (%s and e.tier = %L offset 0) as n'
+                            || ' order by n.distance limit $2) as n',
+                            scan,
+                            tier
+                        )
+                           into chunks, memories, distances
+                          using query_embedding, wanted, chunk_ids, memory_ids, filter.owner_id,
+                                filter.memory_kinds, filter.source_kinds, filter.since, filter.until;
+                    end if;
+                    -- Which of the memories are to be found at all. To ask it of each vector would take longer to
+                    -- plan than the search takes; those that are not are few, and then more are asked for.
+                    live := memories;
+                    if array_remove(memories, null) <> '{}' and not has_memory_filter then
+                        live := array(
+                            select m.id
+                              from ai.memories as m
+                             where m.agency_id = agency
+                               and m.id = any(memories)
+                               and m.superseded_by_id is null
+                               and (m.expires_at is null or m.expires_at > now())
+                        );
+                    end if;
+                    found := (
+                        select count(*)
+                          from unnest(memories) as n (memory_id)
+                         where n.memory_id is null
+                            or n.memory_id = any(live)
+                    );
+                    exit when found >= page_limit or coalesce(cardinality(distances), 0) < wanted;
+                    wanted := 4 * wanted;
+                end loop;
+                return query
+                    select n.chunk_id, n.memory_id, n.distance
+                      from unnest(chunks, memories, distances) with ordinality
+                        as n (chunk_id, memory_id, distance, place)
+                     where n.memory_id is null
+                        or n.memory_id = any(live)
+                     order by n.distance, n.place
+                     limit page_limit;
             end loop;
         end;
         $function$;

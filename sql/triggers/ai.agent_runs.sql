@@ -107,3 +107,9 @@ after update on ai.agent_runs
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function audit.record_ai_agent_runs();
+
+create or replace trigger narrow_memories
+after update on ai.agent_runs
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function app.narrow_memories();

@@ -50,6 +50,7 @@ after insert or update of
     contact_id,
     company_id,
     deal_id,
+    source_run_id,
     superseded_by_id
 on ai.memories
 for each row
@@ -61,6 +62,7 @@ execute function app.forbid_hidden_links(
     'contact_id', 'crm.contacts',
     'company_id', 'crm.companies',
     'deal_id', 'crm.deals',
+    'source_run_id', 'ai.agent_runs',
     'superseded_by_id', 'ai.memories'
 );
 
@@ -104,6 +106,19 @@ before insert or update of
 on ai.memories
 for each row
 execute function app.hash_content();
+
+create or replace trigger keep_within_run
+before insert or update of
+    source_run_id,
+    owner_id,
+    team_id,
+    visibility
+on ai.memories
+for each row
+when (
+    new.source_run_id is not null
+)
+execute function app.keep_within_run();
 
 create or replace trigger stamp
 before insert or update of

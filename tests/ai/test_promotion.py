@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import psycopg
@@ -14,7 +14,9 @@ from migrations.runner.errors import RevisionFailed
 from migrations.tiers import Move, main
 from tests.ai.searching import STORAGE, move_agency
 from tests.ai.shelves import ALPHA, BATCH, BETA, Shelf, fill, play
+from tests.conftest import Mutant
 from tests.database import Cluster
+from tests.policies.broken import broken_function
 from tests.policies.town import AGENCIES, Stage, Town
 
 VECTORS = 120
@@ -119,23 +121,21 @@ def test_a_promotion_outlives_its_sessions(shelf: Shelf) -> None:
 # --- everybody else -------------------------------------------------------------------------------
 
 
-def test_nobody_else_waits_for_a_promotion(shelf: Shelf) -> None:
-    """Beta reads, searches and writes all the while, and never waits for a lock for long."""
+def disturb(shelf: Shelf, act: Callable[[], None]) -> tuple[int, list[psycopg.Error]]:
+    """How often beta wrote and searched while alpha acts, and what it was refused."""
     done = threading.Event()
-    slowest, turns, errors = 0.0, 0, []
+    turns, errors = 0, []
 
     def work() -> None:
-        nonlocal slowest, turns
+        nonlocal turns
         try:
             with shelf.database.connect("gardenos_worker", autocommit=True) as worker:
                 while not done.is_set():
-                    begun = time.monotonic()
                     with worker.transaction():
                         worker.execute("select app.bind_worker(%s)", [BETA])
                         worker.execute("set local lock_timeout = '100ms'")
                         worker.execute("update ai.chunks set token_count = token_count")
                         worker.execute("update ai.embeddings_vector_1536 set embedded_at = now()")
-                    slowest = max(slowest, time.monotonic() - begun)
                     assert len(shelf.search("bob", "beta", 5)) == 5
                     turns += 1
         except psycopg.Error as error:
@@ -144,16 +144,62 @@ def test_nobody_else_waits_for_a_promotion(shelf: Shelf) -> None:
     neighbour = threading.Thread(target=work)
     neighbour.start()
     try:
-        move_agency(shelf.database, ALPHA, "large", batch=BATCH)
-        move_agency(shelf.database, ALPHA, "small", batch=BATCH)
-        # the other table has no partition of alpha yet: one is attached
-        address = Address.parse(shelf.database.url("gardenos_worker"))
-        Move(address, ALPHA, "large", "halfvec_3072").carry_through()
+        act()
     finally:
         done.set()
         neighbour.join()
+    return turns, errors
+
+
+def attach_another(shelf: Shelf, agency: UUID) -> None:
+    """A partition of the other table, where nobody has one yet."""
+    address = Address.parse(shelf.database.url("gardenos_worker"))
+    Move(address, agency, "large", "halfvec_3072").carry_through()
+
+
+def test_nobody_else_waits_for_a_promotion(shelf: Shelf) -> None:
+    """Beta reads, searches and writes all the while, and never waits for a lock for long."""
+
+    def act() -> None:
+        move_agency(shelf.database, ALPHA, "large", batch=BATCH)
+        move_agency(shelf.database, ALPHA, "small", batch=BATCH)
+        attach_another(shelf, ALPHA)
+
+    turns, errors = disturb(shelf, act)
     assert errors == []
     assert turns > 3
+
+
+def test_an_attach_that_keeps_its_lock_is_found_out(shelf: Shelf, mutant: Mutant) -> None:
+    mutant("promotion", "test_promotion.py", "make_tier_partition: sleeps with its lock")
+    asleep = "perform pg_sleep(1); return true;"
+    with broken_function(shelf.database, "app.make_tier_partition", "return true;", asleep):
+        _, errors = disturb(shelf, lambda: attach_another(shelf, BETA))
+    assert [error.sqlstate for error in errors] == ["55P03"]
+
+
+def test_a_move_that_is_not_told_of_is_found_out(shelf: Shelf, mutant: Mutant) -> None:
+    mutant("promotion", "test_promotion.py", "change_tier: state = 'moving' -> 'ready'")
+    with broken_function(shelf.database, "app.change_tier", "state = 'moving'", "state = 'ready'"):
+        move_agency(shelf.database, ALPHA, "large", batches=0)
+    with pytest.raises(AssertionError):
+        shelf.prove_whole()
+
+
+def test_a_move_that_ends_too_early_is_found_out(shelf: Shelf, mutant: Mutant) -> None:
+    mutant("promotion", "test_promotion.py", "move_embeddings: nobody looks what is left")
+    move_agency(shelf.database, ALPHA, "large", batches=0)
+    with (
+        broken_function(
+            shelf.database, "app.move_embeddings", "if not is_left then", "if true then"
+        ),
+        shelf.database.connect("gardenos_worker") as writer,
+    ):
+        writer.execute("select app.bind_worker(%s)", [ALPHA])
+        writer.execute("select 1 from ai.embeddings_vector_1536 limit 1 for update")
+        move_agency(shelf.database, ALPHA, "large")
+    with pytest.raises(AssertionError):
+        shelf.prove_moved()
 
 
 def test_attaching_gives_way_to_who_writes(shelf: Shelf) -> None:

@@ -64,8 +64,13 @@ MUTANTS = {
     ),
     "vectors of what expired": (
         "vector_candidates",
-        "and m.superseded_by_id is null and (m.expires_at is null or m.expires_at > now())",
-        "",
+        "and (m.expires_at is null or m.expires_at > now())\n                );",
+        ");",
+    ),
+    "that more is asked for": (
+        "vector_candidates",
+        "exit when found >= page_limit or coalesce(cardinality(distances), 0) < wanted;",
+        "exit;",
     ),
     "the other model": ("vector_candidates", " and e.model_id = %L", " and %L is not null"),
     "the filter of a type": ("vector_candidates", " and d.source_kind = any($7)", ""),
@@ -175,7 +180,7 @@ def test_a_small_agency_is_compared_and_a_large_one_asks_its_own_index(library: 
         seen = plans(library, filters)
         assert scans(seen).keys() == {own}, filters
         asked = [node for node in seen if "Order By" in node]
-        assert [node["Node Type"] for node in asked] == ["Index Scan"], filters
+        assert {node["Node Type"] for node in asked} == {"Index Scan"}, filters
         assert "embedding" in asked[0]["Order By"]
         # what it finds is looked up by key, not among all texts
         keys = {node["Index Name"] for node in seen if "_pkey" in node.get("Index Name", "")}

@@ -151,7 +151,6 @@ OPTIONAL_WITHOUT_SET_NULL = {
 # Columns that name a row without a foreign key (schema.md 2.2), and why.
 STAMPED = ("created_by", "updated_by", "deleted_by")
 OUTLIVES = "any table; it must outlive the row"
-RUNS_COME_LATER = "the table comes with the runs of agents"
 A_COPY = "a copy that a trigger keeps; the source has the foreign key"
 UNREFERENCED = {
     "audit.log.record_id": OUTLIVES,
@@ -164,7 +163,6 @@ UNREFERENCED = {
     "governance.erasure_requests.subject_id": "must outlive the subject",
     "crm.conversations.participant_ids": "a copy that a trigger keeps of crm.participants",
     "crm.calendar_events.participant_ids": "a copy that a trigger keeps of crm.participants",
-    "ai.memories.source_run_id": RUNS_COME_LATER,
     "ai.documents.participant_ids": A_COPY,
     "ai.memories.participant_ids": A_COPY,
     **{
@@ -276,6 +274,8 @@ COPIERS = [
     "app.copy_text()",
     "app.forget_vectors()",
     "app.guard_tier()",
+    "app.keep_within_run()",
+    "app.narrow_memories()",
     "app.spread_chunk()",
     "app.spread_document()",
     "app.spread_memory()",

@@ -115,6 +115,7 @@ SOURCES = (
     "crm.calendar_events",
     "crm.messages",
     "crm.files",
+    "ai.agent_runs",
 )
 COPIES = ("ai.chunks", "ai.embeddings_vector_1536", "ai.embeddings_halfvec_3072")
 
