@@ -1,6 +1,6 @@
 """Memories: about the same for life, never telling what a record hides, written by who may."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -13,7 +13,7 @@ FACT = {"kind": "semantic", "content": "Fact", "visibility": "agency"}
 
 def written(shelf: Shelf, who: Person, **values: object) -> Outcome:
     """How it goes when somebody writes a memory; it is not kept."""
-    row = {**FACT, **values}
+    row: dict[str, object] = {**FACT, **values}
     office = shelf.desk.office
     with acting(office.client, who.claims()):
         return attempt(
@@ -137,3 +137,84 @@ def test_a_model_that_is_used_is_not_deleted(shelf: Shelf) -> None:
         [uuid4(), shelf.agency],
     )
     assert outcome.sqlstate == "23503"
+
+
+def run_of(shelf: Shelf, visibility: str, team: UUID | None = None) -> UUID:
+    """A run of an agent for the owner."""
+    return shelf.add(
+        "ai.agent_runs",
+        agent_key="helper",
+        agent_membership_id=shelf.desk.office.hire(shelf.desk.owner).membership_id,
+        on_behalf_of_id=shelf.desk.owner.membership_id,
+        visibility=visibility,
+        team_id=team,
+    )
+
+
+def seen_by(shelf: Shelf, memory: UUID) -> set[str]:
+    """How visible a memory is, and its vector."""
+    return {
+        row["visibility"]
+        for table, column in (("memories", "id"), ("embeddings_vector_1536", "memory_id"))
+        for row in shelf.run(
+            f"select visibility::text from ai.{table} where agency_id = %s and {column} = %s",
+            shelf.agency,
+            memory,
+        )
+    }
+
+
+def test_a_memory_is_never_more_visible_than_its_run(shelf: Shelf) -> None:
+    mine, other = shelf.teams
+    owner = shelf.desk.owner.membership_id
+    for run, memory, wanted in (
+        (("private", None), ("agency", mine), "private"),
+        (("team", mine), ("agency", mine), "team"),
+        (("team", mine), ("team", mine), "team"),
+        (("team", mine), ("team", other), "private"),
+        (("agency", None), ("team", other), "team"),
+        (("agency", None), ("agency", None), "agency"),
+    ):
+        visibility, team = memory
+        written = shelf.memory(
+            "agency",
+            owner_id=owner,
+            visibility=visibility,
+            team_id=team,
+            source_run_id=run_of(shelf, *run),
+        )
+        assert seen_by(shelf, written) == {wanted}, (run, memory)
+        shelf.run("update ai.memories set visibility = 'agency' where id = %s", written)
+        widest = "agency" if run[0] == "agency" else wanted
+        assert seen_by(shelf, written) == {widest}, (run, memory)
+
+
+def test_a_memory_becomes_narrower_with_its_run(shelf: Shelf) -> None:
+    run = run_of(shelf, "agency")
+    memory = shelf.memory(
+        "agency", owner_id=shelf.desk.owner.membership_id, visibility="agency", source_run_id=run
+    )
+    narrower = "update ai.agent_runs set visibility = %s where id = %s"
+    shelf.run("alter table ai.agent_runs disable trigger narrow_memories")
+    try:
+        shelf.run(narrower, "team", run)
+        assert seen_by(shelf, memory) == {"agency"}, "it is the trigger that narrows"
+    finally:
+        shelf.run("alter table ai.agent_runs enable trigger narrow_memories")
+    shelf.run(narrower, "private", run)
+    assert seen_by(shelf, memory) == {"private"}
+    shelf.run(narrower, "agency", run)
+    assert seen_by(shelf, memory) == {"private"}, "what was private stays so"
+
+
+def test_what_a_private_run_remembers_is_of_who_takes_part(shelf: Shelf) -> None:
+    new = {"subject": "agency", "visibility": "agency", "source_run_id": run_of(shelf, "private")}
+    for owner, refused in ((shelf.desk.owner, None), (shelf.colleague, "23514")):
+        values = {**FACT, **new, "agency_id": shelf.agency, "owner_id": owner.membership_id}
+        outcome = attempt(
+            shelf.desk.office.superuser,
+            f"insert into ai.memories ({', '.join(values)})"
+            f" values ({', '.join(['%s'] * len(values))})",
+            list(values.values()),
+        )
+        assert outcome.sqlstate == refused, outcome
