@@ -1,10 +1,10 @@
--- Which rows of a table are kept for longer than an agency wants, as the text of a query with the agency as
--- $1 and the time as $2: the one definition for counting them and for removing them. What was deleted is kept
--- from then on; a memory also from when it expired or was superseded; lines of imports, attempts to deliver
--- and runs of agents from their end, and a run that never ended from its last change. What belongs to a
--- person on legal hold is never due, nor is a contact that was merged: it goes with the one that is left. Of agents'
--- threads those without a contact are due, when the last step was that long ago; each counts once. Null for a
--- table that retention does not know.
+-- Which rows of a table are kept for longer than an agency wants, as the text of a query with the agency
+-- as $1 and the time as $2: the one definition for counting them and for removing them. What was deleted
+-- is kept from then on; a memory also from when it expired or was superseded; lines of imports, attempts
+-- to deliver and runs of agents from their end, and a run that never ended from its last change. What
+-- belongs to a person on legal hold is never due, nor is a contact that was merged: it goes with the one
+-- that is left. Of agents' threads those without a contact are due, when the last step was that long ago;
+-- each counts once. Null for a table that retention does not know.
 create or replace function app.due_rows(entity text)
 returns text
 language plpgsql
