@@ -276,7 +276,8 @@ def own(table: str, row: Row, me: Me, command: Command) -> bool:
     """Mine, as section 4 says for the table; of a new row, `owner_id` must be me (8.1, 5)."""
     if not in_agency(table, row, me):
         return False
-    if command is Command.INSERT and table.startswith(("crm.", "integration.", "ai.")):
+    places = ("crm.", "integration.", "ai.")
+    if command is Command.INSERT and table.startswith(places) and table not in AGENT_STATE:
         return bool(row.get("owner_id") == me.membership_id)
     return OWN[table](row, me)
 
