@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tests.seed.errors import SeedError
 
 # What people, teams, lists and pipelines of the smallest agency take, with something left to do.
-SMALLEST = 500
+SMALLEST = 800
 MOST_AGENCIES = 1000
 # The second agency has about a third of the first, the third a fifth.
 SKEW = 1.5

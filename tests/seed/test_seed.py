@@ -18,7 +18,7 @@ from tests.seed.isolation import check
 from tests.seed.load import Loader
 from tests.seed.plan import SMALLEST, Plan, split
 
-PLAN = Plan.read("2", "1500", "7")
+PLAN = Plan.read("2", "2400", "7")
 THIS_MONTH = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 # What the database says of itself: when, in which transaction, with which salt.
@@ -240,7 +240,7 @@ def test_the_rows_are_split_with_a_big_agency_first() -> None:
         (["--agencies", "three"], "AGENCIES must be a number from 1 to 1000, not 'three'"),
         (["--agencies", "0"], "AGENCIES must be a number from 1 to 1000, not '0'"),
         (["--rows", "-5"], "ROWS must be a number"),
-        (["--agencies", "3", "--rows", "1000"], "each needs 500, so at least 1500"),
+        (["--agencies", "3", "--rows", "1000"], "each needs 800, so at least 2400"),
         (["--random", "x"], "SEED must be a number"),
         (["--url", "postgresql://nobody@/x?host=/nowhere"], "Cannot reach database x"),
     ],
@@ -257,7 +257,7 @@ def test_bad_input_is_one_sentence(
 def test_a_second_run_says_that_the_agencies_are_there(
     seeded: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--agencies", "2", "--rows", "1500", "--url", seeded.url()]) == 2
+    assert main(["--agencies", "2", "--rows", "2400", "--url", seeded.url()]) == 2
     assert capsys.readouterr() == (
         "",
         "seed-7-1, seed-7-2: there already; take another SEED or a new database"
@@ -285,5 +285,5 @@ def test_the_program_finds_its_database_and_says_what_it_wrote(database: Databas
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1 agencies, 500 rows in ")
-    assert done.stderr.startswith("seed-7-1: 500 rows")
+    assert done.stdout.startswith("1 agencies, 800 rows in ")
+    assert done.stderr.startswith("seed-7-1: 800 rows")
