@@ -92,11 +92,10 @@ def read(
         pause: seconds between two rounds.
     """
     line = Line(crew, "authenticator", path)
-    shares = parts(found)
+    queries = [(foreign_rows(part), all_rows(part)) for part in parts(found)]
     try:
         for turn in itertools.count():
-            share = shares[part_of(turn, len(stage.agencies))]
-            foreign, everything = foreign_rows(share), all_rows(share)
+            foreign, everything = queries[part_of(turn, len(stage.agencies))]
             mine = stage.agencies[turn % len(stage.agencies)]
             theirs = stage.agencies[(turn + 1) % len(stage.agencies)]
             broken = BROKEN_CLAIMS[turn % len(BROKEN_CLAIMS)]
@@ -138,10 +137,10 @@ def read_only(
     Arguments as for `read`.
     """
     line = Line(crew, "authenticator_ro", path)
-    shares = parts(found)
+    queries = [foreign_rows(part) for part in parts(found)]
     try:
         for turn in itertools.count():
-            foreign = foreign_rows(shares[part_of(turn, len(stage.agencies))])
+            foreign = queries[part_of(turn, len(stage.agencies))]
             mine = stage.agencies[turn % len(stage.agencies)]
             questions: dict[str, Question] = {
                 "a reader sees only its own agency": partial(

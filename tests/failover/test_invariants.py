@@ -37,10 +37,15 @@ def before(reach: Unmanaged, stage: Stage) -> Before:
 
 @pytest.fixture(scope="module")
 def seen(reach: Unmanaged, stage: Stage, before: Before) -> Evidence:
-    """The evidence of a short run without a fault."""
+    """The evidence of a short run without a fault; one event is left to be delivered."""
     with Witnesses(reach, stage, reader_pause=0.2) as witnesses:
         witnesses.settle(20)
-    return witnesses.evidence
+    found = witnesses.evidence
+    left = {"event": found.deliveries[-1].event}
+    found.deliveries = [each for each in found.deliveries if each.event != left["event"]]
+    again = "update integration.outbox_events set published_at = null where id = %(event)s"
+    run(reach, again, arguments=left)
+    return found
 
 
 @pytest.fixture
@@ -73,8 +78,7 @@ def test_a_run_without_a_fault_holds_everything(
 
 
 # What is done to the cluster, and undone, and the invariant that must be named. What bootstrap has
-# to repair is I7 too: the migrator refuses to upgrade. One in parentheses is named as well if the
-# run left it something to look at, which is chance.
+# to repair is I7 too: the migrator refuses to upgrade.
 CHANGES = {
     "rows of the trail are not those of the change": (
         "I2 I9",
@@ -166,7 +170,7 @@ CHANGES = {
         "alter role authenticator_ro set default_transaction_read_only = 'on'",
     ),
     "the database gets a setting": (
-        "I3 I9 (I10)",
+        "I3 I9 I10",
         "alter database gardenos set row_security = off",
         "alter database gardenos reset row_security",
     ),
@@ -232,9 +236,7 @@ def test_a_change_behind_our_back_is_named(
         verdict = check(evidence, reach, before)
     finally:
         run(reach, back)
-    may = {each.strip("()") for each in number.split() if each.startswith("(")}
-    must = {each for each in number.split() if not each.startswith("(")}
-    assert broken(verdict) - may == must, str(verdict)
+    assert broken(verdict) == set(number.split()), str(verdict)
     assert check(evidence, reach, before).holds
 
 
