@@ -12,11 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.ai.killing import play
-from tests.cluster import Cluster, ClusterError, deploy
-from tests.cluster.configuration import DATABASE, PROFILES
+from tests.ai import killing
+from tests.cluster import Cluster
 from tests.database import Database
-from tests.failover.imports import Doors
+from tests.failover.staged import kill_leader, on_a_cluster, options
 
 LEAST = 300
 
@@ -25,41 +24,24 @@ def main() -> int:
     """Play once, on a cluster of its own."""
     parser = argparse.ArgumentParser(prog="python -m tests.failover.texts", description=__doc__)
     parser.add_argument("--texts", type=int, default=1000)
-    parser.add_argument("--profile", choices=tuple(PROFILES), default="sync")
-    parser.add_argument("--bindir", type=Path, help="PostgreSQL programs; default: the wheel's")
+    options(parser)
     arguments = parser.parse_args()
     if arguments.texts < LEAST:
         print(f"Nobody is caught in the middle of less than {LEAST} texts.", file=sys.stderr)
         return 2
-    try:
-        cluster = Cluster.up(bindir=arguments.bindir, profile=arguments.profile)
-    except ClusterError as error:
-        print(error, file=sys.stderr)
-        return 2
-    clean = False
-    began = time.monotonic()
 
-    def kill_leader() -> None:
-        leader = cluster.leader()
-        cluster.kill_node(leader)
-        print(f"{leader} led", flush=True)
-
-    try:
-        deploy.upgrade(cluster)
+    def play(cluster: Cluster, database: Database) -> None:
+        began = time.monotonic()
         with tempfile.TemporaryDirectory() as directory:
-            play(
-                Database(Doors(cluster), DATABASE),
+            killing.play(
+                database,
                 Path(directory),
-                kill_leader,
+                lambda: print(f"{kill_leader(cluster)} led", flush=True),
                 texts=arguments.texts,
                 say=lambda text: print(f"{time.monotonic() - began:7.1f} s  {text}", flush=True),
             )
-        clean = True
-    except (AssertionError, ClusterError) as error:
-        print(error)
-    finally:
-        cluster.down(keep_logs=not clean)
-    return 0 if clean else 1
+
+    return on_a_cluster(arguments, play)
 
 
 if __name__ == "__main__":

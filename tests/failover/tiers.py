@@ -10,15 +10,13 @@ could not begin.
 import argparse
 import secrets
 import sys
-from pathlib import Path
 
+from tests.ai import shelves
 from tests.ai.searching import DIMS
-from tests.ai.shelves import fill, play
-from tests.cluster import Cluster, ClusterError, deploy
-from tests.cluster.configuration import DATABASE, PROFILES
+from tests.cluster import Cluster
 from tests.cluster.waiting import until
 from tests.database import Database
-from tests.failover.imports import Doors
+from tests.failover.staged import kill_leader, on_a_cluster, options
 from tests.policies.town import Stage, Town
 
 
@@ -28,51 +26,31 @@ def main() -> int:
     parser.add_argument("--vectors", type=int, default=400)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help="the same points in time again")
-    parser.add_argument("--profile", choices=tuple(PROFILES), default="sync")
-    parser.add_argument("--bindir", type=Path, help="PostgreSQL programs; default: the wheel's")
+    options(parser)
     arguments = parser.parse_args()
     seed = secrets.randbelow(10**6) if arguments.seed is None else arguments.seed
-    try:
-        cluster = Cluster.up(bindir=arguments.bindir, profile=arguments.profile)
-    except ClusterError as error:
-        print(error, file=sys.stderr)
-        return 2
-    clean = False
 
     def say(text: str) -> None:
         print(text, flush=True)
 
-    def kill_leader() -> None:
-        leader = cluster.leader()
-        cluster.kill_node(leader)
-        say(f"{leader} led, and is dead")
+    def play(cluster: Cluster, database: Database) -> None:
+        def standby_answers() -> bool:
+            question = "select id from ai.search('rose', array_fill(1::real, array[%s]), 100)"
+            with cluster.connect("authenticator_ro", through="ro") as standby:
+                return len(Stage(standby).become("ann").rows(question, DIMS)) == 100
 
-    def standby_answers() -> bool:
-        with cluster.connect("authenticator_ro", through="ro") as standby:
-            found = (
-                Stage(standby)
-                .become("ann")
-                .rows("select id from ai.search('rose', array_fill(1::real, array[%s]), 100)", DIMS)
-            )
-        return len(found) == 100
-
-    try:
-        deploy.upgrade(cluster)
-        database = Database(Doors(cluster), DATABASE)
         Town(database)
-        play(
-            fill(database, arguments.vectors), arguments.kills, seed, fail_over=kill_leader, say=say
+        shelves.play(
+            shelves.fill(database, arguments.vectors),
+            arguments.kills,
+            seed,
+            fail_over=lambda: say(f"{kill_leader(cluster)} led, and is dead"),
+            say=say,
         )
         until(standby_answers, 60, "a standby to answer a search")
         say("a standby answers a search")
-        clean = True
-    except (AssertionError, ClusterError) as error:
-        print(error)
-    finally:
-        cluster.down(keep_logs=not clean)
-    if not clean:
-        print(f"play it again: make promotion SEED={seed}; logs: {cluster.directory}")
-    return 0 if clean else 1
+
+    return on_a_cluster(arguments, play, f"make promotion SEED={seed}")
 
 
 if __name__ == "__main__":
